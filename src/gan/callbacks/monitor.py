@@ -1,0 +1,106 @@
+"""The curves: what the two players did, averaged and written on one axis."""
+
+import logging
+import time
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+from torch.optim import Optimizer
+
+log = logging.getLogger(__name__)
+
+PLAYERS = ("discriminator", "generator")  # in the order of the module's optimizers
+REPORTED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
+#: every scalar that is written, the names an ``objective`` may have
+SCALARS = (
+    *REPORTED,
+    *(f"gradient_norm/{player}" for player in PLAYERS),
+    *(f"learning_rate/{player}" for player in PLAYERS),
+    "speed/images_per_second",
+    "epoch",
+)
+
+
+class Monitor(Callback):
+    """Every n-th minibatch writes the mean of each reported quantity since the last point.
+
+    ``D(x)`` and ``D(G(z))`` are probabilities averaged over all those minibatches, with D as it is in
+    training (dropout on, before its step). Gradient norms are those of each player's latest step,
+    before clipping. The x axis is the number of minibatches played.
+
+    Between two points only references to scalars on the device are kept: no arithmetic and no wait for
+    the device. They travel in the checkpoint, so that a resumed run writes the same points.
+
+    Args:
+        every_n_batches: minibatches between two points, at least 1.
+    """
+
+    def __init__(self, every_n_batches: int = 50) -> None:
+        if every_n_batches < 1:
+            raise ValueError(f"every_n_batches must be at least 1, got {every_n_batches}")
+        self.every_n_batches = every_n_batches
+        self.window: dict[str, list[Tensor]] = {}
+        self.norms: dict[str, Tensor] = {}
+        self.latest: dict[str, float] = {}
+        self._since = (0, 0.0)  # minibatch and clock at the last point
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = (pl_module.minibatch, time.perf_counter())
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        # G may have had its last turn up to k - 1 minibatches before the point.
+        left = self.every_n_batches - pl_module.minibatch % self.every_n_batches
+        if left <= pl_module.k:
+            # The optimizers proper: Lightning's wrappers around them change.
+            player = PLAYERS[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
+            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+            self.norms[f"gradient_norm/{player}"] = torch.nn.utils.get_total_norm(gradients)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        for name, value in outputs.items():
+            self.window.setdefault(name, []).append(value)
+        if pl_module.minibatch % self.every_n_batches == 0:
+            self.write_point(trainer, pl_module, images=len(batch) * trainer.world_size)
+
+    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule, images: int) -> None:
+        """Averages the window over minibatches and processes, writes it and starts a new one."""
+        means = torch.stack([torch.stack(values).mean() for values in self.window.values()])
+        # The only wait for the device between two points.
+        reported = dict(zip(self.window, trainer.strategy.reduce(means, reduce_op="mean").tolist(), strict=True))
+        now = (pl_module.minibatch, time.perf_counter())
+        minibatches, seconds = now[0] - self._since[0], now[1] - self._since[1]
+        self.latest = {
+            **{name: reported[name] for name in REPORTED if name in reported},
+            **{name: norm.item() for name, norm in sorted(self.norms.items())},
+            **{
+                f"learning_rate/{player}": optimizer.param_groups[0]["lr"]
+                for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True)
+            },
+            "speed/images_per_second": minibatches * images / seconds,
+            "epoch": pl_module.minibatch / trainer.num_training_batches,
+        }
+        self.window, self.norms, self._since = {}, {}, now
+        for logger in trainer.loggers:
+            logger.log_metrics(self.latest, step=pl_module.minibatch)
+        # For whoever reads trainer.callback_metrics: early stopping, a sweep's objective.
+        pl_module.log_dict(self.latest, logger=False, batch_size=1)
+        if trainer.is_global_zero:
+            numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
+            log.debug("minibatch %d  %s", pl_module.minibatch, numbers)
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        # One file for all processes, so it holds the means over them.
+        checkpoint["monitor"] = {
+            "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
+            "norms": dict(self.norms),
+        }
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        state = checkpoint.get("monitor", {"window": {}, "norms": {}})
+        device = trainer.strategy.root_device
+        self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+        self.norms = {name: norm.to(device) for name, norm in state["norms"].items()}

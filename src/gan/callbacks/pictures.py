@@ -1,0 +1,79 @@
+"""What G draws from the same noise, over time."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from gan.module import sample
+from gan.seeding import derive
+
+SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with a magnifying glass
+
+
+class Pictures(Callback):
+    """Every n-th minibatch, at the start and at the end draws a grid from fixed noise.
+
+    Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
+    as ``samples/raw`` and ``samples/ema`` on the axis of the curves.
+
+    Args:
+        folder: where the PNG files go.
+        every_n_batches: minibatches between two grids, at least 1.
+        count: images in a grid, at least 1.
+        columns: images in a row of it, at least 1.
+    """
+
+    def __init__(self, folder: str, every_n_batches: int = 500, count: int = 64, columns: int = 8) -> None:
+        for name, value in (("every_n_batches", every_n_batches), ("count", count), ("columns", columns)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.folder, self.every_n_batches = Path(folder), every_n_batches
+        self.count, self.columns = count, columns
+        self.latest: dict[str, Path] = {}
+        self._drawn_at: int | None = None
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if pl_module.minibatch == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        if pl_module.minibatch % self.every_n_batches == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._drawn_at != pl_module.minibatch:
+            self.draw(trainer, pl_module)
+
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draws and writes one grid per generator."""
+        self._drawn_at = pl_module.minibatch
+        if not trainer.is_global_zero:
+            return
+        from torchvision.utils import save_image
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        noise = torch.Generator().manual_seed(derive(pl_module.seed, "pictures"))
+        z = pl_module.latent(self.count, generator=noise).to(pl_module.device)
+        for name, generator in pl_module.generators().items():
+            picture = grid(sample(generator, z).cpu(), self.columns)
+            self.latest[name] = self.folder / f"step={pl_module.minibatch:07d}_{name}.png"
+            save_image(picture, self.latest[name])
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(f"samples/{name}", picture, pl_module.minibatch)
+
+
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (C, H', W').
+
+    Small images are enlarged by a whole factor, each pixel a square.
+    """
+    from torchvision.utils import make_grid
+
+    factor = -(-SMALLEST_TILE // images.shape[-1])  # rounded up
+    enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)

@@ -1,0 +1,200 @@
+"""From the command line to a task: Hydra does the work, this file makes its errors one line each.
+
+Nothing here imports torch.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from gan.errors import Stopped, UserError, did_you_mean
+
+log = logging.getLogger(__name__)
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
+    """Runs ``task`` with the configuration that the command line describes; exits with a status.
+
+    Args:
+        task: what to do with the composed configuration; its result goes to a sweeper.
+        config_name: the file in ``conf/`` that holds the defaults.
+    """
+    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    failures: list[Exception] = []
+
+    @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
+    def job(cfg: DictConfig) -> object:
+        try:
+            enter_run_folder(cfg)
+            return task(cfg)
+        except (UserError, Stopped) as error:
+            log.error("%s", error)
+            if sweeping():
+                raise  # Hydra goes on with the other jobs and fails at the end
+            failures.append(error)
+            return None
+
+    try:
+        sys.argv[1:] = resumed(sys.argv[1:])
+        arguments = get_args_parser().parse_args()
+        if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
+            check(arguments.overrides, config_name)
+        # Otherwise Hydra would put a hint of its own below each error.
+        os.environ["HYDRA_FULL_ERROR"] = "1"
+        job()
+    except KeyboardInterrupt:
+        sys.exit(_say("interrupted", 130))
+    except (HydraException, OmegaConfBaseException) as error:
+        if wants_trace:
+            raise
+        sys.exit(_say(f"error: {one_line(error)}", 1))
+    if failures:
+        if wants_trace:
+            raise failures[0]
+        sys.exit(getattr(failures[0], "exit_code", 1))
+
+
+def enter_run_folder(cfg: DictConfig) -> None:
+    """Points ``output_dir`` to the folder that Hydra has made for this run."""
+    cfg.output_dir = HydraConfig.get().runtime.output_dir
+    alone = str(cfg.trainer.devices) in ("1", "auto") or "spawn" in str(cfg.trainer.strategy)
+    if sweeping() and not alone:
+        raise UserError(
+            "trainer.strategy: processes that start the whole command line again cannot take part in a sweep; "
+            "give trainer.strategy=ddp_spawn_find_unused_parameters_true, or trainer.devices=1."
+        )
+    # Lightning reads it when it starts the other processes of a distributed run, which share the folder.
+    settings = HydraConfig.instance().cfg.hydra
+    with read_write(settings):
+        settings.run.dir = cfg.output_dir
+
+
+def sweeping() -> bool:
+    """Whether this run is a job of ``-m``."""
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+# Going on from a checkpoint
+
+
+def resumed(argv: Sequence[str]) -> list[str]:
+    """The command line of the checkpoint's own run, with this one's words after it.
+
+    ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus goes on with the run's model, data and loss;
+    what is given beside it counts.
+    """
+    parsed = [_key(word) for word in argv]
+    if "ckpt_path" not in parsed:
+        return list(argv)
+    path = Path(argv[parsed.index("ckpt_path")].partition("=")[2].strip("'\""))
+    recorded = path.parent.parent / ".hydra" / "overrides.yaml"
+    if not recorded.is_file():
+        return list(argv)
+    before = [str(word) for word in OmegaConf.load(recorded)]
+    kept = [word for word in before if _key(word) not in parsed and _key(word) != "output_dir"]
+    return kept + list(argv)
+
+
+def _key(word: str) -> str | None:
+    """``model`` of ``model=mlp``, ``+model=mlp`` and ``~model``; None for an option such as ``-m``."""
+    match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)=", word)
+    return match[1] if match else None
+
+
+# Checking the words before Hydra acts on them
+
+
+def check(words: Sequence[str], config_name: str) -> None:
+    """Raises UserError for a word that names no key or no choice, with the nearest that exists."""
+    try:
+        overrides = OverridesParser.create().parse_overrides(list(words))
+    except HydraException as error:
+        raise UserError(f"{one_line(error)}. Quote values with special characters: 'key=\"D(x)\"'.") from error
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        loader = _loader()
+        groups = loader.list_groups("") + [f"optim/{name}" for name in loader.list_groups("optim")]
+        for override in overrides:
+            _check_choice(override, loader, groups)
+        plain = compose(config_name, overrides=_choices(overrides, groups))
+        for override in overrides:
+            if override.key_or_group not in groups and not override.key_or_group.startswith("hydra"):
+                _check_key(override, plain)
+
+
+def _check_choice(override: Override, loader, groups: list[str]) -> None:
+    """Raises UserError for ``model=mpl``, with the choices that there are."""
+    group = override.key_or_group
+    if group not in groups or override.type == OverrideType.DEL:
+        return
+    choices = loader.get_group_options(group)
+    for value in _values(override):
+        if value is not None and str(value) not in choices:
+            near = did_you_mean(str(value), choices)
+            raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
+
+
+def _check_key(override: Override, cfg: DictConfig) -> None:
+    """Raises UserError for a key that the configuration does not have.
+
+    A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
+    Lightning's Trainer: those complain themselves of what they do not know.
+    """
+    names = override.key_or_group.split(".")
+    node: object = cfg
+    for depth, name in enumerate(names):
+        if not OmegaConf.is_dict(node) or name not in node:
+            where, is_last = ".".join(names[:depth]), depth == len(names) - 1
+            new = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
+            if new and is_last and OmegaConf.is_dict(node) and ("_target_" in node or where == "trainer"):
+                return
+            known = [str(key) for key in node] if OmegaConf.is_dict(node) else []
+            raise UserError(
+                f"{override.key_or_group}: {where or 'the configuration'} has no key '{name}'."
+                + did_you_mean(name, known)
+                + (f" There are: {', '.join(known)}." if known else "")
+            )
+        node = node._get_node(name)  # as written: interpolations are not followed
+
+
+def _choices(overrides: Sequence[Override], groups: list[str]) -> list[str]:
+    """The words that choose from groups, the first value where several are swept over."""
+    return [f"{o.key_or_group}={_values(o)[0]}" for o in overrides if o.key_or_group in groups and o.type.name != "DEL"]
+
+
+def _values(override: Override) -> list[object]:
+    """The values that an override takes, one unless it is a sweep over choices."""
+    if override.is_choice_sweep():
+        return list(override.sweep_iterator())
+    return [override.value()]
+
+
+def _loader():
+    from hydra.core.global_hydra import GlobalHydra
+
+    return GlobalHydra.instance().config_loader()
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error and of what caused it, without line breaks."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _say(message: str, exit_code: int) -> int:
+    print(message, file=sys.stderr)
+    return exit_code

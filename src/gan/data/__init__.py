@@ -1,0 +1,1 @@
+"""Sources of images: one LightningDataModule per kind, one base that holds and shuffles them."""

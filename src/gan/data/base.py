@@ -1,0 +1,159 @@
+"""Images held as uint8 on the training device and gathered a whole minibatch at a time."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from gan.errors import UserError
+from gan.seeding import derive
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images (N, C, H, W), uint8, and their classes (N,), int64."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def scale(images: Tensor) -> Tensor:
+    """uint8 0..255 to float32 in [0, 1]."""
+    return images.to(torch.float32).div_(255)
+
+
+class Batches:
+    """An endless stream of minibatches in an order that is a function of (seed, minibatch number).
+
+    Minibatch n belongs to epoch n // len and has its place in that epoch's permutation, so that an
+    interrupted run goes on by asking ``position`` where it stands: there is nothing to remember.
+    Lightning counts ``len`` minibatches an epoch and then asks for a new iterator. The images that
+    do not fill a last minibatch wait for the next epoch's permutation.
+
+    Args:
+        images: uint8 (N, C, H, W), on the device where the minibatches are wanted.
+        batch_size: images per process.
+        seed: the run's seed.
+        position: tells how many minibatches the game has seen.
+        rank, world: this process and their number; process r takes rows r, r + world, … of the
+            minibatch of ``world * batch_size`` images that all of them share.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        batch_size: int,
+        seed: int,
+        position: Callable[[], int],
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.images, self.seed, self.position = images, seed, position
+        self.rank, self.world, self.total = rank, world, batch_size * world
+
+    def __len__(self) -> int:
+        return len(self.images) // self.total
+
+    def __iter__(self) -> Iterator[Tensor]:
+        # A generator: position() is first asked when the first minibatch is, after Lightning has
+        # restored a checkpoint.
+        epoch, batch = divmod(self.position(), len(self))
+        while True:
+            order = self.order(epoch).to(self.images.device)
+            for i in range(batch, len(self)):
+                rows = order[i * self.total : (i + 1) * self.total][self.rank :: self.world]
+                yield scale(self.images[rows])  # (B, C, H, W)
+            epoch, batch = epoch + 1, 0
+
+    def order(self, epoch: int) -> Tensor:
+        """The permutation of the images in ``epoch``, (N,)."""
+        generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
+        return torch.randperm(len(self.images), generator=generator)
+
+    # Lightning takes a loader with these for one that can go on in the middle of an epoch.
+    def state_dict(self) -> dict:
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        pass
+
+
+class ImageData(pl.LightningDataModule):
+    """Base of the sources: subclasses say where the images come from, in ``load``.
+
+    Args:
+        batch_size: images per minibatch and process.
+        image_size: height and width in pixels; other sizes are resized to it once, when loaded.
+        channels: 1 for grey, 3 for colour.
+        classes: number of classes, 0 where there are none.
+        epochs: a sensible length of a training on these images; ``trainer.max_epochs`` follows it.
+        seed: the run's seed.
+    """
+
+    def __init__(
+        self, batch_size: int, image_size: int, channels: int, classes: int, epochs: int, seed: int
+    ) -> None:
+        super().__init__()
+        for key, value in (("batch_size", batch_size), ("image_size", image_size)):
+            if not (isinstance(value, int) and value >= 1):
+                raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
+        self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
+        self.classes, self.epochs, self.seed = classes, epochs, seed
+        self.splits: dict[str, Split] = {}
+
+    @abstractmethod
+    def load(self) -> dict[str, Split]:
+        """The splits ``train``, ``valid`` and ``test``, at whatever size the source has."""
+
+    def setup(self, stage: str | None = None) -> None:
+        if not self.splits:
+            splits = {name: self._fit(split) for name, split in self.load().items()}
+            if len(splits["train"]) < self.batch_size:
+                raise UserError(
+                    f"data.batch_size={self.batch_size} is more than the {len(splits['train'])} training images."
+                )
+            self.splits = splits
+
+    def mean_image(self) -> Tensor:
+        """The mean training image, float32 (C, H, W) in [0, 1]."""
+        # Summed by pixel in whole numbers: exact, and without a float copy of the data.
+        images = self.splits["train"].images
+        return (images.sum(0, dtype=torch.int64).double() / (255 * len(images))).float()
+
+    def batches_per_epoch(self, world: int = 1) -> int:
+        """Minibatches in one pass over the training images with ``world`` processes."""
+        batches = len(self.splits["train"]) // (self.batch_size * world)
+        if batches == 0:
+            raise UserError(
+                f"data.batch_size={self.batch_size} on {world} processes is more than the "
+                f"{len(self.splits['train'])} training images."
+            )
+        return batches
+
+    def train_dataloader(self) -> Batches:
+        trainer = self.trainer
+        return Batches(
+            self.splits["train"].images.to(trainer.strategy.root_device),
+            self.batch_size,
+            self.seed,
+            position=lambda: trainer.lightning_module.minibatch,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
+        )
+
+    def _fit(self, split: Split) -> Split:
+        """The split at ``image_size``, its channels checked."""
+        images = split.images
+        if images.shape[1] != self.channels:
+            raise UserError(f"data.channels={self.channels}, but the images have {images.shape[1]}.")
+        if images.shape[2:] != (self.image_size, self.image_size):
+            from torchvision.transforms.v2.functional import resize
+
+            images = resize(images, [self.image_size, self.image_size], antialias=True)
+        return Split(images.contiguous(), split.labels)

@@ -1,0 +1,32 @@
+"""What goes wrong through no fault of the code, told in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+from hydra.errors import HydraException
+
+
+class UserError(HydraException):
+    """A mistake that the user can mend: names the key or file, what was expected and what to do.
+
+    It derives from Hydra's exception so that a failing job of a sweep is reported without a traceback.
+    """
+
+
+class Stopped(Exception):
+    """Training was asked to stop (Ctrl-C, SIGTERM) and has saved its checkpoint.
+
+    Args:
+        message: what happened, and how to go on.
+        exit_code: 128 + the signal's number, as shells have it.
+    """
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
+    """`` Did you mean 'width'?`` for the nearest possibility, the empty string when nothing is near."""
+    nearest = difflib.get_close_matches(word, list(possibilities), n=1, cutoff=0.6)
+    return f" Did you mean '{nearest[0]}'?" if nearest else ""

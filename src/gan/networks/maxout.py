@@ -1,0 +1,77 @@
+"""The fully connected pair of the paper's MNIST experiment, from the authors' published configuration."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks import base
+from gan.networks.layers import Dropout, Maxout, uniform_linear
+
+
+class Generator(base.Generator):
+    """Rectified linear layers and a sigmoid output whose bias starts at the data's marginals.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: (C, H, W) of the images.
+        hidden: widths of the hidden layers.
+        init_range: weights start uniform on [-init_range, init_range], biases at 0.
+    """
+
+    def __init__(
+        self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], init_range: float
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        widths = [latent_dim, *base.check_widths("hidden", hidden)]
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            layers += [uniform_linear(n_in, n_out, init_range), nn.ReLU(inplace=True)]
+        self.hidden = nn.Sequential(*layers)
+        self.output = uniform_linear(widths[-1], math.prod(self.image_shape), init_range)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.output(self.hidden(z)).sigmoid().unflatten(1, self.image_shape)  # (B, C, H, W)
+
+    def adapt_to_data(self, mean_image: Tensor) -> None:
+        """Sets the output bias to logit(mean image): an untrained G then draws the mean image.
+
+        As pylearn2 did, pixels that are always black or white are kept 1e-7 away from 0 and 1.
+        """
+        with torch.no_grad():
+            self.output.bias.copy_(mean_image.flatten().clamp(1e-7, 1 - 1e-7).logit())
+
+
+class Discriminator(base.Discriminator):
+    """Maxout layers with dropout on the input and after each layer, one logit at the end.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        hidden: maxout units of each hidden layer.
+        pieces: linear functions per maxout unit.
+        init_range: weights start uniform on [-init_range, init_range], biases at 0.
+        input_dropout: share of pixels dropped while training, in [0, 1).
+        hidden_dropout: share of hidden units dropped while training, in [0, 1).
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        hidden: Sequence[int],
+        pieces: int,
+        init_range: float,
+        input_dropout: float,
+        hidden_dropout: float,
+    ) -> None:
+        super().__init__()
+        widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
+        layers: list[nn.Module] = [Dropout(input_dropout)]
+        for n_in, n_out in pairwise(widths):
+            layers += [Maxout(n_in, n_out, pieces, init_range), Dropout(hidden_dropout)]
+        self.layers = nn.Sequential(*layers, uniform_linear(widths[-1], 1, init_range))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x.flatten(1)).squeeze(1)

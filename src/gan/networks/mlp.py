@@ -1,0 +1,60 @@
+"""The fully connected pair that the widely copied MNIST tutorials train."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan.networks import base
+from gan.networks.layers import Dropout
+
+
+class Generator(base.Generator):
+    """Linear and LeakyReLU layers of growing width, tanh at the output.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: (C, H, W) of the images.
+        hidden: widths of the hidden layers.
+        slope: LeakyReLU's slope for negative inputs.
+    """
+
+    def __init__(
+        self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        widths = [latent_dim, *base.check_widths("hidden", hidden)]
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W) in [-1, 1]
+        return (x + 1) / 2
+
+
+class Discriminator(base.Discriminator):
+    """Linear, LeakyReLU and dropout layers of shrinking width, one logit at the end.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        hidden: widths of the hidden layers.
+        slope: LeakyReLU's slope for negative inputs.
+        dropout: share of hidden units dropped while training, in [0, 1).
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True), Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x.flatten(1) * 2 - 1).squeeze(1)

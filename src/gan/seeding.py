@@ -1,0 +1,27 @@
+"""Every random number of a run is a function of (seed, what it is for, how far the game is).
+
+Nothing has to be remembered for an exact resume then, and every process of a distributed run can
+draw the same numbers and keep its share.
+"""
+
+import hashlib
+
+_MASK = 0xFFFFFFFF
+
+
+def derive(seed: int, stream: str, index: int = 0) -> int:
+    """A 32-bit seed for the ``index``-th use of ``stream``.
+
+    Within a stream the 2**32 indices give 2**32 different seeds: the step from index to seed is a
+    bijection (the finalizer of MurmurHash3). 32 bits because torch's CPU generator keeps no more.
+
+    Args:
+        seed: the run's seed, any integer.
+        stream: what the numbers are for ("step", "order", "pictures", …).
+        index: the minibatch or epoch, from 0.
+    """
+    start = int.from_bytes(hashlib.blake2b(f"{seed}:{stream}".encode(), digest_size=4).digest(), "big")
+    x = (start + index) & _MASK
+    x = ((x ^ (x >> 16)) * 0x85EBCA6B) & _MASK
+    x = ((x ^ (x >> 13)) * 0xC2B2AE35) & _MASK
+    return x ^ (x >> 16)

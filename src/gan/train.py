@@ -1,0 +1,148 @@
+"""One training run, from a composed configuration to a filled folder."""
+
+import errno
+import logging
+import math
+import time
+import warnings
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gan import checkpoint
+from gan.build import Game, build, prepare
+from gan.callbacks import Pictures
+from gan.callbacks.monitor import SCALARS
+from gan.errors import UserError, did_you_mean
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> float | None:
+    """Trains as ``cfg`` says, in ``cfg.output_dir``.
+
+    Returns:
+        The last value of ``cfg.objective``, infinite where it is not a number; None without an objective.
+
+    Raises:
+        UserError: anything that the user can mend.
+        Stopped: Ctrl-C or SIGTERM; the checkpoint is written.
+    """
+    quiet()
+    # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    check_objective(cfg)
+    saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
+    game = build(cfg)
+    if saved:
+        check_resume(cfg, saved, game)
+    prepare(game, cfg)
+    announce(cfg, game)
+    started = time.perf_counter()
+    try:
+        game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise UserError(f"could not write to {cfg.output_dir}: {error.strerror}.") from error
+        raise
+    conclude(cfg, game, time.perf_counter() - started)
+    return objective(cfg, game.trainer)
+
+
+def announce(cfg: DictConfig, game: Game) -> None:
+    """What is about to happen, in two lines."""
+    if not game.trainer.is_global_zero:
+        return
+    data, module, trainer = game.data, game.module, game.trainer
+    sizes = " ".join(
+        f"{name} {sum(p.numel() for p in net.parameters()):,}"
+        for name, net in (("G", module.generator), ("D", module.discriminator))
+    )
+    device = trainer.strategy.root_device.type
+    devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
+    log.info(
+        "%s: %s images %d×%d×%d · weights: %s · %s, %s · %s minibatches",
+        type(data).__name__,
+        f"{len(data.splits['train']):,}",
+        data.channels,
+        data.image_size,
+        data.image_size,
+        sizes,
+        devices,
+        trainer.precision,
+        f"{module.total_minibatches:,}",
+    )
+    log.info("%s", cfg.output_dir)
+
+
+def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
+    """What happened, and where to look."""
+    if not game.trainer.is_global_zero:
+        return
+    log.info("done: %s minibatches in %.0f s", f"{game.module.minibatch:,}", seconds)
+    for callback in game.trainer.callbacks:
+        if isinstance(callback, Pictures):
+            for name, path in callback.latest.items():
+                log.info("  samples (%s)  %s", name, path)
+    for callback in game.trainer.checkpoint_callbacks:
+        log.info("  checkpoint     %s", callback.last_saved)
+    if game.trainer.loggers:
+        log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
+
+
+def check_objective(cfg: DictConfig) -> None:
+    """Raises UserError for an objective that nothing will write."""
+    if cfg.objective is not None and cfg.objective not in SCALARS:
+        raise UserError(
+            f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, SCALARS)} "
+            f"Choose one of {', '.join(SCALARS)}, or null."
+        )
+
+
+def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
+    """The last value of the objective for the sweeper, which cannot cope with NaN."""
+    if cfg.objective is None or cfg.objective not in trainer.callback_metrics:
+        return None
+    value = float(trainer.callback_metrics[cfg.objective])
+    return value if math.isfinite(value) else math.inf
+
+
+def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
+    """Raises UserError unless the checkpoint fits the game, and tells what differs from its own run."""
+    try:
+        game.module.load_state_dict(saved["state_dict"])
+    except RuntimeError as error:
+        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(
+            f"ckpt_path={cfg.ckpt_path} holds another network than model and data describe ({detail}). "
+            "Leave model, data.image_size, latent.dim and ema.decay as they were."
+        ) from error
+    before, now = (flatten(c) for c in (saved["hyper_parameters"], OmegaConf.to_container(cfg, resolve=True)))
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    frozen = [key for key in changed if key.startswith("optim.") and not key.startswith("optim.schedule.")]
+    if frozen:
+        raise UserError(
+            f"{frozen[0]}={now.get(frozen[0])} differs from the checkpoint's {before.get(frozen[0])}: the optimizers "
+            "go on with the state that was saved. Leave it out, or start a new run."
+        )
+    where = ("output_dir", "ckpt_path", "callbacks.pictures.folder", "callbacks.checkpoint.folder")
+    told = [f"{k} {before.get(k)} → {now.get(k)}" for k in changed if k not in where and not k.startswith("logger.")]
+    log.info("going on from minibatch %s of %s", f"{saved['minibatch']:,}", Path(cfg.ckpt_path))
+    if told:
+        log.info("not as it was: %s", ", ".join(told))
+
+
+def flatten(config: object, prefix: str = "") -> dict[str, object]:
+    """{"a": {"b": 1}} to {"a.b": 1}."""
+    if not isinstance(config, dict):
+        return {prefix: config}
+    return {k: v for key, value in config.items() for k, v in flatten(value, f"{prefix}.{key}".lstrip(".")).items()}
+
+
+def quiet() -> None:
+    """Leaves out what Lightning says to everyone and means nobody."""
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
+    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
