@@ -1,0 +1,142 @@
+"""A run that was stopped and went on equals the run that was not, to the last bit."""
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import Callback
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan.train import run
+
+
+class StopAt(Callback):
+    """Writes a checkpoint after a minibatch, as the checkpoint callback does, and breaks off."""
+
+    class Broken(Exception):
+        pass
+
+    def __init__(self, minibatch, path):
+        self.minibatch, self.path = minibatch, path
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if pl_module.minibatch == self.minibatch:
+            trainer.save_checkpoint(self.path)
+            raise self.Broken
+
+
+def scalars(folder):
+    """Every logged scalar but the speed: name -> [(step, value), …]."""
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    return {
+        tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"] if "speed" not in tag
+    }
+
+
+def weights(game):
+    return {name: value.clone() for name, value in game.module.state_dict().items()}
+
+
+def assert_same_bits(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), f"{name} differs by {(a[name] - b[name]).abs().max()}"
+
+
+COMMON = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "ema.decay=0.99"]
+# 1397 // 128 = 10 minibatches an epoch.
+
+
+@pytest.mark.parametrize("stop_at", [1, 6, 9, 10, 11, 20, 25])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_resumed_run_has_the_same_weights_and_curves(configure, play, tmp_path, k, stop_at):
+    choices = [*COMMON, f"k={k}", "optim/schedule=linear", "optim.gradient_clip=0.5"]
+    whole = play(configure(*choices, folder="whole"))
+    check_resume(configure, play, tmp_path, choices, whole, stop_at)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        ["model=maxout", "model.discriminator.hidden=[16,16]", "latent=uniform", "loss=minimax"],
+        ["penalty=r1", "g_steps=2", "optim/schedule=exponential", "trainer.precision=bf16-mixed"],
+        ["ema.decay=0", "trainer.limit_train_batches=7"],
+    ],
+)
+def test_resume_holds_for_every_kind_of_part(configure, play, tmp_path, choices):
+    whole = play(configure(*COMMON, *choices, folder="whole"))
+    check_resume(configure, play, tmp_path, [*COMMON, *choices], whole, stop_at=9)
+
+
+@pytest.mark.parametrize(("model", "k"), [("mlp", 1), ("maxout", 2)])
+def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
+    choices = [f"model={model}", f"k={k}", "data=mnist", f"data.root={mnist_root}", "trainer.max_epochs=2"]
+    choices += ["trainer.limit_train_batches=6", "callbacks.monitor.every_n_batches=4"]
+    whole = play(configure(*choices, folder="whole"))
+    check_resume(configure, play, tmp_path, choices, whole, stop_at=9)
+
+
+def check_resume(configure, play, tmp_path, choices, whole, stop_at):
+    from gan.build import build, prepare
+
+    path = tmp_path / "stopped.ckpt"
+    cfg = configure(*choices, folder="first")
+    first = build(cfg)
+    prepare(first, cfg)
+    first.trainer.callbacks.append(StopAt(stop_at, path))
+    with pytest.raises(StopAt.Broken):
+        first.trainer.fit(first.module, first.data)
+    torch.manual_seed(12345)  # nothing may hang on the state of the global generator
+    rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))
+
+    assert rest.module.minibatch == whole.module.minibatch
+    assert_same_bits(weights(whole), weights(rest))
+    expected, found = scalars(tmp_path / "whole"), scalars(tmp_path / "rest")
+    assert expected["D(x)"], "the run is too short to have curves"
+    for name, points in expected.items():
+        assert [p for p in points if p[0] > stop_at] == found.get(name, []), name
+    for a, b in zip(whole.trainer.optimizers, rest.trainer.optimizers, strict=True):
+        assert a.param_groups[0]["lr"] == b.param_groups[0]["lr"]
+
+
+def test_more_epochs_after_the_end_equal_a_longer_run(configure, play, tmp_path):
+    whole = play(configure(*COMMON, folder="whole"))
+    short = play(configure(*COMMON, "trainer.max_epochs=2", folder="short"))
+    assert short.module.minibatch == 20
+    last = tmp_path / "short" / "checkpoints" / "last.ckpt"
+    rest = play(configure(*COMMON, f"ckpt_path={last}", folder="rest"))
+    assert_same_bits(weights(whole), weights(rest))
+
+
+def test_same_seed_same_bits_and_another_seed_others(configure, play):
+    cfg = ["trainer.max_epochs=1"]
+    a, b = (play(configure(*cfg, folder=name)) for name in ("a", "b"))
+    assert_same_bits(weights(a), weights(b))
+    c = play(configure(*cfg, "seed=2", folder="c"))
+    assert not torch.equal(weights(a)["generator.layers.0.weight"], weights(c)["generator.layers.0.weight"])
+
+
+def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
+    """The configuration in the checkpoint is plain, complete and builds nets that the weights fit."""
+    from omegaconf import OmegaConf
+
+    from gan.build import module
+    from gan.checkpoint import read
+
+    game = play(configure("trainer.max_epochs=1", "model=maxout", "model.discriminator.hidden=[16,16]"))
+    saved = read(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    again = module(OmegaConf.create(saved["hyper_parameters"]))
+    again.load_state_dict(saved["state_dict"])
+    z = game.module.latent(4)
+    for name, generator in game.module.generators().items():
+        assert torch.equal(generator(z), again.generators()[name](z))
+
+
+def test_run_reports_a_changed_optimizer(configure, play, tmp_path):
+    from gan.errors import UserError
+
+    play(configure("trainer.max_epochs=1"))
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    with pytest.raises(UserError, match=r"optim.generator.lr=0.5 differs from the checkpoint's"):
+        run(configure(f"ckpt_path={last}", "optim.generator.lr=0.5", folder="rest"))
+    with pytest.raises(UserError, match="another network"):
+        run(configure(f"ckpt_path={last}", "model.generator.hidden=[16]", folder="rest"))
