@@ -46,7 +46,6 @@ def configure(tmp_path: Path) -> Callable[..., DictConfig]:
                     "model.discriminator.hidden=[32]",
                     "latent.dim=8",
                     "trainer=cpu",
-                    "callbacks.pictures.every_n_batches=1000",
                     f"output_dir={tmp_path / folder}",
                     *overrides,
                 ],

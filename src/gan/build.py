@@ -1,5 +1,6 @@
 """From the configuration to the objects of a run: the only place that instantiates anything."""
 
+import inspect
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
@@ -48,9 +49,9 @@ def module(cfg: DictConfig) -> GAN:
         _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
     try:
         game = GAN(
+            latent=part(cfg, "latent"),
             generator=part(cfg, "model.generator"),
             discriminator=part(cfg, "model.discriminator"),
-            latent=part(cfg, "latent"),
             loss=part(cfg, "loss"),
             penalty=part(cfg, "penalty") if cfg.get("penalty") else None,
             generator_optimizer=optimizers["generator"],
@@ -159,7 +160,8 @@ def _explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -
         message = str(cause).splitlines()[0].rstrip(".")
         unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
         if unknown:
-            words = [word for word in node if word != unknown[1]]
+            target = get_object(node["_target_"]) if "_target_" in node else make
+            words = {*node, *inspect.signature(target).parameters} - {unknown[1]}
             raise UserError(f"{key} has no key '{unknown[1]}'.{did_you_mean(unknown[1], words)}") from error
         raise UserError(f"{key}: {message}.") from error
 

@@ -28,5 +28,5 @@ class Stopped(Exception):
 
 def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
     """`` Did you mean 'width'?`` for the nearest possibility, the empty string when nothing is near."""
-    nearest = difflib.get_close_matches(word, list(possibilities), n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(word, sorted(possibilities), n=1, cutoff=0.6)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""

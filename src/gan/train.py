@@ -43,6 +43,8 @@ def run(cfg: DictConfig) -> float | None:
     started = time.perf_counter()
     try:
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
+        raise KeyboardInterrupt from None
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise UserError(f"could not write to {cfg.output_dir}: {error.strerror}.") from error

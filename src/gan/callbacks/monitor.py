@@ -53,8 +53,9 @@ class Monitor(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
     ) -> None:
         # G may have had its last turn up to k - 1 minibatches before the point.
-        left = self.every_n_batches - pl_module.minibatch % self.every_n_batches
-        if left <= pl_module.k:
+        to_point = self.every_n_batches - pl_module.minibatch % self.every_n_batches
+        to_end = pl_module.total_minibatches - pl_module.minibatch
+        if min(to_point, to_end) <= pl_module.k:
             # The optimizers proper: Lightning's wrappers around them change.
             player = PLAYERS[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
             gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
@@ -63,16 +64,20 @@ class Monitor(Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         for name, value in outputs.items():
             self.window.setdefault(name, []).append(value)
-        if pl_module.minibatch % self.every_n_batches == 0:
-            self.write_point(trainer, pl_module, images=len(batch) * trainer.world_size)
+        on_time = pl_module.minibatch % self.every_n_batches == 0
+        # A last point shows what is left over but keeps it: a run that goes on from here averages it in.
+        if on_time or pl_module.minibatch == pl_module.total_minibatches:
+            self.write_point(trainer, pl_module)
+        if on_time:
+            self.window, self.norms = {}, {}
 
-    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule, images: int) -> None:
-        """Averages the window over minibatches and processes, writes it and starts a new one."""
+    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Averages the window over minibatches and processes, and writes it."""
         means = torch.stack([torch.stack(values).mean() for values in self.window.values()])
         # The only wait for the device between two points.
         reported = dict(zip(self.window, trainer.strategy.reduce(means, reduce_op="mean").tolist(), strict=True))
         now = (pl_module.minibatch, time.perf_counter())
-        minibatches, seconds = now[0] - self._since[0], now[1] - self._since[1]
+        images = (now[0] - self._since[0]) * trainer.datamodule.batch_size * trainer.world_size
         self.latest = {
             **{name: reported[name] for name in REPORTED if name in reported},
             **{name: norm.item() for name, norm in sorted(self.norms.items())},
@@ -80,10 +85,10 @@ class Monitor(Callback):
                 f"learning_rate/{player}": optimizer.param_groups[0]["lr"]
                 for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True)
             },
-            "speed/images_per_second": minibatches * images / seconds,
+            "speed/images_per_second": images / (now[1] - self._since[1]),
             "epoch": pl_module.minibatch / trainer.num_training_batches,
         }
-        self.window, self.norms, self._since = {}, {}, now
+        self._since = now
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.minibatch)
         # For whoever reads trainer.callback_metrics: early stopping, a sweep's objective.

@@ -1,0 +1,38 @@
+"""Grids: the right image in the right place, from noise that stays the same."""
+
+import numpy as np
+import torch
+from PIL import Image
+
+from gan.callbacks.pictures import grid
+
+
+def test_grid_enlarges_by_whole_pixels_and_keeps_the_order():
+    images = torch.rand(5, 1, 8, 8)
+    picture = grid(images, columns=3)
+    assert picture.shape == (3, 2 * (48 + 2) + 2, 3 * (48 + 2) + 2)
+    top, left = 2 + 50, 2 + 50  # row 1, column 1 is image 4
+    tile = picture[0, top : top + 48, left : left + 48]
+    assert torch.equal(tile[::6, ::6], images[4, 0])
+    assert torch.equal(tile[5::6, 5::6], images[4, 0])
+
+
+def test_files_show_both_generators_on_the_same_noise(configure, play, tmp_path):
+    cfg = configure("trainer.max_steps=6", "callbacks.pictures.every_n_batches=3", "ema.decay=0.9", "logger=none")
+    game = play(cfg)
+    folder = tmp_path / "run" / "samples"
+    steps = [f"step=000000{n}_{name}.png" for n in (0, 3, 6) for name in ("ema", "raw")]
+    assert sorted(path.name for path in folder.iterdir()) == steps
+
+    def read(name):
+        return np.asarray(Image.open(folder / name))
+
+    assert (read("step=0000000_raw.png") == read("step=0000000_ema.png")).all()  # the average starts at the start
+    assert (read("step=0000006_raw.png") != read("step=0000000_raw.png")).any()
+    assert (read("step=0000006_raw.png") != read("step=0000006_ema.png")).any()
+    assert game.module.generator.training
+
+
+def test_no_average_no_second_picture(configure, play, tmp_path):
+    play(configure("trainer.max_steps=2", "ema.decay=0", "logger=none"))
+    assert {path.name.split("_")[1] for path in (tmp_path / "run" / "samples").iterdir()} == {"raw.png"}

@@ -1,0 +1,87 @@
+"""Minibatches: each image once an epoch, the same order wherever one starts and however many share it."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from gan.data.base import Batches, ImageData, Split, scale
+from gan.errors import UserError
+
+IMAGES = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
+
+
+def stream(count, start=0, batch_size=10, seed=1, **kwargs):
+    """The first pixels of ``count`` minibatches from minibatch ``start`` on, as 0..255 again."""
+    batches = Batches(IMAGES, batch_size, seed, position=lambda: start, **kwargs)
+    return [(batch * 255).round().int().flatten().tolist() for batch in islice(batches, count)]
+
+
+def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
+    first, second = stream(20)[:10], stream(20)[10:]
+    for epoch in (first, second):
+        seen = sum(epoch, [])
+        assert len(seen) == len(set(seen)) == 100  # 103 // 10 minibatches
+    assert first != second
+    assert stream(10, seed=2) != first
+
+
+@pytest.mark.parametrize("start", [0, 1, 9, 10, 11, 25])
+def test_the_stream_goes_on_from_anywhere(start):
+    assert stream(30)[start:] == stream(30 - start, start=start)
+
+
+def test_processes_share_the_minibatch_of_their_total_size():
+    whole = stream(5, batch_size=20)
+    shares = [stream(5, batch_size=10, rank=rank, world=2) for rank in (0, 1)]
+    assert [a[0::2] for a in whole] == shares[0]
+    assert [a[1::2] for a in whole] == shares[1]
+
+
+def test_position_is_asked_when_the_first_minibatch_is():
+    position = {"now": 0}
+    iterator = iter(Batches(IMAGES, 10, 1, position=lambda: position["now"]))
+    position["now"] = 4  # as when a checkpoint is restored after iter()
+    assert (next(iterator) * 255).round().int().flatten().tolist() == stream(5)[4]
+
+
+def test_scale_maps_bytes_to_the_unit_interval():
+    x = scale(torch.tensor([0, 51, 255], dtype=torch.uint8))
+    assert x.dtype == torch.float32
+    assert x.tolist() == pytest.approx([0, 0.2, 1])
+
+
+class Fake(ImageData):
+    def __init__(self, images, **changes):
+        super().__init__(**{"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "epochs": 1, "seed": 1} | changes)
+        self.images = images
+
+    def load(self):
+        return {"train": Split(self.images, torch.zeros(len(self.images), dtype=torch.int64))}
+
+
+def test_mean_image_in_float64():
+    images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
+    data = Fake(images)
+    data.setup()
+    assert torch.allclose(data.mean_image().double(), images.double().mean(0) / 255, atol=1e-7)
+
+
+def test_other_sizes_are_resized_once():
+    data = Fake(torch.full((5, 1, 9, 9), 77, dtype=torch.uint8), image_size=4)
+    data.setup()
+    assert data.splits["train"].images.shape == (5, 1, 4, 4)
+    assert data.splits["train"].images.unique().tolist() == [77]
+
+
+def test_mistakes_are_named():
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
+        Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), batch_size=0)
+    with pytest.raises(UserError, match=r"data.batch_size=9 is more than the 5 training images"):
+        Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), batch_size=9).setup()
+    with pytest.raises(UserError, match=r"data.channels=3, but the images have 1"):
+        Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), channels=3).setup()
+    crowded = Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), batch_size=3)
+    crowded.setup()
+    with pytest.raises(UserError, match="on 2 processes is more than the 5 training images"):
+        crowded.batches_per_epoch(world=2)

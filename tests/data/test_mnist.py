@@ -1,0 +1,75 @@
+"""MNIST: the published files or a clear word about what is wrong with them."""
+
+import shutil
+
+import pytest
+import torch
+
+from gan.data import mnist
+from gan.data.mnist import CHECKSUMS, MNIST
+from gan.errors import UserError
+
+COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "epochs": 1, "seed": 1}
+
+
+def test_the_papers_split(mnist_root):
+    data = MNIST(root=mnist_root, **COMMON)
+    data.prepare_data()
+    data.setup()
+    assert {name: len(split) for name, split in data.splits.items()} == {
+        "train": 50_000,
+        "valid": 10_000,
+        "test": 10_000,
+    }
+    # Facts of the published set: its first labels, its mean pixel over all 60,000 training images.
+    assert data.splits["train"].labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert data.splits["test"].labels[:5].tolist() == [7, 2, 1, 0, 4]
+    both = torch.cat([data.splits[name].images for name in ("train", "valid")])
+    assert both.double().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
+
+
+def test_all_images_can_train(mnist_root):
+    data = MNIST(root=mnist_root, validation_size=0, **COMMON)
+    data.setup()
+    assert len(data.splits["train"]) == 60_000
+    assert len(data.splits["valid"]) == 0
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut short"])
+def test_a_corrupt_file_is_named(mnist_root, tmp_path, harm):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in CHECKSUMS:
+        shutil.copy(mnist_root / "MNIST" / "raw" / name, raw / name)
+    path = raw / "t10k-labels-idx1-ubyte"
+    path.chmod(0o644)
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content if harm == "flipped" else content[:5000])
+    data = MNIST(root=tmp_path, **COMMON)
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte is corrupt or cut short .* Delete it"):
+        data.prepare_data()
+        data.setup()
+
+
+def test_no_network_names_the_two_ways_out(tmp_path, monkeypatch):
+    def no_network(*args, **kwargs):
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", no_network)
+    with pytest.raises(UserError, match=r"data.root=FOLDER, or train on data=digits"):
+        MNIST(root=tmp_path / "nowhere", **COMMON).prepare_data()
+
+
+def test_a_root_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", refused)
+    with pytest.raises(UserError, match=r"data.root=.*: Permission denied"):
+        MNIST(root=tmp_path, **COMMON).prepare_data()
+
+
+def test_validation_size_in_range():
+    with pytest.raises(ValueError, match="validation_size must lie in"):
+        MNIST(root="data", validation_size=mnist.IN_TRAINING_FILE, **COMMON)

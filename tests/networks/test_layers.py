@@ -1,0 +1,53 @@
+"""Maxout and dropout against the formulas."""
+
+import pytest
+import torch
+
+from gan.networks.layers import Dropout, Maxout, uniform_linear
+
+
+def test_maxout_is_the_largest_of_its_pieces():
+    layer = Maxout(in_features=6, units=4, pieces=3, init_range=0.5)
+    x = torch.randn(7, 6)
+    weight, bias = layer.linear.weight.view(3, 4, 6), torch.randn(3, 4)
+    layer.linear.bias.data = bias.flatten()
+    expected = torch.empty(7, 4)
+    for n in range(7):
+        for j in range(4):
+            expected[n, j] = max((weight[i, j] @ x[n] + bias[i, j]).item() for i in range(3))
+    assert torch.allclose(layer(x), expected, atol=1e-6)
+
+
+def test_initial_range():
+    layer = uniform_linear(200, 300, 0.005)
+    assert layer.bias.eq(0).all()
+    assert -0.005 <= layer.weight.min() < -0.00499
+    assert 0.00499 < layer.weight.max() <= 0.005
+
+
+def test_dropout_keeps_the_mean_and_drops_the_share():
+    torch.manual_seed(0)
+    y = Dropout(0.3)(torch.ones(1000, 100))
+    assert y.eq(0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert y.mean().item() == pytest.approx(1, abs=0.01)
+    assert torch.allclose(y[y > 0], torch.tensor(1 / 0.7))
+
+
+def test_dropout_is_torchs_own_bit_for_bit():
+    x = torch.randn(64, 33)
+    torch.manual_seed(3)
+    ours = Dropout(0.5)(x)
+    torch.manual_seed(3)
+    theirs = torch.nn.functional.dropout(x, 0.5)
+    assert torch.equal(ours, theirs)
+
+
+def test_dropout_is_off_in_evaluation():
+    x = torch.randn(4, 4)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0])
+def test_dropout_share_out_of_range(p):
+    with pytest.raises(ValueError, match="dropout must lie in"):
+        Dropout(p)

@@ -1,0 +1,101 @@
+"""The words of a command line: what is accepted, and what the refusal says."""
+
+import subprocess
+import sys
+
+import pytest
+
+from gan.cli import check, resumed
+from gan.errors import UserError
+from tests.conftest import REPOSITORY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["model=maxout", "data=mnist", "loss=minimax", "k=5"],
+        ["k=1,2", "loss=minimax,nonsaturating", "seed=range(1,4)"],
+        ["optim/schedule=linear", "optim.schedule.generator.hold=0.1"],
+        ["penalty=r1", "penalty.weight=3"],
+        ["model=maxout", "model.generator.init_range=0.1"],
+        ["+optim.generator.weight_decay=1e-4", "+trainer.fast_dev_run=true"],
+        ["~callbacks.pictures", "callbacks.monitor.every_n_batches=7"],
+        ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
+        ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
+        ["~logger", "trainer.devices=2"],
+    ],
+)
+def test_good_words_pass(words):
+    check(words, "train")
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("model=mpl", "model=mpl: no such choice. Did you mean 'mlp'? There are: maxout, mlp."),
+        ("loss=minimax,wasserstien", "loss=wasserstien: no such choice. There are: minimax, nonsaturating."),
+        ("optim/schedule=lineer", "optim/schedule=lineer: no such choice. Did you mean 'linear'?"),
+        ("sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("+sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("++sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("+model.widht=3", "model.widht: model has no key 'widht'. There are: generator, discriminator."),
+        ("trainer.max_epoch=3", "trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
+        ("optim.generator.learning=1", "optim.generator has no key 'learning'."),
+        ("+optim.generater.lr=1", "optim has no key 'generater'. Did you mean 'generator'?"),
+        ("penalty.weight=3", "penalty has no key 'weight'."),
+        ("k.x=3", "k has no key 'x'."),
+        ("~seeed", "the configuration has no key 'seeed'. Did you mean 'seed'?"),
+        ("objective=D(x)", "Quote values with special characters"),
+    ],
+)
+def test_bad_words_are_named_in_one_line(word, message):
+    with pytest.raises(UserError) as error:
+        check(["k=2", word], "train")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "+" not in str(error.value)  # Hydra's advice to add the misspelt key
+
+
+def test_a_checkpoint_brings_its_own_command_line(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    recorded = "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- +trainer.fast_dev_run=true\n"
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(recorded)
+    word = f"ckpt_path={tmp_path}/checkpoints/last.ckpt"
+    expected = ["model=maxout", "data=mnist", "+trainer.fast_dev_run=true", word, "trainer.max_epochs=40"]
+    assert resumed([word, "trainer.max_epochs=40"]) == expected
+    assert resumed(resumed([word, "trainer.max_epochs=40"])) == expected  # as in a second process
+    assert resumed(["-m", "k=1,2"]) == ["-m", "k=1,2"]
+    assert resumed(["ckpt_path=elsewhere/last.ckpt"]) == ["ckpt_path=elsewhere/last.ckpt"]
+
+
+def command(*words, **options):
+    words = [sys.executable, str(REPOSITORY / "train.py"), *words]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+def test_help_imports_no_torch(tmp_path):
+    code = (
+        "import sys, runpy; sys.argv = ['train.py', '--help']\n"
+        f"try: runpy.run_path({str(REPOSITORY / 'train.py')!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'pytorch_lightning', 'sklearn'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "model: maxout, mlp" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_typo_ends_with_one_line_and_no_folder(tmp_path):
+    done = command("modle=mlp", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: modle: the configuration has no key 'modle'. Did you mean 'model'?")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_completion_answers(tmp_path):
+    environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
+    done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
+    assert done.stdout.split() == ["model=maxout", "model=mlp"]

@@ -1,0 +1,145 @@
+"""The commands of the README on digits, as a user gives them, and what happens when they are broken off."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gan.checkpoint import read
+from tests.conftest import REPOSITORY
+
+SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trainer=cpu"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def launch(folder, *words, **options):
+    """Starts train.py with its run in ``folder``."""
+    command = [sys.executable, str(REPOSITORY / "train.py"), *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **pipes, **options)
+
+
+def finish(process, expected=0):
+    output, _ = process.communicate(timeout=180)
+    assert process.returncode == expected, output
+    return output
+
+
+def wait_for(condition, process, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.01)
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return read(path)["state_dict"]
+
+
+LONG = [*SMALL, "model=maxout", "model.discriminator.hidden=[16,16]", "k=2", "trainer.max_epochs=60"]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The weights of a run that nobody stops."""
+    folder = tmp_path_factory.mktemp("unbroken")
+    finish(launch(folder, *LONG, "output_dir=whole"))
+    return weights(folder / "whole" / "checkpoints" / "last.ckpt")
+
+
+def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
+    process = launch(tmp_path, *LONG, "output_dir=broken", "callbacks.monitor.every_n_batches=5")
+    log = tmp_path / "broken" / "train.log"
+    wait_for(lambda: log.exists() and "minibatch 5 " in log.read_text(), process)
+    process.send_signal(signal.SIGINT)
+    output = finish(process, expected=130)
+    last = re.search(r"python train.py (ckpt_path=\S+)", output)[1]
+    assert read(last.removeprefix("ckpt_path="))["minibatch"] < 60 * 21
+    output = finish(launch(tmp_path, last, "output_dir=rest"))  # model, k and the rest come from the run
+    assert "going on from minibatch" in output
+    ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
+
+
+def test_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, unbroken):
+    process = launch(tmp_path, *LONG, "output_dir=killed", "callbacks.checkpoint.every_n_batches=1")
+    last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    wait_for(last.exists, process)
+    time.sleep(0.3)  # most of the time is spent writing now
+    process.kill()
+    finish(process, expected=-signal.SIGKILL)
+    assert 0 < read(last)["minibatch"] < 60 * 21
+    finish(launch(tmp_path, f"ckpt_path={last}", "output_dir=rest", "callbacks.checkpoint.every_n_batches=null"))
+    ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
+
+
+def test_default_command_fills_a_folder(tmp_path):
+    output = finish(launch(tmp_path, *SMALL, "trainer.max_epochs=2"))
+    (run,) = tmp_path.glob("outputs/runs/*/*")
+    assert re.fullmatch(r"\d\d-\d\d-\d\d-\d{6}", run.name)
+    names = {path.name for path in run.iterdir()}
+    assert {".hydra", "checkpoints", "samples", "train.log"} <= names
+    assert any(name.startswith("events.out.tfevents") for name in names)
+    assert (run / "checkpoints" / "last.ckpt").is_file()
+    assert "done: 42 minibatches" in output
+    assert "D(G(z))" in (run / "train.log").read_text()
+    assert "Warning" not in output
+
+
+def test_two_processes_equal_one_with_the_double_batch(tmp_path):
+    """Data, noise and dropout are shared out by rank; the weights and the curves agree up to summation order."""
+    common = [*SMALL, "model=maxout", "model.discriminator.hidden=[16,16]", "k=2", "trainer.max_epochs=3"]
+    common += ["callbacks.monitor.every_n_batches=5", "callbacks.checkpoint.keep_every_n_epochs=1"]
+    one = launch(tmp_path, *common, "data.batch_size=64", "output_dir=one")
+    finish(one)
+    finish(launch(tmp_path, *common, "data.batch_size=32", "output_dir=two", "trainer=ddp", "trainer.accelerator=cpu"))
+    a, b = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("one", "two"))
+    start = weights(tmp_path / "one" / "checkpoints" / "epoch=0001.ckpt")
+    for name in a:
+        difference, moved = (a[name] - b[name]).abs().max(), (a[name] - start[name]).abs().max()
+        assert difference <= 1e-5, name
+        assert moved > 1e-4, name
+    points = [re.findall(r"D\(x\) \S+  D\(G\(z\)\) \S+", (tmp_path / n / "train.log").read_text()) for n in ("one", "two")]
+    assert len(points[0]) == 12
+    assert points[0] == points[1]
+
+
+def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
+    words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]
+    process = launch(tmp_path, "-m", *words)
+    output = finish(process, expected=1)
+    (sweep,) = tmp_path.glob("outputs/sweeps/*")
+    done = {path.parts[-3] for path in sweep.glob("*/checkpoints/last.ckpt")}
+    assert done == {"0", "1", "4", "5"}
+    assert "k must be a whole number of at least 1, got 0" in output
+    assert "Traceback" not in output
+    settings = {read(sweep / job / "checkpoints" / "last.ckpt")["hyper_parameters"]["k"] for job in done}
+    assert settings == {1, 2}
+
+
+def test_runs_started_together_do_not_share_a_folder(tmp_path):
+    words = [*SMALL, "trainer.max_steps=1", "logger=none", "~callbacks.pictures"]
+    for process in [launch(tmp_path, *words) for _ in range(2)]:
+        finish(process)
+    assert len(list(tmp_path.glob("outputs/runs/*/*/checkpoints/last.ckpt"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["k=0"], "k must be a whole number of at least 1, got 0"),
+        (["ckpt_path=nowhere.ckpt"], "ckpt_path=nowhere.ckpt: no such file"),
+    ],
+)
+def test_mistakes_end_with_one_line(tmp_path, words, message):
+    output = finish(launch(tmp_path, *words), expected=1)
+    assert output.strip().endswith(message) or message in output.strip().splitlines()[-1]
+    assert "Traceback" not in output

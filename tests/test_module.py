@@ -1,0 +1,176 @@
+"""The game against a loop without Lightning, and what each step may and may not touch."""
+
+import copy
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.plugins.precision import MixedPrecision
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+from gan.build import build, prepare
+from gan.data.base import Batches
+from gan.module import frozen, sample
+from gan.seeding import derive
+
+SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
+
+
+def plain_algorithm_1(game, cfg, minibatches):
+    """Algorithm 1 written out: two Adams, cross-entropy with labels, one generator of random numbers."""
+    generator, discriminator = copy.deepcopy(game.module.generator), copy.deepcopy(game.module.discriminator)
+    adam = {"betas": (0.5, 0.999), "fused": True}
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), cfg.optim.discriminator.lr, **adam)
+    g_optimizer = torch.optim.Adam(generator.parameters(), cfg.optim.generator.lr, **adam)
+    batches = iter(Batches(game.data.splits["train"].images, cfg.data.batch_size, cfg.seed, position=lambda: 0))
+    for n in range(minibatches):
+        x = next(batches)
+        ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
+        torch.manual_seed(derive(cfg.seed, "step", n))
+        fake = generator(torch.randn(len(x), cfg.latent.dim)).detach()
+        d_optimizer.zero_grad()
+        (bce(discriminator(x), ones) + bce(discriminator(fake), zeros)).backward()
+        d_optimizer.step()
+        if (n + 1) % cfg.k == 0:
+            for _ in range(cfg.g_steps):
+                g_optimizer.zero_grad()
+                bce(discriminator(generator(torch.randn(len(x), cfg.latent.dim))), ones).backward()
+                g_optimizer.step()
+    return generator, discriminator
+
+
+@pytest.mark.parametrize(("k", "g_steps"), [(1, 1), (2, 1), (3, 2)])
+def test_the_game_is_algorithm_1(configure, k, g_steps):
+    cfg = configure(*SMALL, f"k={k}", f"g_steps={g_steps}", "ema.decay=0")
+    game = build(cfg)
+    prepare(game, cfg)
+    expected = plain_algorithm_1(game, cfg, minibatches=12)
+    game.trainer.fit(game.module, game.data)
+    for ours, theirs in zip((game.module.generator, game.module.discriminator), expected, strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            # Not bit for bit: cross-entropy with labels rounds otherwise than softplus.
+            assert torch.allclose(a, b, atol=2e-5), (a - b).abs().max()
+
+
+class Watch(Callback):
+    """Which gradients there are when each player's optimizer is about to step."""
+
+    def __init__(self):
+        self.turns = []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        player = "DG"[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
+        g = [p.grad is not None for p in pl_module.generator.parameters()]
+        d = [p.requires_grad for p in pl_module.discriminator.parameters()]
+        self.turns.append((player, any(g), all(d)))
+
+
+def test_who_moves_when_and_what_is_computed_for_it(configure):
+    cfg = configure(*SMALL, "k=3", "trainer.max_epochs=1")
+    game = build(cfg)
+    prepare(game, cfg)
+    watch = Watch()
+    game.trainer.callbacks.append(watch)
+    game.trainer.fit(game.module, game.data)
+    assert "".join(player for player, _, _ in watch.turns) == "DDDGDDDG"
+    for player, g_has_gradients, d_wants_gradients in watch.turns[:4]:
+        # D's steps build no graph through G; G's steps compute no gradient for D's weights.
+        assert (g_has_gradients, d_wants_gradients) == ((True, False) if player == "G" else (False, True))
+
+
+def test_average_follows_its_recursion(configure, play):
+    """Replays the average from the generators after each step."""
+    seen = []
+
+    class Record(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            seen.append(pl_module.generator.layers[0].weight.detach().clone().double())
+
+    cfg = configure(*SMALL, "ema.decay=0.5")
+    game = build(cfg)
+    prepare(game, cfg)
+    game.trainer.callbacks.append(Record())
+    average = game.module.generator.layers[0].weight.detach().clone().double()
+    game.trainer.fit(game.module, game.data)
+    for t, weight in enumerate(seen, start=1):
+        decay = min(0.5, (1 + t) / (10 + t))
+        average = decay * average + (1 - decay) * weight
+    assert torch.allclose(game.module.generator_ema.layers[0].weight.double(), average, atol=1e-6)
+    assert not any(p.requires_grad for p in game.module.generator_ema.parameters())
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_clipping_bounds_the_gradient_that_the_optimizer_gets(configure, precision):
+    norms = []
+
+    class Norms(torch.optim.SGD):
+        def step(self, closure=None):
+            if closure is not None:
+                closure()
+            norms.append(torch.nn.utils.get_total_norm([p.grad for g in self.param_groups for p in g["params"]]))
+            return super().step()
+
+    cfg = configure(*SMALL, "optim.gradient_clip=0.01", *([] if precision == "16-mixed" else [f"trainer.precision={precision}"]))
+    game = build(cfg)
+    prepare(game, cfg)
+    if precision == "16-mixed":  # with scaled gradients, on the CPU
+        scaler = torch.amp.GradScaler("cpu", init_scale=1024)
+        game.trainer.strategy.precision_plugin = MixedPrecision("16-mixed", "cpu", scaler)
+    game.module.optimizer_factories = (lambda p: Norms(p, lr=0.1),) * 2
+    game.trainer.fit(game.module, game.data)
+    assert len(norms) == 24
+    assert torch.stack(norms).max().item() == pytest.approx(0.01, rel=1e-2)
+    assert torch.stack(norms).min().item() > 0.005
+
+
+def test_max_steps_is_in_minibatches(configure, play):
+    for k in (1, 2, 5):
+        game = play(configure(*SMALL, f"k={k}", "trainer.max_steps=7", "trainer.max_epochs=-1", folder=f"k{k}"))
+        assert game.module.minibatch == 7
+        assert game.module.total_minibatches == 7
+
+
+def test_schedule_reaches_the_optimizers(configure, play):
+    game = play(configure(*SMALL, "optim/schedule=linear", "k=2"))
+    assert [o.param_groups[0]["lr"] for o in game.trainer.optimizers] == [0, 0]
+    exponential = ["optim/schedule=exponential", "optim.schedule.generator.decay=2", "optim.schedule.generator.floor=0"]
+    game = play(configure(*SMALL, *exponential, "optim.generator.lr=0.5", "k=2", folder="exponential"))
+    assert game.trainer.optimizers[1].param_groups[0]["lr"] == pytest.approx(0.5 / 2**6)
+
+
+def test_frozen_thaws_after_an_exception_and_keeps_what_was_frozen():
+    net = torch.nn.Linear(2, 2)
+    net.bias.requires_grad_(False)
+
+    def fail():
+        with frozen(net):
+            assert not net.weight.requires_grad
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert net.weight.requires_grad
+    assert not net.bias.requires_grad
+
+
+def test_sample_leaves_the_mode_as_it_was():
+    net = torch.nn.Dropout(0.5)
+    assert torch.equal(sample(net, torch.ones(5)), torch.ones(5))
+    assert net.training
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("k=0", "k must be a whole number of at least 1, got 0"),
+        ("k=1.5", "k must be a whole number of at least 1, got 1.5"),
+        ("g_steps=-1", "g_steps must be"),
+        ("ema.decay=1.0", r"ema.decay must lie in \[0, 1\)"),
+        ("optim.gradient_clip=-1", "optim.gradient_clip must be at least 0"),
+    ],
+)
+def test_numbers_out_of_range(configure, choice, message):
+    from gan.errors import UserError
+
+    with pytest.raises(UserError, match=message):
+        build(configure(choice))
