@@ -59,7 +59,9 @@ def test_bad_words_are_named_in_one_line(word, message):
 
 def test_a_checkpoint_brings_its_own_command_line(tmp_path):
     (tmp_path / ".hydra").mkdir()
-    recorded = "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- +trainer.fast_dev_run=true\n"
+    recorded = (
+        "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- +trainer.fast_dev_run=true\n"
+    )
     (tmp_path / ".hydra" / "overrides.yaml").write_text(recorded)
     word = f"ckpt_path={tmp_path}/checkpoints/last.ckpt"
     expected = ["model=maxout", "data=mnist", "+trainer.fast_dev_run=true", word, "trainer.max_epochs=40"]

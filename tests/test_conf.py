@@ -20,7 +20,7 @@ def test_every_choice_builds(choice, tmp_path):
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", [choice, f"output_dir={tmp_path}"])
     if choice == "trainer=gpu" and not torch.cuda.is_available():
-        with pytest.raises(UserError, match="trainer: .*gpu"):
+        with pytest.raises(UserError, match=r"trainer: .*gpu"):
             build(cfg)
     else:
         game = build(cfg)
@@ -31,7 +31,9 @@ MODELS, LOSSES = ("mlp", "maxout"), ("minimax", "nonsaturating")
 LATENTS, PENALTIES = ("gaussian", "uniform", "spherical"), ("none", "r1")
 
 
-@pytest.mark.parametrize(("model", "loss", "latent", "penalty"), list(itertools.product(MODELS, LOSSES, LATENTS, PENALTIES)))
+@pytest.mark.parametrize(
+    ("model", "loss", "latent", "penalty"), list(itertools.product(MODELS, LOSSES, LATENTS, PENALTIES))
+)
 def test_every_combination_takes_a_step(configure, play, model, loss, latent, penalty):
     small = ["trainer.max_steps=1", "callbacks=none", "logger=none", "data.batch_size=8"]
     game = play(configure(*small, f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"))
@@ -56,7 +58,10 @@ def test_precisions(configure, play, precision):
     ("choices", "message"),
     [
         (["optim.generator.lr=-1"], r"optim.generator: Invalid learning rate: -1"),
-        (["+optim.generator.weight_deacy=1"], r"optim.generator has no key 'weight_deacy'. Did you mean 'weight_decay'?"),
+        (
+            ["+optim.generator.weight_deacy=1"],
+            r"optim.generator has no key 'weight_deacy'. Did you mean 'weight_decay'?",
+        ),
         (["+trainer.max_epoch=3"], r"trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
         (["trainer.precision=64"], r"trainer.precision=64: choose one of 32-true"),
         (["+data.bach_size=3"], r"data has no key 'bach_size'. Did you mean 'batch_size'?"),

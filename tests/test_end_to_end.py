@@ -107,7 +107,9 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path):
         difference, moved = (a[name] - b[name]).abs().max(), (a[name] - start[name]).abs().max()
         assert difference <= 1e-5, name
         assert moved > 1e-4, name
-    points = [re.findall(r"D\(x\) \S+  D\(G\(z\)\) \S+", (tmp_path / n / "train.log").read_text()) for n in ("one", "two")]
+    points = [
+        re.findall(r"D\(x\) \S+  D\(G\(z\)\) \S+", (tmp_path / n / "train.log").read_text()) for n in ("one", "two")
+    ]
     assert len(points[0]) == 12
     assert points[0] == points[1]
 

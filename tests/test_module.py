@@ -110,7 +110,9 @@ def test_clipping_bounds_the_gradient_that_the_optimizer_gets(configure, precisi
             norms.append(torch.nn.utils.get_total_norm([p.grad for g in self.param_groups for p in g["params"]]))
             return super().step()
 
-    cfg = configure(*SMALL, "optim.gradient_clip=0.01", *([] if precision == "16-mixed" else [f"trainer.precision={precision}"]))
+    cfg = configure(
+        *SMALL, "optim.gradient_clip=0.01", *([] if precision == "16-mixed" else [f"trainer.precision={precision}"])
+    )
     game = build(cfg)
     prepare(game, cfg)
     if precision == "16-mixed":  # with scaled gradients, on the CPU

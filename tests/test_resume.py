@@ -11,7 +11,7 @@ from gan.train import run
 class StopAt(Callback):
     """Writes a checkpoint after a minibatch, as the checkpoint callback does, and breaks off."""
 
-    class Broken(Exception):
+    class BrokenOffError(Exception):
         pass
 
     def __init__(self, minibatch, path):
@@ -20,7 +20,7 @@ class StopAt(Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if pl_module.minibatch == self.minibatch:
             trainer.save_checkpoint(self.path)
-            raise self.Broken
+            raise self.BrokenOffError
 
 
 def scalars(folder):
@@ -83,7 +83,7 @@ def check_resume(configure, play, tmp_path, choices, whole, stop_at):
     first = build(cfg)
     prepare(first, cfg)
     first.trainer.callbacks.append(StopAt(stop_at, path))
-    with pytest.raises(StopAt.Broken):
+    with pytest.raises(StopAt.BrokenOffError):
         first.trainer.fit(first.module, first.data)
     torch.manual_seed(12345)  # nothing may hang on the state of the global generator
     rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))

@@ -20,9 +20,7 @@ class Latent(ABC):
         self.dim = dim
 
     @abstractmethod
-    def __call__(
-        self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None
-    ) -> Tensor:
+    def __call__(self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None) -> Tensor:
         """Draws ``count`` vectors, float32 (count, dim), from ``generator`` or torch's global one."""
 
 

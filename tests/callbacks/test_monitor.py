@@ -62,7 +62,9 @@ def test_points_are_means_since_the_last_one_on_one_axis(configure, tmp_path):
 
 def test_probabilities_are_those_of_the_discriminator(configure, play):
     """An all-knowing D: D(x) goes up when it is right about real images, D(G(z)) down about samples."""
-    game = play(configure(*SHORT, "optim.generator.lr=0", "optim.discriminator.lr=0.01", "trainer.max_epochs=4", "logger=none"))
+    game = play(
+        configure(*SHORT, "optim.generator.lr=0", "optim.discriminator.lr=0.01", "trainer.max_epochs=4", "logger=none")
+    )
     point = next(c for c in game.trainer.callbacks if type(c).__name__ == "Monitor").latest
     assert point["D(x)"] > 0.9
     assert point["D(G(z))"] < 0.1

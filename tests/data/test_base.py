@@ -20,7 +20,7 @@ def stream(count, start=0, batch_size=10, seed=1, **kwargs):
 def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
     first, second = stream(20)[:10], stream(20)[10:]
     for epoch in (first, second):
-        seen = sum(epoch, [])
+        seen = [image for minibatch in epoch for image in minibatch]
         assert len(seen) == len(set(seen)) == 100  # 103 // 10 minibatches
     assert first != second
     assert stream(10, seed=2) != first
@@ -53,7 +53,9 @@ def test_scale_maps_bytes_to_the_unit_interval():
 
 class Fake(ImageData):
     def __init__(self, images, **changes):
-        super().__init__(**{"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "epochs": 1, "seed": 1} | changes)
+        super().__init__(
+            **{"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "epochs": 1, "seed": 1} | changes
+        )
         self.images = images
 
     def load(self):

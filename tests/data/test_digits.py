@@ -12,8 +12,10 @@ def test_splits_are_a_partition_of_the_published_digits():
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 1397, "valid": 200, "test": 200}
     images = torch.cat([split.images for split in data.splits.values()]).flatten(1)
     labels = torch.cat([split.labels for split in data.splits.values()])
-    ours = sorted((*(x * 16 / 255).round().int().tolist(), y) for x, y in zip(images.double(), labels.tolist()))
+    ours = sorted(
+        (*(x * 16 / 255).round().int().tolist(), y) for x, y in zip(images.double(), labels.tolist(), strict=True)
+    )
     pixels, digits = load_digits(return_X_y=True)
-    theirs = sorted((*x.astype(int).tolist(), int(y)) for x, y in zip(pixels, digits))
+    theirs = sorted((*x.astype(int).tolist(), int(y)) for x, y in zip(pixels, digits, strict=True))
     assert ours == theirs
     assert all(split.labels.bincount().min() > 5 for split in data.splits.values())

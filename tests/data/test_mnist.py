@@ -35,6 +35,11 @@ def test_all_images_can_train(mnist_root):
     assert len(data.splits["valid"]) == 0
 
 
+def prepare(data):
+    data.prepare_data()
+    data.setup()
+
+
 @pytest.mark.parametrize("harm", ["flipped", "cut short"])
 def test_a_corrupt_file_is_named(mnist_root, tmp_path, harm):
     raw = tmp_path / "MNIST" / "raw"
@@ -48,8 +53,7 @@ def test_a_corrupt_file_is_named(mnist_root, tmp_path, harm):
     path.write_bytes(content if harm == "flipped" else content[:5000])
     data = MNIST(root=tmp_path, **COMMON)
     with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte is corrupt or cut short .* Delete it"):
-        data.prepare_data()
-        data.setup()
+        prepare(data)
 
 
 def test_no_network_names_the_two_ways_out(tmp_path, monkeypatch):

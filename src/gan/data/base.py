@@ -96,9 +96,7 @@ class ImageData(pl.LightningDataModule):
         seed: the run's seed.
     """
 
-    def __init__(
-        self, batch_size: int, image_size: int, channels: int, classes: int, epochs: int, seed: int
-    ) -> None:
+    def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, epochs: int, seed: int) -> None:
         super().__init__()
         for key, value in (("batch_size", batch_size), ("image_size", image_size)):
             if not (isinstance(value, int) and value >= 1):

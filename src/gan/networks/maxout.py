@@ -21,9 +21,7 @@ class Generator(base.Generator):
         init_range: weights start uniform on [-init_range, init_range], biases at 0.
     """
 
-    def __init__(
-        self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], init_range: float
-    ) -> None:
+    def __init__(self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], init_range: float) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         widths = [latent_dim, *base.check_widths("hidden", hidden)]

@@ -20,9 +20,7 @@ class Generator(base.Generator):
         slope: LeakyReLU's slope for negative inputs.
     """
 
-    def __init__(
-        self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2
-    ) -> None:
+    def __init__(self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
