@@ -97,6 +97,8 @@ def test_default_command_fills_a_folder(tmp_path):
 def test_two_processes_equal_one_with_the_double_batch(tmp_path):
     """Data, noise and dropout are shared out by rank; the weights and the curves agree up to summation order."""
     common = [*SMALL, "model=maxout", "model.discriminator.hidden=[16,16]", "k=2", "trainer.max_epochs=3"]
+    for player in ("generator", "discriminator"):  # Adam would blow up the rounding of gradients near zero
+        common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.1"]
     common += ["callbacks.monitor.every_n_batches=5", "callbacks.checkpoint.keep_every_n_epochs=1"]
     one = launch(tmp_path, *common, "data.batch_size=64", "output_dir=one")
     finish(one)
@@ -105,7 +107,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path):
     start = weights(tmp_path / "one" / "checkpoints" / "epoch=0001.ckpt")
     for name in a:
         difference, moved = (a[name] - b[name]).abs().max(), (a[name] - start[name]).abs().max()
-        assert difference <= 1e-5, name
+        assert difference <= 2e-6, name
         assert moved > 1e-4, name
     points = [
         re.findall(r"D\(x\) \S+  D\(G\(z\)\) \S+", (tmp_path / n / "train.log").read_text()) for n in ("one", "two")

@@ -41,7 +41,7 @@ def plain_algorithm_1(game, cfg, minibatches):
 
 @pytest.mark.parametrize(("k", "g_steps"), [(1, 1), (2, 1), (3, 2)])
 def test_the_game_is_algorithm_1(configure, k, g_steps):
-    cfg = configure(*SMALL, f"k={k}", f"g_steps={g_steps}", "ema.decay=0")
+    cfg = configure(*SMALL, f"k={k}", f"g_steps={g_steps}", "ema.decay=0", "optim/schedule=constant")
     game = build(cfg)
     prepare(game, cfg)
     expected = plain_algorithm_1(game, cfg, minibatches=12)

@@ -1,6 +1,8 @@
 """Seeds are reproducible, distinct within a stream and different between streams and runs."""
 
-from gan.seeding import derive
+import torch
+
+from gan.seeding import derive, reseed
 
 
 def test_no_two_steps_of_a_run_share_a_seed():
@@ -20,3 +22,10 @@ def test_the_mapping_is_fixed():
 
 
 FIXED = [3499459841, 2463156829, 1684639797]
+
+
+def test_reseeding_is_torchs_own():
+    reseed(torch.device("cpu"), 123)
+    ours = torch.rand(5)
+    torch.manual_seed(123)
+    assert torch.equal(ours, torch.rand(5))

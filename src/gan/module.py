@@ -15,7 +15,7 @@ from gan.latents import Latent
 from gan.losses import Loss
 from gan.penalties import Penalty
 from gan.schedules import Schedule
-from gan.seeding import derive
+from gan.seeding import derive, reseed
 
 OptimizerFactory = Callable[..., Optimizer]
 
@@ -98,7 +98,7 @@ class GAN(pl.LightningModule):
         """
         # All that this step draws, noise and dropout, is a function of (seed, minibatch): a resumed run
         # draws it again, and every process draws the whole of it and keeps its rows.
-        torch.manual_seed(derive(self.seed, "step", self.minibatch))
+        reseed(self.device, derive(self.seed, "step", self.minibatch))
         report = self.discriminator_step(real)
         if (self.minibatch + 1) % self.k == 0:
             for _ in range(self.g_steps):

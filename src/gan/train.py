@@ -3,6 +3,7 @@
 import errno
 import logging
 import math
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -148,3 +149,5 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+    # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
+    threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)

@@ -1,6 +1,5 @@
 """Signals, intervals, and files that are whole or not there."""
 
-import io
 import os
 import signal
 import time
@@ -93,7 +92,8 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told_in_the_systems_words(tmp_path, monkeypatch):
     # The real device's error through torch's writer, in place of the unfinished file.
-    monkeypatch.setattr("pathlib.Path.open", lambda self, mode: io.open("/dev/full", mode))  # noqa: PTH123, UP020
+    full_device = Path("/dev/full").open("wb")  # noqa: SIM115
+    monkeypatch.setattr("pathlib.Path.open", lambda self, mode: full_device)
     with pytest.raises(UserError, match=r"could not write .*: No space left on device. No checkpoint is there yet"):
         AtomicCheckpointIO().save_checkpoint({"weights": torch.ones(300_000)}, tmp_path / "last.ckpt")
 

@@ -53,9 +53,7 @@ def test_scale_maps_bytes_to_the_unit_interval():
 
 class Fake(ImageData):
     def __init__(self, images, **changes):
-        super().__init__(
-            **{"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "epochs": 1, "seed": 1} | changes
-        )
+        super().__init__(**{"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "seed": 1} | changes)
         self.images = images
 
     def load(self):

@@ -7,7 +7,7 @@ from gan.data.digits import Digits
 
 
 def test_splits_are_a_partition_of_the_published_digits():
-    data = Digits(batch_size=64, image_size=8, channels=1, classes=10, epochs=1, seed=5)
+    data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=5)
     data.setup()
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 1397, "valid": 200, "test": 200}
     images = torch.cat([split.images for split in data.splits.values()]).flatten(1)

@@ -9,7 +9,7 @@ from gan.data import mnist
 from gan.data.mnist import CHECKSUMS, MNIST
 from gan.errors import UserError
 
-COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "epochs": 1, "seed": 1}
+COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "seed": 1}
 
 
 def test_the_papers_split(mnist_root):

