@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.checkpoint import AtomicCheckpointIO
 from gan.data.base import ImageData
-from gan.errors import UserError, did_you_mean
+from gan.errors import UserError, did_you_mean, one_line
 from gan.module import GAN
 from gan.seeding import derive
 
@@ -76,6 +76,8 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
     if arguments.get("precision") not in PRECISIONS:
         raise UserError(f"trainer.precision={arguments.get('precision')}: choose one of {', '.join(PRECISIONS)}.")
+    if arguments.get("accelerator") in ("gpu", "cuda") and not torch.accelerator.is_available():
+        raise UserError("trainer.accelerator=gpu: torch finds no GPU on this machine; give trainer=cpu or trainer=auto.")
     if (steps := arguments.get("max_steps", -1)) > 0:
         # Lightning counts the steps of both optimizers.
         arguments["max_steps"] = steps + cfg.g_steps * (steps // cfg.k)
@@ -133,7 +135,7 @@ def check_networks(game: GAN, image_shape: tuple[int, int, int]) -> None:
         if logits.shape != (2,):
             raise UserError(f"model.discriminator returns shape {tuple(logits.shape)} for 2 images, expected (2,).")
     except RuntimeError as error:
-        raise UserError(f"model does not fit images of shape {shape}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"model does not fit images of shape {shape}: {one_line(error)}") from error
     finally:
         for network in networks:
             network.train()
@@ -157,7 +159,7 @@ def _explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -
             cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from error
-        message = str(cause).splitlines()[0].rstrip(".")
+        message = one_line(cause)
         unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
         if unknown:
             target = get_object(node["_target_"]) if "_target_" in node else make

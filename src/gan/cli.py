@@ -21,7 +21,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from gan.errors import Stopped, UserError, did_you_mean
+from gan.errors import Stopped, UserError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
 
 def enter_run_folder(cfg: DictConfig) -> None:
     """Points ``output_dir`` to the folder that Hydra has made for this run."""
-    cfg.output_dir = HydraConfig.get().runtime.output_dir
+    folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
+    cfg.output_dir = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
     alone = str(cfg.trainer.devices) in ("1", "auto") or "spawn" in str(cfg.trainer.strategy)
     if sweeping() and not alone:
         raise UserError(
@@ -188,11 +189,6 @@ def _loader():
     from hydra.core.global_hydra import GlobalHydra
 
     return GlobalHydra.instance().config_loader()
-
-
-def one_line(error: BaseException) -> str:
-    """The message of an error and of what caused it, without line breaks."""
-    return " ".join(str(error).split()).rstrip(".")
 
 
 def _say(message: str, exit_code: int) -> int:

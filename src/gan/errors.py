@@ -26,6 +26,11 @@ class Stopped(Exception):
         self.exit_code = exit_code
 
 
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks and without a full stop."""
+    return " ".join(str(error).split()).rstrip(".")
+
+
 def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
     """`` Did you mean 'width'?`` for the nearest possibility, the empty string when nothing is near."""
     nearest = difflib.get_close_matches(word, sorted(possibilities), n=1, cutoff=0.6)

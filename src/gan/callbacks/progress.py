@@ -31,7 +31,7 @@ class Progress(ProgressBar):
             self.bar = tqdm(
                 total=pl_module.total_minibatches,
                 initial=pl_module.minibatch,
-                bar_format="{desc} {percentage:3.0f}% |{bar:20}| {elapsed} < {remaining}  {postfix}",
+                bar_format="{desc} {percentage:3.0f}% |{bar:16}| {elapsed} < {remaining}{postfix}",
                 dynamic_ncols=True,
                 file=sys.stderr,
             )
@@ -72,7 +72,8 @@ class Progress(ProgressBar):
         if monitor is None or not monitor.latest or (fresh and pl_module.minibatch % monitor.every_n_batches):
             return ""
         point = monitor.latest
-        words = [f"{name} {point[name]:.2f}" for name in ("D(x)", "D(G(z))")]
-        words += ["loss D {:.2f}".format(point["loss/discriminator"])]
-        words += ["G {:.2f}".format(point["loss/generator"])] if "loss/generator" in point else []
-        return " ".join([*words, f" {point['speed/images_per_second']:,.0f} img/s"])
+        losses = [f"{point[name]:.2f}" for name in ("loss/discriminator", "loss/generator") if name in point]
+        return (
+            f"D(x) {point['D(x)']:.2f}  D(G(z)) {point['D(G(z))']:.2f}  loss {' / '.join(losses)}  "
+            f"{point['speed/images_per_second']:,.0f} img/s"
+        )
