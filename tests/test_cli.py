@@ -24,6 +24,7 @@ from tests.conftest import REPOSITORY
         ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
         ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
         ["~logger", "trainer.devices=2"],
+        ["model=glob(*)"],
     ],
 )
 def test_good_words_pass(words):
@@ -46,6 +47,8 @@ def test_good_words_pass(words):
         ("penalty.weight=3", "penalty has no key 'weight'."),
         ("k.x=3", "k has no key 'x'."),
         ("~seeed", "the configuration has no key 'seeed'. Did you mean 'seed'?"),
+        ("~seed", "seed cannot be removed, only set."),
+        ("output_dir=", "output_dir is empty"),
         ("objective=D(x)", "Quote values with special characters"),
     ],
 )
@@ -59,14 +62,13 @@ def test_bad_words_are_named_in_one_line(word, message):
 
 def test_a_checkpoint_brings_its_own_command_line(tmp_path):
     (tmp_path / ".hydra").mkdir()
-    recorded = (
-        "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- +trainer.fast_dev_run=true\n"
-    )
+    recorded = "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- ~callbacks.pictures\n"
     (tmp_path / ".hydra" / "overrides.yaml").write_text(recorded)
     word = f"ckpt_path={tmp_path}/checkpoints/last.ckpt"
-    expected = ["model=maxout", "data=mnist", "+trainer.fast_dev_run=true", word, "trainer.max_epochs=40"]
-    assert resumed([word, "trainer.max_epochs=40"]) == expected
-    assert resumed(resumed([word, "trainer.max_epochs=40"])) == expected  # as in a second process
+    expected = ["model=maxout", "data=mnist", "~callbacks.pictures", word, "trainer.max_epochs=40", "~logger"]
+    assert resumed([word, "trainer.max_epochs=40", "~logger"]) == expected
+    assert resumed(["-m", word])[:2] == ["-m", "model=maxout"]
+    assert resumed(expected) == expected  # as in a second process
     assert resumed(["-m", "k=1,2"]) == ["-m", "k=1,2"]
     assert resumed(["ckpt_path=elsewhere/last.ckpt"]) == ["ckpt_path=elsewhere/last.ckpt"]
 
@@ -101,3 +103,11 @@ def test_completion_answers(tmp_path):
     environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
     done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
     assert done.stdout.split() == ["model=maxout", "model=mlp"]
+
+
+def test_a_folder_with_a_run_is_not_used_again(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UserError, match=r"output_dir=.* holds a run already.*ckpt_path="):
+        check([f"output_dir={tmp_path}"], "train")
+    with pytest.raises(UserError, match=r"in a sweep give hydra.sweep.dir"):
+        check([f"output_dir={tmp_path / 'other'}", "k=1,2"], "train", sweep=True)

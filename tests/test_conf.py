@@ -5,9 +5,10 @@ import itertools
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from torch import nn
 
-from gan.build import PRECISIONS, build, check_networks, prepare
+from gan.build import PRECISIONS, build, check_networks, prepare, total_minibatches
 from gan.cli import CONF
 from gan.errors import UserError
 
@@ -20,7 +21,7 @@ def test_every_choice_builds(choice, tmp_path):
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", [choice, f"output_dir={tmp_path}"])
     if choice == "trainer=gpu" and not torch.cuda.is_available():
-        with pytest.raises(UserError, match=r"torch finds no GPU on this machine; give trainer=cpu or trainer=auto"):
+        with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):
             build(cfg)
     else:
         game = build(cfg)
@@ -57,7 +58,7 @@ def test_precisions(configure, play, precision):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        (["optim.generator.lr=-1"], r"optim.generator: Invalid learning rate: -1"),
+        (["optim.generator.lr=-1"], r"optim.generator.lr must be a number of at least 0, got -1"),
         (
             ["+optim.generator.weight_deacy=1"],
             r"optim.generator has no key 'weight_deacy'. Did you mean 'weight_decay'?",
@@ -65,14 +66,21 @@ def test_precisions(configure, play, precision):
         (["+trainer.max_epoch=3"], r"trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
         (["trainer.precision=64"], r"trainer.precision=64: choose one of 32-true"),
         (["+data.bach_size=3"], r"data has no key 'bach_size'. Did you mean 'batch_size'?"),
-        (["data.batch_size=0"], r"data: batch_size must be a whole number of at least 1, got 0"),
-        (["latent.dim=0"], r"latent: dim must be at least 1, got 0"),
+        (["data.batch_size=0"], r"data.batch_size must be a whole number of at least 1, got 0"),
+        (["latent.dim=0"], r"latent.dim must be a whole number of at least 1, got 0"),
         (["model.discriminator.dropout=1"], r"model.discriminator: dropout must lie in \[0, 1\), got 1"),
-        (["callbacks.pictures.count=0"], r"callbacks.pictures: count must be at least 1, got 0"),
+        (["callbacks.pictures.count=0"], r"callbacks.pictures.count must be a whole number of at least 1, got 0"),
         (["callbacks.checkpoint.every_n_minutes=0"], r"callbacks.checkpoint: every_n_minutes must be positive"),
         (["loss._target_=gan.losses.Missing"], r"loss: .*Missing"),
         (["~loss._target_"], r"loss must be a mapping with a _target_"),
         (["trainer.devices=0"], r"trainer: "),
+        (["trainer.accelerator=tpu"], r"trainer: "),
+        (
+            ["+trainer.gradient_clip_val=1"],
+            r"trainer.gradient_clip_val is not for the Trainer here; set optim.gradient_clip",
+        ),
+        (["model.generator.hidden=abc"], r"model.generator: hidden must be a list of positive widths"),
+        (["model.discriminator.dropout=abc"], r"model.discriminator: .*dropout=abc"),
     ],
 )
 def test_mistakes_are_named_before_any_data_is_read(configure, choices, message):
@@ -85,6 +93,43 @@ def test_a_training_without_end_is_refused(configure):
     game = build(cfg)
     with pytest.raises(UserError, match=r"trainer.max_epochs or trainer.max_steps must set an end"):
         prepare(game, cfg)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        (["trainer.limit_train_batches=0.01"], "trainer.limit_train_batches=0.01 leaves none of the 21 minibatches"),
+        (["model.generator.slope=abc"], r"model does not fit images of shape \(1, 8, 8\)"),
+        (["trainer.max_steps=3", "k=4"], "k=4: the generator would never move in a run of 3 minibatches"),
+    ],
+)
+def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, choices, message):
+    cfg = configure(*choices)
+    game = build(cfg)
+    with pytest.raises(UserError, match=message):
+        prepare(game, cfg)
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0}, 30),
+        ({"max_epochs": 3, "max_steps": 7, "limit_train_batches": 1.0}, 7),
+        ({"max_epochs": 3, "max_steps": 70, "limit_train_batches": 0.5}, 15),
+        ({"max_epochs": 3, "max_steps": None, "limit_train_batches": 4}, 12),
+        ({"max_epochs": None, "max_steps": 70, "limit_train_batches": 99}, 70),
+    ],
+)
+def test_length_of_a_run(limits, expected):
+    assert total_minibatches(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
+
+
+@pytest.mark.parametrize(
+    "choices", [["trainer.devices=2"], ["trainer=ddp"], ["trainer.devices=2", "trainer.strategy=ddp"]]
+)
+def test_several_processes_get_a_strategy_that_serves_two_optimizers(configure, choices):
+    strategy = build(configure(*choices, "trainer.accelerator=cpu")).trainer.strategy
+    assert strategy._ddp_kwargs == {"find_unused_parameters": True}
 
 
 class Flat(nn.Module):

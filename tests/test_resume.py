@@ -5,6 +5,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan.errors import UserError
 from gan.train import run
 
 
@@ -132,9 +133,23 @@ def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
         assert torch.equal(generator(z), again.generators()[name](z))
 
 
-def test_run_reports_a_changed_optimizer(configure, play, tmp_path):
-    from gan.errors import UserError
+def test_nothing_left_to_do_is_said(configure, play, tmp_path):
+    play(configure("trainer.max_epochs=1"))
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    with pytest.raises(UserError, match=r"stands at minibatch 21 and the run ends at 21: nothing is left to do"):
+        run(configure(f"ckpt_path={last}", "trainer.max_epochs=1", folder="rest"))
 
+
+@pytest.mark.parametrize(("change", "end"), [("k=2", 30), ("data.batch_size=64", 63)])
+def test_a_changed_arithmetic_ends_where_it_says(configure, play, tmp_path, change, end):
+    play(configure(*COMMON, "trainer.max_epochs=2", folder="first"))
+    last = tmp_path / "first" / "checkpoints" / "last.ckpt"
+    game = play(configure(*COMMON, f"ckpt_path={last}", change, folder="rest"))
+    assert game.module.minibatch == game.module.total_minibatches == end
+    assert game.trainer.optimizers[0].param_groups[0]["lr"] == 0
+
+
+def test_run_reports_a_changed_optimizer(configure, play, tmp_path):
     play(configure("trainer.max_epochs=1"))
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     with pytest.raises(UserError, match=r"optim.generator.lr=0.5 differs from the checkpoint's"):

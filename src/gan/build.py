@@ -13,13 +13,25 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.checkpoint import AtomicCheckpointIO
+from gan.config import check
 from gan.data.base import ImageData
 from gan.errors import UserError, did_you_mean, one_line
-from gan.module import GAN
+from gan.module import GAN, PLAYERS
 from gan.seeding import derive
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-PLAYERS = ("generator", "discriminator")
+#: arguments of the Trainer that another key of ours stands for
+ELSEWHERE = {
+    "gradient_clip_val": "optim.gradient_clip",
+    "accumulate_grad_batches": "data.batch_size",
+    "overfit_batches": "trainer.limit_train_batches",
+    "callbacks": "callbacks=… or callbacks.NAME.KEY",
+    "logger": "logger=…",
+    "enable_progress_bar": "~callbacks.progress",
+    "enable_checkpointing": "~callbacks.checkpoint",
+    "log_every_n_steps": "callbacks.monitor.every_n_batches",
+    "default_root_dir": "output_dir",
+}
 
 
 @dataclass
@@ -37,7 +49,8 @@ def build(cfg: DictConfig) -> Game:
     Raises:
         UserError: a key or value that cannot be, named.
     """
-    return Game(module=module(cfg), data=part(cfg, "data"), trainer=trainer(cfg))
+    check(cfg)
+    return Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
 
 
 def module(cfg: DictConfig) -> GAN:
@@ -72,15 +85,18 @@ def module(cfg: DictConfig) -> GAN:
 
 
 def trainer(cfg: DictConfig) -> pl.Trainer:
-    """Lightning's Trainer; ``trainer.max_steps`` is in minibatches here."""
+    """Lightning's Trainer without a limit of its own: the module ends the run at its last minibatch."""
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
     if arguments.get("precision") not in PRECISIONS:
         raise UserError(f"trainer.precision={arguments.get('precision')}: choose one of {', '.join(PRECISIONS)}.")
     if arguments.get("accelerator") in ("gpu", "cuda") and not torch.accelerator.is_available():
-        raise UserError("trainer.accelerator=gpu: torch finds no GPU on this machine; give trainer=cpu or trainer=auto.")
-    if (steps := arguments.get("max_steps", -1)) > 0:
-        # Lightning counts the steps of both optimizers.
-        arguments["max_steps"] = steps + cfg.g_steps * (steps // cfg.k)
+        raise UserError(
+            "trainer.accelerator=gpu: torch finds no GPU on this machine; take trainer=cpu or trainer=auto."
+        )
+    if taken := [key for key in arguments if key in ELSEWHERE]:
+        raise UserError(f"trainer.{taken[0]} is not for the Trainer here; set {ELSEWHERE[taken[0]]}.")
+    if arguments.get("strategy") in ("auto", "ddp") and _several(arguments):
+        arguments["strategy"] = "ddp_find_unused_parameters_true"  # plain ddp cannot serve two optimizers
     callbacks = [part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {}]
     loggers = [part(cfg, f"logger.{name}") for name in cfg.get("logger") or {}]
     arguments |= {
@@ -94,6 +110,8 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
+        "max_epochs": -1,
+        "max_steps": -1,
         "log_every_n_steps": 0,  # the monitor does it, on its own axis
     }
     return _explain("trainer", cfg.trainer, pl.Trainer, **arguments)
@@ -113,11 +131,24 @@ def prepare(game: Game, cfg: DictConfig) -> None:
 def total_minibatches(cfg: DictConfig, batches_per_epoch: int) -> int:
     """Length of the whole run, from the three limits that the Trainer takes."""
     limit = cfg.trainer.limit_train_batches
-    batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * limit)
-    bounds = [n for n in (cfg.trainer.max_epochs * batches, cfg.trainer.max_steps) if n > 0]
+    batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * min(limit, 1.0))
+    if batches < 1:
+        raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} minibatches.")
+    bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
     if not bounds:
         raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
+    if min(bounds) < cfg.k:
+        raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} minibatches.")
     return min(bounds)
+
+
+def _several(arguments: dict[str, Any]) -> bool:
+    """Whether the Trainer's arguments ask for more than one process."""
+    devices = arguments.get("devices", 1)
+    if devices in ("auto", -1, "-1"):
+        return arguments.get("accelerator") != "cpu" and torch.cuda.device_count() > 1
+    listed = str(devices).strip("[]").split(",")
+    return len(listed) > 1 or (isinstance(devices, int) and devices > 1) or arguments.get("num_nodes", 1) > 1
 
 
 @torch.no_grad()
@@ -134,7 +165,7 @@ def check_networks(game: GAN, image_shape: tuple[int, int, int]) -> None:
         logits = game.discriminator(torch.zeros(2, *shape))
         if logits.shape != (2,):
             raise UserError(f"model.discriminator returns shape {tuple(logits.shape)} for 2 images, expected (2,).")
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise UserError(f"model does not fit images of shape {shape}: {one_line(error)}") from error
     finally:
         for network in networks:
@@ -153,7 +184,7 @@ def _explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -
     """Calls ``make`` and turns what it complains of into one line that begins with the key."""
     try:
         return make(*args, **kwargs)
-    except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
+    except (InstantiationException, MisconfigurationException, ImportError, ValueError, TypeError) as error:
         cause: BaseException = error
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             cause = cause.__cause__
@@ -165,10 +196,11 @@ def _explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -
             target = get_object(node["_target_"]) if "_target_" in node else make
             words = {*node, *inspect.signature(target).parameters} - {unknown[1]}
             raise UserError(f"{key} has no key '{unknown[1]}'.{did_you_mean(unknown[1], words)}") from error
+        if isinstance(cause, TypeError):  # Python's words: show what it was given
+            message += f" (given {', '.join(f'{k}={v}' for k, v in node.items() if k[0] != '_')})"
         raise UserError(f"{key}: {message}.") from error
 
 
 def _not_fused(cfg: DictConfig, player: str) -> dict[str, bool]:
-    """Fused optimizers unscale 16-mixed gradients themselves, after the clipping: not to be had together."""
-    both = cfg.trainer.precision == "16-mixed" and cfg.optim.gradient_clip and cfg.optim[player].get("fused")
-    return {"fused": False} if both else {}
+    """Fused optimizers unscale 16-mixed gradients themselves, too late to be clipped or measured."""
+    return {"fused": False} if cfg.trainer.precision == "16-mixed" and cfg.optim[player].get("fused") else {}

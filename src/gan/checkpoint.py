@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, read without unpickling."""
 
+import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -32,7 +33,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 + ("The checkpoint written before is still there." if path.exists() else "No checkpoint is there yet.")
             ) from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
 
 
 def read(path: str | Path) -> dict:
@@ -42,6 +44,8 @@ def read(path: str | Path) -> dict:
         UserError: there is no such file, or it is not a checkpoint of this project.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"ckpt_path={path} is a folder; give the file in it, such as {path / 'last.ckpt'}.")
     if not path.is_file():
         raise UserError(f"ckpt_path={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
     try:

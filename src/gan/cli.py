@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import Glob, Override, OverrideType
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
@@ -35,51 +35,53 @@ def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
         task: what to do with the composed configuration; its result goes to a sweeper.
         config_name: the file in ``conf/`` that holds the defaults.
     """
-    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    failures: list[Exception] = []
+    wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not _is_helper()
+    failures: list[UserError] = []
 
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
             enter_run_folder(cfg)
             return task(cfg)
-        except (UserError, Stopped) as error:
-            log.error("%s", error)
+        except UserError as error:
             if sweeping():
                 raise  # Hydra goes on with the other jobs and fails at the end
             failures.append(error)
+            log.error("error: %s", error)
             return None
+        except Stopped as stopped:
+            log.error("%s", stopped)
+            raise
 
     try:
         sys.argv[1:] = resumed(sys.argv[1:])
         arguments = get_args_parser().parse_args()
         if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
-            check(arguments.overrides, config_name)
+            check(arguments.overrides, config_name, sweep=arguments.multirun)
         # Otherwise Hydra would put a hint of its own below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
     except KeyboardInterrupt:
         sys.exit(_say("interrupted", 130))
-    except (HydraException, OmegaConfBaseException) as error:
+    except Stopped as stopped:
+        sys.exit(stopped.exit_code)
+    except BrokenPipeError:  # as in `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except (HydraException, OmegaConfBaseException, OSError) as error:
         if wants_trace:
             raise
         sys.exit(_say(f"error: {one_line(error)}", 1))
     if failures:
         if wants_trace:
             raise failures[0]
-        sys.exit(getattr(failures[0], "exit_code", 1))
+        sys.exit(1)
 
 
 def enter_run_folder(cfg: DictConfig) -> None:
     """Points ``output_dir`` to the folder that Hydra has made for this run."""
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
     cfg.output_dir = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-    alone = str(cfg.trainer.devices) in ("1", "auto") or "spawn" in str(cfg.trainer.strategy)
-    if sweeping() and not alone:
-        raise UserError(
-            "trainer.strategy: processes that start the whole command line again cannot take part in a sweep; "
-            "give trainer.strategy=ddp_spawn_find_unused_parameters_true, or trainer.devices=1."
-        )
     # Lightning reads it when it starts the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
@@ -100,28 +102,29 @@ def resumed(argv: Sequence[str]) -> list[str]:
     ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus goes on with the run's model, data and loss;
     what is given beside it counts.
     """
-    parsed = [_key(word) for word in argv]
-    if "ckpt_path" not in parsed:
+    given = [_key(word) for word in argv]
+    if "ckpt_path" not in given:
         return list(argv)
-    path = Path(argv[parsed.index("ckpt_path")].partition("=")[2].strip("'\""))
-    recorded = path.parent.parent / ".hydra" / "overrides.yaml"
+    place = given.index("ckpt_path")
+    checkpoint = Path(argv[place].partition("=")[2].strip("'\"")).resolve()
+    recorded = checkpoint.parent.parent / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         return list(argv)
-    before = [str(word) for word in OmegaConf.load(recorded)]
-    kept = [word for word in before if _key(word) not in parsed and _key(word) != "output_dir"]
-    return kept + list(argv)
+    before = OmegaConf.to_container(OmegaConf.load(recorded), resolve=False)
+    kept = [word for word in before if _key(word) not in given and _key(word) not in ("output_dir", "hydra.run.dir")]
+    return [*argv[:place], *kept, *argv[place:]]  # behind options such as -m
 
 
 def _key(word: str) -> str | None:
     """``model`` of ``model=mlp``, ``+model=mlp`` and ``~model``; None for an option such as ``-m``."""
-    match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)=", word)
+    match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", word)
     return match[1] if match else None
 
 
 # Checking the words before Hydra acts on them
 
 
-def check(words: Sequence[str], config_name: str) -> None:
+def check(words: Sequence[str], config_name: str, sweep: bool = False) -> None:
     """Raises UserError for a word that names no key or no choice, with the nearest that exists."""
     try:
         overrides = OverridesParser.create().parse_overrides(list(words))
@@ -134,8 +137,24 @@ def check(words: Sequence[str], config_name: str) -> None:
             _check_choice(override, loader, groups)
         plain = compose(config_name, overrides=_choices(overrides, groups))
         for override in overrides:
+            if override.key_or_group in ("output_dir", "hydra.run.dir"):
+                _check_folder(override, sweep)
             if override.key_or_group not in groups and not override.key_or_group.startswith("hydra"):
                 _check_key(override, plain)
+
+
+def _check_folder(override: Override, sweep: bool) -> None:
+    """Raises UserError for a folder that already holds a run, or one for all jobs of a sweep."""
+    key, folder = override.key_or_group, override.value()
+    if sweep:
+        raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
+    if not folder:
+        raise UserError(f"{key} is empty; give the folder for this run.")
+    if (Path(str(folder)) / "checkpoints").exists() and not _is_helper():
+        raise UserError(
+            f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to go on with that "
+            f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
+        )
 
 
 def _check_choice(override: Override, loader, groups: list[str]) -> None:
@@ -156,7 +175,7 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
     A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
     Lightning's Trainer: those complain themselves of what they do not know.
     """
-    names = override.key_or_group.split(".")
+    names = (override.key_or_group or "").split(".")
     node: object = cfg
     for depth, name in enumerate(names):
         if not OmegaConf.is_dict(node) or name not in node:
@@ -170,16 +189,21 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
                 + did_you_mean(name, known)
                 + (f" There are: {', '.join(known)}." if known else "")
             )
-        node = node._get_node(name)  # as written: interpolations are not followed
+        parent, node = node, node._get_node(name)  # as written: interpolations are not followed
+    if override.type == OverrideType.DEL and "_target_" not in parent and names[0] not in ("callbacks", "logger"):
+        raise UserError(f"{override.key_or_group} cannot be removed, only set.")
 
 
 def _choices(overrides: Sequence[Override], groups: list[str]) -> list[str]:
     """The words that choose from groups, the first value where several are swept over."""
-    return [f"{o.key_or_group}={_values(o)[0]}" for o in overrides if o.key_or_group in groups and o.type.name != "DEL"]
+    chosen = [o for o in overrides if o.key_or_group in groups and o.type != OverrideType.DEL]
+    return [f"{o.key_or_group}={_values(o)[0]}" for o in chosen if _values(o)]
 
 
 def _values(override: Override) -> list[object]:
     """The values that an override takes, one unless it is a sweep over choices."""
+    if isinstance(override.value(), Glob):
+        return []  # Hydra itself expands model=glob(*)
     if override.is_choice_sweep():
         return list(override.sweep_iterator())
     return [override.value()]
@@ -191,6 +215,12 @@ def _loader():
     return GlobalHydra.instance().config_loader()
 
 
+def _is_helper() -> bool:
+    """Whether this process was started by another one, to take part in its distributed run."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
 def _say(message: str, exit_code: int) -> int:
-    print(message, file=sys.stderr)
+    if not _is_helper():
+        print(message, file=sys.stderr)
     return exit_code

@@ -13,8 +13,10 @@ class UserError(HydraException):
     """
 
 
-class Stopped(Exception):
+class Stopped(BaseException):
     """Training was asked to stop (Ctrl-C, SIGTERM) and has saved its checkpoint.
+
+    Like KeyboardInterrupt no mere Exception: a sweep ends with it instead of going on to its next job.
 
     Args:
         message: what happened, and how to go on.

@@ -17,6 +17,8 @@ from gan.penalties import Penalty
 from gan.schedules import Schedule
 from gan.seeding import derive, reseed
 
+PLAYERS = ("discriminator", "generator")  # in the order of the optimizers
+
 OptimizerFactory = Callable[..., Optimizer]
 
 
@@ -42,12 +44,9 @@ class GAN(pl.LightningModule):
 
     Attributes:
         minibatch: minibatches played so far, the one axis of every curve and picture.
-        total_minibatches: length of the whole run, which the schedules are drawn over; set by whoever
-            knows the data and the Trainer, before the fit.
+        total_minibatches: length of the whole run: it ends there and the schedules are drawn over it. Set by
+            whoever knows the data and the Trainer, before the fit.
         generator_ema: the averaged generator, or None.
-
-    Raises:
-        ValueError: a number out of its range, named by its key in the configuration.
     """
 
     def __init__(
@@ -70,13 +69,6 @@ class GAN(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        for name, value in (("k", k), ("g_steps", g_steps)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {value}")
-        if not 0 <= ema_decay < 1:
-            raise ValueError(f"ema.decay must lie in [0, 1) (0 switches the average off), got {ema_decay}")
-        if not gradient_clip >= 0:
-            raise ValueError(f"optim.gradient_clip must be at least 0 (0 for none), got {gradient_clip}")
         self.generator, self.discriminator = generator, discriminator
         self.latent, self.loss, self.penalty = latent, loss, penalty
         self.optimizer_factories = (discriminator_optimizer, generator_optimizer)
@@ -104,6 +96,8 @@ class GAN(pl.LightningModule):
             for _ in range(self.g_steps):
                 report |= self.generator_step(len(real))
         self.minibatch += 1
+        # Lightning's own limits count the steps of both optimizers, and from where a resumed run began.
+        self.trainer.should_stop = self.minibatch >= self.total_minibatches
         return report
 
     def discriminator_step(self, real: Tensor) -> dict[str, Tensor]:

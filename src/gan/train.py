@@ -1,8 +1,8 @@
 """One training run, from a composed configuration to a filled folder."""
 
-import errno
 import logging
 import math
+import re
 import threading
 import time
 import warnings
@@ -10,13 +10,17 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan import checkpoint
 from gan.build import Game, build, prepare
 from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
-from gan.errors import UserError, did_you_mean
+from gan.config import check
+from gan.errors import UserError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
 
@@ -34,23 +38,35 @@ def run(cfg: DictConfig) -> float | None:
     quiet()
     # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
     torch.utils.deterministic.fill_uninitialized_memory = False
+    check(cfg)
     check_objective(cfg)
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     game = build(cfg)
+    if game.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
         check_resume(cfg, saved, game)
-    prepare(game, cfg)
-    announce(cfg, game)
-    started = time.perf_counter()
+    # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
+    threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
+        prepare(game, cfg)
+        if saved and saved["minibatch"] >= game.module.total_minibatches:
+            raise UserError(
+                f"ckpt_path={cfg.ckpt_path} stands at minibatch {saved['minibatch']:,} and the run ends at "
+                f"{game.module.total_minibatches:,}: nothing is left to do. Give a larger trainer.max_epochs."
+            )
+        announce(cfg, game)
+        started = time.perf_counter()
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        conclude(cfg, game, time.perf_counter() - started)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
+    except MisconfigurationException as error:
+        raise UserError(f"{one_line(error)}.") from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise UserError(f"could not write to {cfg.output_dir}: {error.strerror}.") from error
-        raise
-    conclude(cfg, game, time.perf_counter() - started)
+        raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
+    finally:
+        threading.excepthook = threading.__excepthook__
     return objective(cfg, game.trainer)
 
 
@@ -124,7 +140,8 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
         ) from error
     before, now = (flatten(c) for c in (saved["hyper_parameters"], OmegaConf.to_container(cfg, resolve=True)))
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    frozen = [key for key in changed if key.startswith("optim.") and not key.startswith("optim.schedule.")]
+    state = re.compile(r"(optim\.(generator|discriminator)\.|recipe\.lr)")
+    frozen = [key for key in changed if state.match(key)]
     if frozen:
         raise UserError(
             f"{frozen[0]}={now.get(frozen[0])} differs from the checkpoint's {before.get(frozen[0])}: the optimizers "
@@ -132,6 +149,8 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
         )
     where = ("output_dir", "ckpt_path", "callbacks.pictures.folder", "callbacks.checkpoint.folder")
     told = [f"{k} {before.get(k)} → {now.get(k)}" for k in changed if k not in where and not k.startswith("logger.")]
+    if not game.trainer.is_global_zero:
+        return
     log.info("going on from minibatch %s of %s", f"{saved['minibatch']:,}", Path(cfg.ckpt_path))
     if told:
         log.info("not as it was: %s", ", ".join(told))
@@ -149,5 +168,3 @@ def quiet() -> None:
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
-    # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
-    threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)

@@ -60,7 +60,7 @@ def test_intervals_count_minibatches_and_epochs(configure, tmp_path):
     intervals = ["callbacks.checkpoint.every_n_batches=8", "callbacks.checkpoint.keep_every_n_epochs=2", "k=3"]
     game = start(configure(*SHORT, *intervals), Watch())
     game.trainer.fit(game.module, game.data)
-    assert saved == [8, 16, 20, 24, 30]
+    assert saved == [1, 8, 16, 20, 24, 30]
     assert sorted(path.name for path in folder.iterdir()) == ["epoch=0002.ckpt", "last.ckpt"]
     assert read(folder / "epoch=0002.ckpt")["minibatch"] == 20
     assert read(folder / "last.ckpt")["minibatch"] == 30

@@ -16,7 +16,7 @@ AGREE_EVERY = 10  # minibatches between two agreements of several processes on w
 
 
 class Checkpoint(callbacks.Checkpoint):
-    """Writes ``last.ckpt`` every so often, at the end, on Ctrl-C and on SIGTERM; keeps some epochs.
+    """Writes ``last.ckpt`` after the first minibatch, every so often, at the end, on Ctrl-C and on SIGTERM.
 
     Lightning's ModelCheckpoint counts optimizer steps, which alternating players take unevenly, and its
     time interval does not work with manual optimization; this one counts minibatches. A signal is
@@ -32,7 +32,7 @@ class Checkpoint(callbacks.Checkpoint):
     def __init__(
         self,
         folder: str,
-        every_n_minutes: float | None = 5.0,
+        every_n_minutes: float | None = 1.0,
         every_n_batches: int | None = None,
         keep_every_n_epochs: int | None = None,
     ) -> None:
@@ -61,7 +61,8 @@ class Checkpoint(callbacks.Checkpoint):
         epochs, into_epoch = divmod(minibatch, trainer.num_training_batches)
         if self.keep_every_n_epochs and into_epoch == 0 and epochs % self.keep_every_n_epochs == 0:
             self.save(trainer, f"epoch={epochs:04d}.ckpt")
-        due = bool(self.every_n_batches) and minibatch % self.every_n_batches == 0
+        # The first one at once: from then on there is always one to go on from.
+        due = self.last_saved is None or (bool(self.every_n_batches) and minibatch % self.every_n_batches == 0)
         if trainer.world_size == 1 or minibatch % AGREE_EVERY == 0:
             due = due or self._agreed(trainer, self._time_is_up())
             if self._agreed(trainer, self._signal is not None):

@@ -45,9 +45,11 @@ class Guard(Callback):
             return
         values = torch.stack([value for _, _, value in self.unchecked])
         bad = (~values.isfinite()).nonzero().flatten().tolist()
-        if bad:
-            minibatch, name, value = self.unchecked[bad[0]]
-            raise self.error(trainer, name, str(value.item()), minibatch)
+        # All processes must stop together, also those whose own share of the minibatch was fine.
+        several = trainer.world_size > 1
+        if trainer.strategy.reduce_boolean_decision(bool(bad), all=False) if several else bad:
+            minibatch, name, value = self.unchecked[bad[0] if bad else -1]
+            raise self.error(trainer, name, str(value.item()) if bad else "NaN or infinite in a process", minibatch)
         self.unchecked = []
 
     @staticmethod
@@ -55,6 +57,6 @@ class Guard(Callback):
         saved = [callback.last_saved for callback in trainer.checkpoint_callbacks if callback.last_saved]
         kept = f"The last good checkpoint is {saved[0]}." if saved else "No checkpoint had been written yet."
         return UserError(
-            f"{name} became {value} at minibatch {minibatch}: stopped. {kept} A lower optim.discriminator.lr "
-            "or optim.generator.lr, or optim.gradient_clip=1, usually helps."
+            f"{name} became {value} at minibatch {minibatch}: stopped. {kept} optim.gradient_clip=1 usually helps, "
+            "in a new run a lower recipe.lr too."
         )

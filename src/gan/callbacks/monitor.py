@@ -9,9 +9,10 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan.module import PLAYERS
+
 log = logging.getLogger(__name__)
 
-PLAYERS = ("discriminator", "generator")  # in the order of the module's optimizers
 REPORTED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
 #: every scalar that is written, the names an ``objective`` may have
 SCALARS = (
@@ -73,14 +74,15 @@ class Monitor(Callback):
 
     def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Averages the window over minibatches and processes, and writes it."""
-        means = torch.stack([torch.stack(values).mean() for values in self.window.values()])
-        # The only wait for the device between two points.
-        reported = dict(zip(self.window, trainer.strategy.reduce(means, reduce_op="mean").tolist(), strict=True))
+        names = [*self.window, *self.norms]
+        means = [torch.stack(values).mean() for values in self.window.values()]
+        # The callback's only wait for the device between two points.
+        values = trainer.strategy.reduce(torch.stack([*means, *self.norms.values()]), reduce_op="mean").tolist()
+        reported = dict(zip(names, values, strict=True))
         now = (pl_module.minibatch, time.perf_counter())
         images = (now[0] - self._since[0]) * trainer.datamodule.batch_size * trainer.world_size
         self.latest = {
-            **{name: reported[name] for name in REPORTED if name in reported},
-            **{name: norm.item() for name, norm in sorted(self.norms.items())},
+            **{name: reported[name] for name in SCALARS if name in reported},
             **{
                 f"learning_rate/{player}": optimizer.param_groups[0]["lr"]
                 for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True)

@@ -39,9 +39,11 @@ class MNIST(ImageData):
     def prepare_data(self) -> None:
         from torchvision import datasets
 
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(f"data.root={self.root} is a file; give the folder that holds MNIST/raw.")
         try:
             datasets.MNIST(self.root, download=True)
-        except PermissionError as error:
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
             raise UserError(f"data.root={self.root}: {error.strerror}; choose a folder you can write to.") from error
         except (RuntimeError, OSError, EOFError) as error:
             if all((self.raw / name).exists() for name in CHECKSUMS):

@@ -1,0 +1,81 @@
+"""Types and ranges of the plain numbers of a configuration, checked before anything is built."""
+
+import math
+from dataclasses import dataclass
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan.errors import UserError
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a key may hold.
+
+    Args:
+        low: the smallest value.
+        below: values must be smaller than this.
+        whole: only whole numbers.
+        also: values that are fine besides.
+    """
+
+    low: float = -math.inf
+    below: float = math.inf
+    whole: bool = False
+    also: tuple = ()
+
+    def admits(self, value: object) -> bool:
+        if value in self.also and not isinstance(value, bool):
+            return True
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        return self.low <= value < self.below
+
+    def __str__(self) -> str:
+        words = "a whole number" if self.whole else "a number"
+        words += f" of at least {self.low:g}" if self.low > -math.inf else ""
+        words += f" and below {self.below:g}" if self.below < math.inf else ""
+        return words + "".join(f", or {'null' if value is None else value}" for value in self.also)
+
+
+COUNT = Number(low=1, whole=True)
+NUMBERS = {
+    "seed": Number(whole=True),
+    "k": COUNT,
+    "g_steps": COUNT,
+    "ema.decay": Number(low=0, below=1),
+    "latent.dim": COUNT,
+    "data.batch_size": COUNT,
+    "data.image_size": COUNT,
+    "optim.generator.lr": Number(low=0),
+    "optim.discriminator.lr": Number(low=0),
+    "optim.gradient_clip": Number(low=0),
+    "trainer.max_epochs": Number(low=1, whole=True, also=(-1, None)),
+    "trainer.max_steps": Number(low=1, whole=True, also=(-1, None)),
+    "trainer.limit_train_batches": Number(low=0),
+    "callbacks.monitor.every_n_batches": COUNT,
+    "callbacks.guard.every_n_batches": COUNT,
+    "callbacks.pictures.every_n_batches": COUNT,
+    "callbacks.pictures.count": COUNT,
+    "callbacks.pictures.columns": COUNT,
+    "callbacks.checkpoint.every_n_minutes": Number(low=0, also=(None,)),
+    "callbacks.checkpoint.every_n_batches": Number(low=1, whole=True, also=(None,)),
+    "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),
+}
+TEXTS = ("ckpt_path", "objective")
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises UserError for the first key whose value is of another type or out of its range."""
+    for key, number in NUMBERS.items():
+        where, _, name = key.rpartition(".")
+        parent = OmegaConf.select(cfg, where) if where else cfg
+        if parent is None and where.startswith("callbacks"):
+            continue  # a callback that was left out
+        if not OmegaConf.is_dict(parent):
+            raise UserError(f"{where} must be a mapping of keys to values, got {parent or 'null'}.")
+        if name in parent and not number.admits(value := parent[name]):
+            raise UserError(f"{key} must be {number}, got {'null' if value is None else value}.")
+    for key in TEXTS:
+        if not isinstance(cfg[key], str | None):
+            raise UserError(f"{key} must be text or null, got {cfg[key]}.")

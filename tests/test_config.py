@@ -1,0 +1,55 @@
+"""Types and ranges of plain numbers: what is refused, and how."""
+
+import pytest
+
+from gan.config import NUMBERS, Number, check
+from gan.errors import UserError
+
+
+def test_defaults_pass(configure):
+    check(configure())
+    check(configure("callbacks=none", "data=mnist", "trainer.max_epochs=null", "trainer.max_steps=5"))
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("k=0", "k must be a whole number of at least 1, got 0."),
+        ("k=1.5", "k must be a whole number of at least 1, got 1.5."),
+        ("k=true", "k must be a whole number of at least 1, got True."),
+        ("g_steps=-1", "g_steps must be a whole number of at least 1, got -1."),
+        ("seed=abc", "seed must be a whole number, got abc."),
+        ("ema.decay=1.0", "ema.decay must be a number of at least 0 and below 1, got 1.0."),
+        ("ema.decay=null", "ema.decay must be a number of at least 0 and below 1, got null."),
+        ("ema=0.9", "ema must be a mapping of keys to values, got 0.9."),
+        ("optim.gradient_clip=-1", "optim.gradient_clip must be a number of at least 0, got -1."),
+        ("optim.generator.lr=.nan", "optim.generator.lr must be a number of at least 0, got nan."),
+        ("trainer.max_epochs=abc", "trainer.max_epochs must be a whole number of at least 1, or -1, or null, got abc."),
+        ("trainer.max_steps=0", "trainer.max_steps must be a whole number of at least 1, or -1, or null, got 0."),
+        ("data.image_size=28.5", "data.image_size must be a whole number of at least 1, got 28.5."),
+        ("objective=5", "objective must be text or null, got 5."),
+    ],
+)
+def test_refusals_name_the_key_and_the_range(configure, choice, message):
+    with pytest.raises(UserError) as error:
+        check(configure(choice.replace(".nan", "nan")))
+    assert str(error.value) == message
+
+
+def test_every_key_of_the_table_exists(configure):
+    from omegaconf import OmegaConf
+
+    missing = [key for key in NUMBERS if OmegaConf.select(configure(), key, default="missing") == "missing"]
+    assert missing == []
+
+
+def test_number():
+    assert [Number(low=0, below=1).admits(x) for x in (0, 0.5, 1, -1, True, "0")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+    assert Number(low=1, whole=True, also=(None,)).admits(None)
