@@ -47,6 +47,7 @@ def test_good_words_pass(words):
         ("penalty.weight=3", "penalty has no key 'weight'."),
         ("k.x=3", "k has no key 'x'."),
         ("~seeed", "the configuration has no key 'seeed'. Did you mean 'seed'?"),
+        ("=3", "=3: no key is named; write KEY=VALUE."),
         ("~seed", "seed cannot be removed, only set."),
         ("output_dir=", "output_dir is empty"),
         ("objective=D(x)", "Quote values with special characters"),

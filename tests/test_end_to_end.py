@@ -118,7 +118,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path):
 
 def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
     words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]
-    process = launch(tmp_path, "-m", *words)
+    process = launch(tmp_path, *words, "-m")
     output = finish(process, expected=1)
     (sweep,) = tmp_path.glob("outputs/sweeps/*")
     done = {path.parts[-3] for path in sweep.glob("*/checkpoints/last.ckpt")}

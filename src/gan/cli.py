@@ -54,7 +54,8 @@ def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
             raise
 
     try:
-        sys.argv[1:] = resumed(sys.argv[1:])
+        words = sorted(sys.argv[1:], key=lambda word: word not in ("-m", "--multirun"))  # argparse wants them first
+        sys.argv[1:] = resumed(words)
         arguments = get_args_parser().parse_args()
         if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
             check(arguments.overrides, config_name, sweep=arguments.multirun)
@@ -134,6 +135,8 @@ def check(words: Sequence[str], config_name: str, sweep: bool = False) -> None:
         loader = _loader()
         groups = loader.list_groups("") + [f"optim/{name}" for name in loader.list_groups("optim")]
         for override in overrides:
+            if not override.key_or_group:
+                raise UserError(f"{override.input_line}: no key is named; write KEY=VALUE.")
             _check_choice(override, loader, groups)
         plain = compose(config_name, overrides=_choices(overrides, groups))
         for override in overrides:
@@ -175,7 +178,7 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
     A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
     Lightning's Trainer: those complain themselves of what they do not know.
     """
-    names = (override.key_or_group or "").split(".")
+    names = override.key_or_group.split(".")
     node: object = cfg
     for depth, name in enumerate(names):
         if not OmegaConf.is_dict(node) or name not in node:

@@ -19,7 +19,6 @@ from gan import checkpoint
 from gan.build import Game, build, prepare
 from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
-from gan.config import check
 from gan.errors import UserError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
@@ -38,10 +37,9 @@ def run(cfg: DictConfig) -> float | None:
     quiet()
     # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
     torch.utils.deterministic.fill_uninitialized_memory = False
-    check(cfg)
+    game = build(cfg)
     check_objective(cfg)
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
-    game = build(cfg)
     if game.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:

@@ -1,6 +1,7 @@
 """MNIST: the published files or a clear word about what is wrong with them."""
 
-import shutil
+import hashlib
+import struct
 
 import pytest
 import torch
@@ -8,6 +9,26 @@ import torch
 from gan.data import mnist
 from gan.data.mnist import CHECKSUMS, MNIST
 from gan.errors import UserError
+
+
+@pytest.fixture
+def small_root(tmp_path, monkeypatch):
+    """Files of MNIST's format with 60 and 10 images, taken for the published ones."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    generator = torch.Generator().manual_seed(0)
+    for part, count in (("train", 60), ("t10k", 10)):
+        images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8, generator=generator)
+        labels = (torch.arange(count) % 10).to(torch.uint8)
+        header = struct.pack(">iiii", 2051, count, 28, 28)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(header + images.numpy().tobytes())
+        header = struct.pack(">ii", 2049, count)
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.numpy().tobytes())
+    sums = {name: hashlib.md5((raw / name).read_bytes()).hexdigest() for name in CHECKSUMS}
+    monkeypatch.setattr(mnist, "CHECKSUMS", sums)
+    monkeypatch.setattr(mnist, "IN_TRAINING_FILE", 60)
+    return tmp_path
+
 
 COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "seed": 1}
 
@@ -28,6 +49,15 @@ def test_the_papers_split(mnist_root):
     assert both.double().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
 
 
+def test_split_and_scale_of_small_files(small_root):
+    data = MNIST(root=small_root, validation_size=10, **{**COMMON, "batch_size": 8})
+    prepare(data)
+    assert {name: len(split) for name, split in data.splits.items()} == {"train": 50, "valid": 10, "test": 10}
+    content = (small_root / "MNIST" / "raw" / "train-images-idx3-ubyte").read_bytes()[16:]
+    assert data.splits["valid"].images[0].flatten().tolist() == list(content[50 * 784 : 51 * 784])
+    assert data.splits["valid"].labels[:3].tolist() == [0, 1, 2]
+
+
 def test_all_images_can_train(mnist_root):
     data = MNIST(root=mnist_root, validation_size=0, **COMMON)
     data.setup()
@@ -41,18 +71,13 @@ def prepare(data):
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut short"])
-def test_a_corrupt_file_is_named(mnist_root, tmp_path, harm):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in CHECKSUMS:
-        shutil.copy(mnist_root / "MNIST" / "raw" / name, raw / name)
-    path = raw / "t10k-labels-idx1-ubyte"
-    path.chmod(0o644)
+def test_a_corrupt_file_is_named(small_root, harm):
+    path = small_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content if harm == "flipped" else content[:5000])
-    data = MNIST(root=tmp_path, **COMMON)
-    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte is corrupt or cut short .* Delete it"):
+    data = MNIST(root=small_root, validation_size=10, **COMMON)
+    with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte is corrupt or cut short .* Delete it"):
         prepare(data)
 
 
