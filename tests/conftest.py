@@ -1,7 +1,6 @@
 """What the tests share: a composed configuration with a tiny budget, and a run of it."""
 
 import gzip
-import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ REPOSITORY = Path(__file__).parents[1]
 def one_thread() -> None:
     """Small nets gain nothing from two threads, and two test workers would fight for the cores."""
     torch.set_num_threads(1)
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

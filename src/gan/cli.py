@@ -47,10 +47,12 @@ def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
             if sweeping():
                 raise  # Hydra goes on with the other jobs and fails at the end
             failures.append(error)
-            log.error("error: %s", error)
+            if not _is_helper():
+                log.error("error: %s", error)
             return None
         except Stopped as stopped:
-            log.error("%s", stopped)
+            if not _is_helper():
+                log.error("%s", stopped)
             raise
 
     try:

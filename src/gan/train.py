@@ -163,6 +163,7 @@ def flatten(config: object, prefix: str = "") -> dict[str, object]:
 
 def quiet() -> None:
     """Leaves out what Lightning says to everyone and means nobody."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")

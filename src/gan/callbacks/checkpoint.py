@@ -49,11 +49,13 @@ class Checkpoint(callbacks.Checkpoint):
         self.last_saved: Path | None = None
         self._saved_at = 0.0
         self._signal: int | None = None
+        self._speaks = True
         self._previous_handlers: dict[int, object] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._saved_at = time.monotonic()
         if threading.current_thread() is threading.main_thread():
+            self._speaks = trainer.is_global_zero
             self._previous_handlers = {s: signal.signal(s, self._note_signal) for s in SIGNALS}
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
@@ -99,8 +101,8 @@ class Checkpoint(callbacks.Checkpoint):
         if self._signal is not None:
             raise KeyboardInterrupt  # asked twice: at once, without a checkpoint
         self._signal = number
-        # os.write and not print: the signal may have come in the middle of one.
-        os.write(2, b"\nstopping after this minibatch (again to stop without saving)\n")
+        if self._speaks:  # with os.write, not print: the signal may have come in the middle of one
+            os.write(2, b"\nstopping after this minibatch (again to stop without saving)\n")
 
     def _restore_handlers(self) -> None:
         for number, handler in self._previous_handlers.items():
