@@ -60,25 +60,22 @@ def module(cfg: DictConfig) -> GAN:
     for player, optimizer in optimizers.items():
         # A rate that torch refuses should be refused now, and not when the fit begins.
         _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
-    try:
-        game = GAN(
-            latent=part(cfg, "latent"),
-            generator=part(cfg, "model.generator"),
-            discriminator=part(cfg, "model.discriminator"),
-            loss=part(cfg, "loss"),
-            penalty=part(cfg, "penalty") if cfg.get("penalty") else None,
-            generator_optimizer=optimizers["generator"],
-            discriminator_optimizer=optimizers["discriminator"],
-            generator_schedule=part(cfg, "optim.schedule.generator"),
-            discriminator_schedule=part(cfg, "optim.schedule.discriminator"),
-            k=cfg.k,
-            g_steps=cfg.g_steps,
-            ema_decay=cfg.ema.decay,
-            gradient_clip=cfg.optim.gradient_clip,
-            seed=cfg.seed,
-        )
-    except (ValueError, TypeError) as error:
-        raise UserError(str(error)) from error
+    game = GAN(
+        latent=part(cfg, "latent"),
+        generator=part(cfg, "model.generator"),
+        discriminator=part(cfg, "model.discriminator"),
+        loss=part(cfg, "loss"),
+        penalty=part(cfg, "penalty") if cfg.get("penalty") else None,
+        generator_optimizer=optimizers["generator"],
+        discriminator_optimizer=optimizers["discriminator"],
+        generator_schedule=part(cfg, "optim.schedule.generator"),
+        discriminator_schedule=part(cfg, "optim.schedule.discriminator"),
+        k=cfg.k,
+        g_steps=cfg.g_steps,
+        ema_decay=cfg.ema.decay,
+        gradient_clip=cfg.optim.gradient_clip,
+        seed=cfg.seed,
+    )
     # Kept in every checkpoint: it alone rebuilds the game.
     game.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
     return game

@@ -97,7 +97,8 @@ class GAN(pl.LightningModule):
                 report |= self.generator_step(len(real))
         self.minibatch += 1
         # Lightning's own limits count the steps of both optimizers, and from where a resumed run began.
-        self.trainer.should_stop = self.minibatch >= self.total_minibatches
+        if self.minibatch >= self.total_minibatches:
+            self.trainer.should_stop = True
         return report
 
     def discriminator_step(self, real: Tensor) -> dict[str, Tensor]:
