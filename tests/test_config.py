@@ -2,13 +2,13 @@
 
 import pytest
 
-from gan.config import NUMBERS, Number, check
+from gan.config import TRAINING, Number, check
 from gan.errors import UserError
 
 
 def test_defaults_pass(configure):
-    check(configure())
-    check(configure("callbacks=none", "data=mnist", "trainer.max_epochs=null", "trainer.max_steps=5"))
+    check(configure(), TRAINING)
+    check(configure("callbacks=none", "data=mnist", "trainer.max_epochs=null", "trainer.max_steps=5"), TRAINING)
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ def test_defaults_pass(configure):
 )
 def test_refusals_name_the_key_and_the_range(configure, choice, message):
     with pytest.raises(UserError) as error:
-        check(configure(choice.replace(".nan", "nan")))
+        check(configure(choice.replace(".nan", "nan")), TRAINING)
     assert str(error.value) == message
 
 
 def test_every_key_of_the_table_exists(configure):
     from omegaconf import OmegaConf
 
-    missing = [key for key in NUMBERS if OmegaConf.select(configure(), key, default="missing") == "missing"]
+    missing = [key for key in TRAINING if OmegaConf.select(configure(), key, default="missing") == "missing"]
     assert missing == []
 
 

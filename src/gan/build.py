@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.checkpoint import AtomicCheckpointIO
-from gan.config import check
+from gan.config import TRAINING, check
 from gan.data.base import ImageData
 from gan.errors import UserError, did_you_mean, one_line
 from gan.module import GAN, PLAYERS
@@ -49,7 +49,7 @@ def build(cfg: DictConfig) -> Game:
     Raises:
         UserError: a key or value that cannot be, named.
     """
-    check(cfg)
+    check(cfg, TRAINING)
     return Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
 
 
@@ -79,6 +79,19 @@ def module(cfg: DictConfig) -> GAN:
     # Kept in every checkpoint: it alone rebuilds the game.
     game.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
     return game
+
+
+def load_weights(game: GAN, saved: dict, source: str) -> None:
+    """Puts a checkpoint's weights into the game; raises UserError unless they are of the same networks."""
+    try:
+        game.load_state_dict(saved["state_dict"])
+    except RuntimeError as error:
+        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(
+            f"{source} holds another network than model and data describe ({detail}). "
+            "Leave model, data.image_size, latent.dim and ema.decay as they were."
+        ) from error
+    game.minibatch = saved["minibatch"]
 
 
 def trainer(cfg: DictConfig) -> pl.Trainer:

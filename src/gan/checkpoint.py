@@ -37,28 +37,32 @@ class AtomicCheckpointIO(TorchCheckpointIO):
                 unfinished.unlink(missing_ok=True)
 
 
-def read(path: str | Path) -> dict:
+def read(path: str | Path, key: str = "ckpt_path") -> dict:
     """The contents of one of our checkpoints, on the CPU.
+
+    Args:
+        path: the file.
+        key: what the user named it with, for the messages.
 
     Raises:
         UserError: there is no such file, or it is not a checkpoint of this project.
     """
     path = Path(path)
     if path.is_dir():
-        raise UserError(f"ckpt_path={path} is a folder; give the file in it, such as {path / 'last.ckpt'}.")
+        raise UserError(f"{key}={path} is a folder; give the file in it, such as {path / 'last.ckpt'}.")
     if not path.is_file():
-        raise UserError(f"ckpt_path={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
+        raise UserError(f"{key}={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch muses about foreign pickles before it refuses them
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes of something else can trip the unpickler in any way
         raise UserError(
-            f"ckpt_path={path} is not a readable checkpoint (cut short, or a file of something else): expected "
+            f"{key}={path} is not a readable checkpoint (cut short, or a file of something else): expected "
             "a .ckpt written by train.py."
         ) from error
     if not isinstance(checkpoint, dict) or any(key not in checkpoint for key in OWN_KEYS):
-        raise UserError(f"ckpt_path={path} is a checkpoint of another program: expected one written by train.py.")
+        raise UserError(f"{key}={path} is a checkpoint of another program: expected one written by train.py.")
     return checkpoint
 
 

@@ -3,6 +3,7 @@
 Nothing here imports torch.
 """
 
+import itertools
 import logging
 import os
 import re
@@ -41,7 +42,8 @@ def launch(task: Callable[[DictConfig], object], config_name: str) -> None:
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
-            enter_run_folder(cfg)
+            if "output_dir" in cfg:
+                enter_run_folder(cfg)
             return task(cfg)
         except UserError as error:
             if sweeping():
@@ -168,7 +170,8 @@ def _check_choice(override: Override, loader, groups: list[str]) -> None:
     if group not in groups or override.type == OverrideType.DEL:
         return
     choices = loader.get_group_options(group)
-    for value in _values(override):
+    several = (value if isinstance(value, list) else [value] for value in _values(override))
+    for value in itertools.chain.from_iterable(several):  # metrics=[parzen,…] takes more than one
         if value is not None and str(value) not in choices:
             near = did_you_mean(str(value), choices)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
@@ -202,7 +205,7 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
 def _choices(overrides: Sequence[Override], groups: list[str]) -> list[str]:
     """The words that choose from groups, the first value where several are swept over."""
     chosen = [o for o in overrides if o.key_or_group in groups and o.type != OverrideType.DEL]
-    return [f"{o.key_or_group}={_values(o)[0]}" for o in chosen if _values(o)]
+    return [f"{o.key_or_group}={_values(o)[0]}".replace("'", "") for o in chosen if _values(o)]
 
 
 def _values(override: Override) -> list[object]:

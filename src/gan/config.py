@@ -39,7 +39,7 @@ class Number:
 
 
 COUNT = Number(low=1, whole=True)
-NUMBERS = {
+TRAINING = {
     "seed": Number(whole=True),
     "k": COUNT,
     "g_steps": COUNT,
@@ -62,12 +62,19 @@ NUMBERS = {
     "callbacks.checkpoint.every_n_batches": Number(low=1, whole=True, also=(None,)),
     "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),
 }
-TEXTS = ("ckpt_path", "objective")
+EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True)}
+#: keys that hold text or null, wherever they occur
+TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device")
 
 
-def check(cfg: DictConfig) -> None:
-    """Raises UserError for the first key whose value is of another type or out of its range."""
-    for key, number in NUMBERS.items():
+def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:
+    """Raises UserError for the first key whose value is of another type or out of its range.
+
+    Args:
+        cfg: the composed configuration.
+        numbers: what its numbers may be, ``TRAINING`` or ``EVALUATION``.
+    """
+    for key, number in numbers.items():
         where, _, name = key.rpartition(".")
         parent = OmegaConf.select(cfg, where) if where else cfg
         if parent is None and where.startswith("callbacks"):
@@ -77,5 +84,5 @@ def check(cfg: DictConfig) -> None:
         if name in parent and not number.admits(value := parent[name]):
             raise UserError(f"{key} must be {number}, got {'null' if value is None else value}.")
     for key in TEXTS:
-        if not isinstance(cfg[key], str | None):
+        if not isinstance(cfg.get(key), str | None):
             raise UserError(f"{key} must be text or null, got {cfg[key]}.")

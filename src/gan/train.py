@@ -5,7 +5,7 @@ import math
 import re
 import threading
 import time
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -16,10 +16,15 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan import checkpoint
-from gan.build import Game, build, prepare
+from gan.build import Game, build, load_weights, part, prepare
 from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
 from gan.errors import UserError, did_you_mean, one_line
+from gan.evaluation import evaluate, report
+from gan.figures.base import Figure
+from gan.metrics.base import Metric
+from gan.quiet import quiet
+from gan.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,8 @@ def run(cfg: DictConfig) -> float | None:
     torch.utils.deterministic.fill_uninitialized_memory = False
     game = build(cfg)
     check_objective(cfg)
+    # Built before the training, so that a mistake in them is told now.
+    metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     if game.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
@@ -57,6 +64,7 @@ def run(cfg: DictConfig) -> float | None:
         started = time.perf_counter()
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, game, time.perf_counter() - started)
+        look_back(cfg, game, metrics, figures)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -109,6 +117,19 @@ def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
 
+def look_back(cfg: DictConfig, game: Game, metrics: Sequence[Metric], figures: Sequence[Figure]) -> None:
+    """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
+    if not game.trainer.is_global_zero:
+        return
+    game.module.to(game.trainer.strategy.root_device)
+    finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
+    if metrics:
+        report(finished, evaluate(finished, metrics, list(game.module.generators()))[0])
+    for figure in figures:
+        for path in figure(finished, finished.folder / "figures"):
+            log.info("  → %s", path)
+
+
 def check_objective(cfg: DictConfig) -> None:
     """Raises UserError for an objective that nothing will write."""
     if cfg.objective is not None and cfg.objective not in SCALARS:
@@ -128,14 +149,7 @@ def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
 
 def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
     """Raises UserError unless the checkpoint fits the game, and tells what differs from its own run."""
-    try:
-        game.module.load_state_dict(saved["state_dict"])
-    except RuntimeError as error:
-        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise UserError(
-            f"ckpt_path={cfg.ckpt_path} holds another network than model and data describe ({detail}). "
-            "Leave model, data.image_size, latent.dim and ema.decay as they were."
-        ) from error
+    load_weights(game.module, saved, f"ckpt_path={cfg.ckpt_path}")
     before, now = (flatten(c) for c in (saved["hyper_parameters"], OmegaConf.to_container(cfg, resolve=True)))
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     state = re.compile(r"(optim\.(generator|discriminator)\.|recipe\.lr)")
@@ -159,11 +173,3 @@ def flatten(config: object, prefix: str = "") -> dict[str, object]:
     if not isinstance(config, dict):
         return {prefix: config}
     return {k: v for key, value in config.items() for k, v in flatten(value, f"{prefix}.{key}".lstrip(".")).items()}
-
-
-def quiet() -> None:
-    """Leaves out what Lightning says to everyone and means nobody."""
-    for name in ("pytorch_lightning", "lightning_fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
-    warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")

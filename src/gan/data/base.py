@@ -123,6 +123,10 @@ class ImageData(pl.LightningDataModule):
         images = self.splits["train"].images
         return (images.sum(0, dtype=torch.int64).double() / (255 * len(images))).float()
 
+    def folds(self) -> list[dict[str, Split]]:
+        """The pairs of ``valid`` and ``test`` over which an evaluation averages."""
+        return [{name: self.splits[name] for name in ("valid", "test")}]
+
     def batches_per_epoch(self, world: int = 1) -> int:
         """Minibatches in one pass over the training images with ``world`` processes."""
         batches = len(self.splits["train"]) // (self.batch_size * world)

@@ -1,0 +1,1 @@
+"""Pictures of a run: each figure one small class, (run, folder) to files."""

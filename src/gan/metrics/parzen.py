@@ -1,0 +1,126 @@
+"""Gaussian Parzen-window log-likelihood, the measure of the paper's Table 1.
+
+Breuleux, Bengio, Vincent 2011, "Quickly generating representative samples from an RBM-derived process", section 3.5;
+Goodfellow et al. 2014, section 5. Exact: every sample counts for every point.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.metrics.base import Measure, Metric
+
+_TILE = 2_000_000  # squared distances held at a time: they stay in a CPU's cache
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A Parzen-window log-likelihood in nats.
+
+    Attributes:
+        mean: over the test points.
+        standard_error: of that mean, sample standard deviation / √points.
+        sigma: the kernel's width, the best of the grid on the validation points.
+        on_grid_edge: whether that was the grid's first or last width, so that a better one may lie outside.
+    """
+
+    mean: float
+    standard_error: float
+    sigma: float
+    on_grid_edge: bool
+
+
+def estimate(samples: Tensor, validation: Tensor, test: Tensor, sigmas: Sequence[float]) -> Estimate:
+    """The paper's protocol: σ chosen on validation points, the mean and its standard error on test points.
+
+    Args:
+        samples: (N, …), what the window is put on.
+        validation, test: (V, …) and (T, …) with as many numbers each.
+        sigmas: widths to choose from, positive and ascending.
+    """
+    widths = torch.as_tensor(sigmas, dtype=torch.float64)
+    chosen = int(log_density(samples, validation, widths).mean(1).argmax())
+    values = log_density(samples, test, widths[chosen : chosen + 1])[0]
+    return Estimate(
+        mean=float(values.mean()),
+        standard_error=float(values.std() / math.sqrt(len(values))),
+        sigma=float(widths[chosen]),
+        on_grid_edge=chosen in (0, len(widths) - 1),
+    )
+
+
+@torch.no_grad()
+def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
+    """log p(x) = log 1/N · Σ_i N(x; s_i, σ² I) for each point x and each σ, float64 (sigmas, points), on the CPU.
+
+    Computed in float64 on the samples' device: as fast as float32 on a CPU, where exponentials and not the
+    matrix product take the time, and exact to 1e-9 nats.
+
+    Args:
+        samples: (N, …).
+        points: (P, …) with as many numbers each.
+        sigmas: (S,), positive.
+    """
+    samples = samples.flatten(1).double()
+    points = points.flatten(1).to(samples)
+    scales = (-0.5 / sigmas.double().square()).tolist()
+    rows = max(1, _TILE // len(samples))
+    parts = [[_log_sum_exp(d, scale) for scale in scales] for d in _squared_distances(points, samples, rows)]
+    sums = torch.stack([torch.cat(column) for column in zip(*parts, strict=True)]).cpu()  # (S, P)
+    norms = math.log(len(samples)) + 0.5 * samples.shape[1] * (2 * math.pi * sigmas.double().square()).log()
+    return sums - norms[:, None]
+
+
+def _squared_distances(a: Tensor, b: Tensor, rows: int) -> Iterator[Tensor]:
+    """‖a_i - b_j‖² for ``rows`` rows of a at a time, (rows, len(b)); one buffer, overwritten each time."""
+    b_transposed, b_norms = b.T.contiguous(), b.square().sum(1)
+    for part in a.split(rows):
+        # ‖a‖² + ‖b‖² - 2 a·b, the sum in one pass of the matrix product.
+        distances = torch.addmm(b_norms, part, b_transposed, alpha=-2)
+        yield distances.add_(part.square().sum(1, keepdim=True)).clamp_(min=0)
+
+
+def _log_sum_exp(squared_distances: Tensor, scale: float) -> Tensor:
+    """log Σ_j exp(scale · d_ij), (rows,); the nearest sample's term is taken out first, so nothing underflows."""
+    nearest = squared_distances.amin(1, keepdim=True)
+    return (squared_distances - nearest).mul_(scale).exp_().sum(1).log_().add_(scale * nearest[:, 0])
+
+
+class Parzen(Metric):
+    """The paper's Table 1: :func:`estimate` on each fold.
+
+    With one fold the standard error is over the test images, with several the value is their mean and
+    the standard error is over folds, as the table's caption has it.
+
+    Args:
+        sigmas: widths from 10^low to 10^high, evenly spaced in the exponent.
+        low, high: exponents of the first and the last width.
+    """
+
+    name, unit = "parzen_log_likelihood", "nats"
+
+    def __init__(self, sigmas: int = 10, low: float = -1.0, high: float = 0.0) -> None:
+        if sigmas < 1 or not low <= high:
+            raise ValueError(f"sigmas must be at least 1 and low at most high, got {sigmas}, {low}, {high}")
+        self.grid = torch.logspace(low, high, sigmas, dtype=torch.float64).tolist()
+
+    def __call__(self, samples: Tensor, folds: list[dict[str, Tensor]]) -> Measure:
+        estimates = [estimate(samples, fold["valid"], fold["test"], self.grid) for fold in folds]
+        means = torch.tensor([e.mean for e in estimates], dtype=torch.float64)
+        several = len(estimates) > 1
+        return Measure(
+            value=float(means.mean()),
+            standard_error=float(means.std() / math.sqrt(len(means))) if several else estimates[0].standard_error,
+            details={
+                "standard_error_over": "folds" if several else "test images",
+                "sigma": [e.sigma for e in estimates],
+                "sigma_on_grid_edge": any(e.on_grid_edge for e in estimates),
+                "sigma_grid": [round(s, 6) for s in self.grid],
+                "samples": len(samples),
+                "validation_images": [len(fold["valid"]) for fold in folds],
+                "test_images": [len(fold["test"]) for fold in folds],
+            },
+        )
