@@ -82,6 +82,7 @@ def module(cfg: DictConfig) -> GAN:
         simultaneous=cfg.optim.simultaneous,
         momentum=part(cfg, "optim.momentum") if cfg.optim.get("momentum") else None,
         ema_decay=cfg.ema.decay,
+        ema_power=cfg.ema.power,
         gradient_clip=cfg.optim.gradient_clip,
         seed=cfg.seed,
     )

@@ -44,6 +44,7 @@ TRAINING = {
     "k": COUNT,
     "g_steps": COUNT,
     "ema.decay": Number(low=0, below=1),
+    "ema.power": Number(low=0),
     "latent.dim": COUNT,
     "data.batch_size": COUNT,
     "data.image_size": COUNT,

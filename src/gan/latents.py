@@ -1,4 +1,4 @@
-"""Noise priors p_z(z): each has zero mean and unit variance per coordinate."""
+"""Noise priors p_z(z): each has zero mean and, by default, unit variance per coordinate."""
 
 import math
 from abc import ABC, abstractmethod
@@ -32,11 +32,22 @@ class Gaussian(Latent):
 
 
 class Uniform(Latent):
-    """z uniform on [-√3, √3]^dim, unit variance, as in the authors' code of 2014."""
+    """z uniform on [-bound, bound]^dim.
+
+    Args:
+        dim: the number of coordinates, at least 1.
+        bound: positive; √3, as in the authors' code of 2014, gives unit variance.
+    """
+
+    def __init__(self, dim: int, bound: float = math.sqrt(3)) -> None:
+        super().__init__(dim)
+        if not bound > 0:
+            raise ValueError(f"bound must be positive, got {bound}")
+        self.bound = bound
 
     def __call__(self, count, device="cpu", generator=None):
         u = torch.rand(count, self.dim, device=device, generator=generator)
-        return u.sub_(0.5).mul_(2 * math.sqrt(3))
+        return u.sub_(0.5).mul_(2 * self.bound)
 
 
 class Spherical(Latent):

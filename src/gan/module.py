@@ -43,6 +43,7 @@ class GAN(pl.LightningModule):
             authors' code of 2014 did; needs ``g_steps`` 1.
         momentum: the optimizers' momentum as a function of (update, total), or None to leave it alone.
         ema_decay: decay of the generator's moving average in [0, 1); 0 for no average.
+        ema_power: the average spans at most the last 1 / power of the updates so far, roughly.
         gradient_clip: largest norm of a player's gradient; 0 for no clipping.
         seed: what all noise and dropout is derived from.
 
@@ -70,6 +71,7 @@ class GAN(pl.LightningModule):
         simultaneous: bool = False,
         momentum: Schedule | None = None,
         ema_decay: float = 0.0,
+        ema_power: float = 9.0,
         gradient_clip: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -83,7 +85,8 @@ class GAN(pl.LightningModule):
         self.schedules = (discriminator_schedule, generator_schedule)
         self.k, self.g_steps, self.simultaneous = k, g_steps, simultaneous
         self.momentum = momentum
-        self.ema_decay, self.gradient_clip, self.seed = ema_decay, gradient_clip, seed
+        self.ema_decay, self.ema_power = ema_decay, ema_power
+        self.gradient_clip, self.seed = gradient_clip, seed
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False) if ema_decay else None
         self.minibatch = 0
         self.total_minibatches = 1
@@ -213,13 +216,13 @@ class GAN(pl.LightningModule):
     def update_average(self) -> None:
         """Moves the averaged generator by one update.
 
-        The decay grows to ``ema_decay`` as (1 + t) / (10 + t) over the first t updates, so that a short
+        The decay grows to ``ema_decay`` as (1 + t) / (1 + t + power) with the updates t, so that a short
         run's average is not dominated by the random start.
         """
         if self.generator_ema is None:
             return
         update = self.lr_schedulers()[1].last_epoch  # G's updates so far, from 1
-        decay = min(self.ema_decay, (1 + update) / (10 + update))
+        decay = min(self.ema_decay, (1 + update) / (1 + update + self.ema_power))
         average, current = self.generator_ema, self.generator
         get_ema_multi_avg_fn(decay)(list(average.parameters()), list(current.parameters()), None)
         for kept, buffer in zip(average.buffers(), current.buffers(), strict=True):
