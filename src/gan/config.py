@@ -55,6 +55,7 @@ NUMBERS = {
     "data.test_share": Number(low=0, below=1),
     "data.memory": Number(low=0),
     "data.workers": Number(low=0, whole=True),
+    "data.fold": Number(low=0, below=5, whole=True),
     "data.mean": Number(),
     "data.deviation": Number(low=0),
     "data.batches_per_epoch": COUNT,
