@@ -12,6 +12,8 @@ from torch import Tensor
 from gan.errors import UserError
 from gan.seeding import derive
 
+PART = 2**24  # bytes of images that are looked at in one go
+
 
 @dataclass(frozen=True)
 class Split:
@@ -165,10 +167,11 @@ class ImageData(Source):
 
     def mean_image(self) -> Tensor:
         """The mean training image, float32 (C, H, W) in [0, 1]."""
-        # Summed by pixel in whole numbers: exact. In parts, because torch widens what it sums, and
-        # because the images may be larger than the memory.
+        # Summed by pixel in whole numbers: exact. In parts, because torch first widens what it sums to
+        # eight times its size, and because the images may be larger than the memory.
         images = self.splits["train"].images
-        total = sum(part.sum(0, dtype=torch.int64) for part in images.split(1024))
+        parts = images.split(max(1, PART // images[0].numel()))
+        total = sum(part.sum(0, dtype=torch.int64) for part in parts)
         return (total.double() / (255 * len(images))).float()
 
     def batches_per_epoch(self, world: int = 1) -> int:
