@@ -129,7 +129,7 @@ def test_images_beside_the_splits_are_left_out_and_counted(tmp_path, caplog):
         data = loaded(tmp_path)
     assert sum(map(len, data.splits.values())) == 11
     assert data.class_names == []
-    assert "2 images outside of the folders train, valid and test are left out" in caplog.text
+    assert "images outside of the folders train, valid and test, left out: 2" in caplog.text
 
 
 def test_a_class_may_be_called_train(tmp_path):
@@ -324,7 +324,7 @@ def test_corrupt_files_stop_the_run(harmed, decodings):
 def test_corrupt_files_can_be_left_out(harmed, caplog):
     with caplog.at_level("INFO"):
         data = loaded(harmed, skip_corrupt=True)
-    assert "left out 4 corrupt images, the first" in caplog.text
+    assert "corrupt images left out: 4, the first" in caplog.text
     found = [value for split in data.splits.values() for value in values(split)]
     assert sorted(found) == [value for value in range(1, 41) if value not in (12, 13)]
 

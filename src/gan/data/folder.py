@@ -137,7 +137,7 @@ def check_corrupt(root: Path, pixels: Pixels, skip: bool) -> None:
             f"{root / first} is corrupt ({fault}){others}{listed}. Repair or delete what is corrupt, or leave it out "
             "with data.skip_corrupt=true."
         )
-    say("left out %s corrupt images, the first %s (%s)%s", f"{count:,}", root / first, fault, listed)
+    say("corrupt images left out: %s, the first %s (%s)%s", f"{count:,}", root / first, fault, listed)
 
 
 def images_of(pixels: Pixels, streams: bool) -> torch.Tensor:
@@ -178,7 +178,7 @@ def divide(files: list[File], validation_share: float, test_share: float, named:
         if split and not (named and "/" not in file.path):
             parts[split].append(file)
     if outside := len(files) - sum(map(len, parts.values())):
-        say("%s images outside of the folders train, valid and test are left out", f"{outside:,}")
+        say("images outside of the folders train, valid and test, left out: %s", f"{outside:,}")
     total = len(parts["train"])
     for split, share in (("test", test_share), ("valid", validation_share)):
         if not parts[split]:
