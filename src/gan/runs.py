@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build, checkpoint
-from gan.data.base import ImageData
+from gan.data.base import Source
 from gan.errors import UserError, did_you_mean
 from gan.module import GAN, sample
 from gan.seeding import derive
@@ -31,10 +31,10 @@ class Run:
     folder: Path
     cfg: DictConfig
     module: GAN
-    data: ImageData
+    data: Source
     checkpoint: Path | None = None
 
-    def load_data(self) -> ImageData:
+    def load_data(self) -> Source:
         """The data, read if it has not been."""
         if not self.data.splits:
             self.data.prepare_data()
