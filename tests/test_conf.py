@@ -16,10 +16,38 @@ FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.
 CHOICES = [f"{file.parent}={file.name}" for file in FILES if file.parts[0] != "hydra" and len(file.parts) > 1]
 
 
+#: what a choice cannot do without
+NEEDS = {
+    "model=moments": ["data=gaussian", "latent.dim=1"],
+    "model=paper_cifar10_convolutional": ["data=cifar10"],
+}
+
+
+def composed(folder, *choices):
+    """The real configuration, nets of thousands of units a tenth as wide, of the same form."""
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = compose("train", [*choices, f"output_dir={folder}"])
+    narrow(cfg.model)
+    return cfg
+
+
+def narrow(node):
+    for key, value in node.items():
+        if OmegaConf.is_dict(value):
+            narrow(value)
+        elif OmegaConf.is_list(value):
+            for i, item in enumerate(value):
+                if OmegaConf.is_dict(item):
+                    narrow(item)
+                elif key == "hidden" and item > 1000:
+                    value[i] = item // 10
+        elif key in ("units", "channels") and value in (8000, 80):
+            node[key] = value // 10
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_builds(choice, tmp_path):
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        cfg = compose("train", [choice, f"output_dir={tmp_path}"])
+    cfg = composed(tmp_path, choice, *NEEDS.get(choice, []))
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):
             build(cfg)
@@ -27,6 +55,26 @@ def test_every_choice_builds(choice, tmp_path):
         game = build(cfg)
         shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
         assert game.module.generator(game.module.latent(2)).shape == shape
+
+
+@pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
+def test_every_preset_starts(preset, tmp_path, play):
+    """Two minibatches of each, images being replaced by scikit-learn's digits at the preset's size."""
+    tiny = ["trainer.max_steps=2", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
+    cfg = composed(tmp_path, preset, *tiny, "data.batch_size=4")
+    if cfg.data._target_ != "gan.data.gaussian.Gaussian":
+        cfg = composed(tmp_path, preset, *tiny, "data=digits", f"data.image_size={cfg.data.image_size}")
+    game = play(cfg)
+    assert game.module.minibatch == 2
+    assert all(p.isfinite().all() for p in game.module.parameters())
+
+
+def test_every_preset_states_where_it_comes_from():
+    for path in (CONF / "experiment").glob("*.yaml"):
+        if path.stem != "none":
+            header = path.read_text(encoding="utf-8")
+            assert all(f"# {word}:" in header for word in ("Command", "Expected", "Time")), path
+            assert f"experiment={path.stem}" in header
 
 
 MODELS, LOSSES = ("mlp", "maxout"), ("minimax", "nonsaturating")

@@ -117,7 +117,11 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
         raise UserError(f"trainer.{taken[0]} is not for the Trainer here; set {ELSEWHERE[taken[0]]}.")
     if arguments.get("strategy") in ("auto", "ddp") and _several(arguments):
         arguments["strategy"] = "ddp_find_unused_parameters_true"  # plain ddp cannot serve two optimizers
-    callbacks = [part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {}]
+    # A preset may set a key of a callback that callbacks=none has left out.
+    chosen = [
+        name for name, node in (cfg.get("callbacks") or {}).items() if not OmegaConf.is_dict(node) or "_target_" in node
+    ]
+    callbacks = [part(cfg, f"callbacks.{name}") for name in chosen]
     loggers = [part(cfg, f"logger.{name}") for name in cfg.get("logger") or {}]
     arguments |= {
         "callbacks": callbacks,
