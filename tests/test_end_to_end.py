@@ -18,9 +18,9 @@ SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trai
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def launch(folder, *words, **options):
-    """Starts train.py with its run in ``folder``."""
-    command = [sys.executable, str(REPOSITORY / "train.py"), *words]
+def launch(folder, *words, script="train.py", **options):
+    """Starts one of the commands in ``folder``."""
+    command = [sys.executable, str(REPOSITORY / script), *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, **pipes, **options)
 

@@ -38,7 +38,7 @@ class Run:
         """The data, read if it has not been."""
         if not self.data.splits:
             self.data.prepare_data()
-            self.data.setup()
+            self.data.setup("predict")
         return self.data
 
     def generator(self, name: str) -> torch.nn.Module:

@@ -32,6 +32,6 @@ def moments(x: Tensor) -> Tensor:
     """Mean, standard deviation, third and fourth standardized moment (the latter minus 3) of all values, (4,)."""
     x = x.flatten()
     mean = x.mean()
-    deviation = (x - mean).square().mean().sqrt()
-    standard = (x - mean) / deviation.clamp_min(1e-12)
+    deviation = (x - mean).square().mean().add(1e-12).sqrt()  # no infinite slope where all values agree
+    standard = (x - mean) / deviation
     return torch.stack([mean, deviation, standard.pow(3).mean(), standard.pow(4).mean() - 3])
