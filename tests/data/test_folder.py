@@ -114,6 +114,14 @@ def test_class_subfolders_are_labels(tmp_path):
             assert label == (-1 if value == 7 else int(value >= 100))
 
 
+def test_a_single_subfolder_is_no_class(tmp_path):
+    for value in range(1, 11):
+        write(tmp_path / "images" / f"{value}.png", value)
+    data = loaded(tmp_path)
+    assert data.class_names == []
+    assert data.splits["train"].labels.unique().tolist() == [-1]
+
+
 def test_split_folders(tmp_path):
     layout = {"train/a": range(1, 11), "train/b": range(11, 21), "val/a": (30,), "val/b": (31, 32), "test/b": (40,)}
     for folder, numbers in layout.items():
