@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from itertools import islice
 from types import SimpleNamespace
 
@@ -66,6 +67,16 @@ def test_flat_folder_is_divided_the_same_way_for_every_seed(flat):
         assert split.labels.tolist() == [-1] * len(split)
 
 
+def test_suffixes_in_upper_and_lower_case(tmp_path):
+    names = ["a.png", "b.PNG", "c.JPG", "d.Jpeg", "e.pgm", "f.PPM", "g.bmp", "h.webp"]
+    for name in names:
+        write(tmp_path / name, 9)
+    for name in ("text.txt", "png", "x.gif", "y.png.part"):
+        (tmp_path / name).touch()
+    assert sorted(file.path for file in scan(tmp_path)) == names
+    assert len(loaded(tmp_path, test_share=0, validation_share=0).splits["train"]) == 8
+
+
 def test_shares(flat):
     few = loaded(flat)
     many = loaded(flat, validation_share=0.25, test_share=0)
@@ -83,6 +94,13 @@ def test_a_new_image_moves_no_other(flat):
     assert after == values(before.splits["train"])
 
 
+def test_the_order_is_not_that_of_the_names(flat):
+    paths = [file.path for file in scan(flat)]
+    assert paths not in (sorted(paths), sorted(paths, reverse=True))
+    # Pinned: it must be the same on every machine and in every version, or what tested before trains now.
+    assert paths[:5] == ["24.png", "9.png", "35.png", "5.png", "17.png"]
+
+
 def test_class_subfolders_are_labels(tmp_path):
     for name, low in (("b", 100), ("a", 50)):
         for value in range(low, low + 10):
@@ -94,6 +112,14 @@ def test_class_subfolders_are_labels(tmp_path):
         assert len(split)
         for value, label in zip(values(split), split.labels.tolist(), strict=True):
             assert label == (-1 if value == 7 else int(value >= 100))
+
+
+def test_a_single_subfolder_is_no_class(tmp_path):
+    for value in range(1, 11):
+        write(tmp_path / "images" / f"{value}.png", value)
+    data = loaded(tmp_path)
+    assert data.class_names == []
+    assert data.splits["train"].labels.unique().tolist() == [-1]
 
 
 def test_split_folders(tmp_path):
@@ -194,6 +220,25 @@ def test_a_changed_file_is_decoded_again(flat, decodings, change):
         )
     )
     assert len(list((flat / CACHE).glob("*.images"))) == 1, "the old one is still there"
+
+
+def test_a_name_that_moves_no_image_counts_too(tmp_path):
+    write(tmp_path / "a.png", 1)
+    (tmp_path / "b.png").touch()
+    for name, other in (("b.png", "c.png"), ("c.png", "d.png")):
+        with pytest.raises(UserError, match=rf"{name} is corrupt"):
+            loaded(tmp_path)
+        (tmp_path / name).rename(tmp_path / other)
+
+
+def test_few_images_wait_in_memory_for_a_slow_disk(flat, decodings, monkeypatch):
+    monkeypatch.setattr(cache, "usable_cores", lambda: 1)
+    results = cache._decode_all(flat, [f"{value}.png" for value in range(1, 41)], (1, 4, 4))
+    path, pixels = next(results)
+    assert (path, pixels.max()) == ("1.png", 1)
+    time.sleep(0.2)  # the disk
+    assert len(decodings) <= 9
+    assert len([*results]) == 39
 
 
 def test_each_size_and_kind_of_pixels_has_its_own(flat):
@@ -327,6 +372,17 @@ def test_corrupt_files_can_be_left_out(harmed, caplog):
     assert "corrupt images left out: 4, the first" in caplog.text
     found = [value for split in data.splits.values() for value in values(split)]
     assert sorted(found) == [value for value in range(1, 41) if value not in (12, 13)]
+
+
+def test_what_is_left_out_moves_no_image_to_another_split(flat):
+    before = loaded(flat, test_share=0.3)
+    bad = [*range(1, 41, 4)]
+    for value in bad:
+        (flat / f"{value}.png").write_bytes(b"")
+    after = loaded(flat, test_share=0.3, skip_corrupt=True)
+    for name, split in before.splits.items():
+        assert values(after.splits[name]) == [value for value in values(split) if value not in bad]
+        assert len(after.splits[name].labels) == len(after.splits[name])
 
 
 @pytest.mark.parametrize(
