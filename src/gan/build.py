@@ -146,7 +146,8 @@ def prepare(game: Game, cfg: DictConfig) -> None:
     game.data.prepare_data()
     game.data.setup("fit")
     game.module.total_minibatches = total_minibatches(cfg, game.data.batches_per_epoch(game.trainer.world_size))
-    game.module.generator.adapt_to_data(game.data.mean_image())
+    if not cfg.ckpt_path:  # a checkpoint brings all that the data has left in the weights
+        game.module.generator.adapt_to_data(game.data.mean_image)
     if game.module.generator_ema is not None:
         game.module.generator_ema.load_state_dict(game.module.generator.state_dict())
     check_networks(game.module, (game.data.channels, game.data.image_size, game.data.image_size))

@@ -50,7 +50,7 @@ def test_generator_starts_at_the_marginals_where_asked():
     mean = torch.rand(1, 4, 4)
     generator = faces(mean_bias=True)
     generator.output.linear.weight.data.zero_()
-    generator.adapt_to_data(mean)
+    generator.adapt_to_data(lambda: mean)
     assert torch.allclose(generator(torch.randn(2, 10)), mean.expand(2, 1, 4, 4), atol=1e-5)
 
 
@@ -117,7 +117,7 @@ def test_prepended_layers_feed_the_trained_generator(tmp_path):
     torch.save({"minibatch": 3, "hyper_parameters": {}, "state_dict": state}, path)
     front = [dense(8, nn.ReLU(), init_range=0.1), dense(10, nn.Sigmoid(), init_range=0.1)]
     both = paper.Prepended(6, front, faces(), start_from=str(path))
-    both.adapt_to_data(torch.rand(1, 4, 4))
+    both.adapt_to_data(lambda: torch.rand(1, 4, 4))
     z = torch.randn(5, 6)
     assert torch.equal(both(z), trained(both.front(z)))
     assert all(p.requires_grad for p in both.parameters())
@@ -130,10 +130,10 @@ def test_prepended_layers_must_fit(tmp_path):
     torch.save({"minibatch": 3, "hyper_parameters": {}, "state_dict": {"generator.x": torch.zeros(2)}}, path)
     both = paper.Prepended(6, [dense(10, nn.ReLU(), init_range=0.1)], faces(), start_from=str(path))
     with pytest.raises(UserError, match=r"model.generator.start_from=.*other.ckpt holds another generator"):
-        both.adapt_to_data(torch.rand(1, 4, 4))
+        both.adapt_to_data(lambda: torch.rand(1, 4, 4))
     missing = paper.Prepended(6, [dense(10, nn.ReLU(), init_range=0.1)], faces(), start_from=str(tmp_path / "no.ckpt"))
     with pytest.raises(UserError, match=r"model.generator.start_from=.*no.ckpt: no such file"):
-        missing.adapt_to_data(torch.rand(1, 4, 4))
+        missing.adapt_to_data(lambda: torch.rand(1, 4, 4))
 
 
 def test_dense_layers_start_in_one_way():

@@ -1,7 +1,7 @@
 """What every generator and every discriminator is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from torch import Tensor, nn
@@ -28,10 +28,11 @@ class Generator(Network):
     @abstractmethod
     def forward(self, z: Tensor) -> Tensor: ...
 
-    def adapt_to_data(self, mean_image: Tensor) -> None:
-        """Called once before training with the mean training image, (C, H, W) in [0, 1].
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
+        """Called once before a training begins. Most generators start from random weights alone and do nothing.
 
-        Most generators start from random weights alone and leave this as it is.
+        Args:
+            mean_image: computes the mean training image, (C, H, W) in [0, 1].
         """
 
 

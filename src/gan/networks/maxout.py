@@ -1,7 +1,7 @@
 """The fully connected pair of the paper's MNIST experiment, from the authors' published configuration."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -34,13 +34,13 @@ class Generator(base.Generator):
     def forward(self, z: Tensor) -> Tensor:
         return self.output(self.hidden(z)).sigmoid().unflatten(1, self.image_shape)  # (B, C, H, W)
 
-    def adapt_to_data(self, mean_image: Tensor) -> None:
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         """Sets the output bias to logit(mean image): an untrained G then draws the mean image.
 
         As pylearn2 did, pixels that are always black or white are kept 1e-7 away from 0 and 1.
         """
         with torch.no_grad():
-            self.output.bias.copy_(mean_image.flatten().clamp(1e-7, 1 - 1e-7).logit())
+            self.output.bias.copy_(mean_image().flatten().clamp(1e-7, 1 - 1e-7).logit())
 
 
 class Discriminator(base.Discriminator):

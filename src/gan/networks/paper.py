@@ -45,10 +45,10 @@ class Generator(base.Generator):
     def forward(self, z: Tensor) -> Tensor:
         return pixels(self, self.output(self.hidden(z)).unflatten(1, self.image_shape))  # (B, C, H, W)
 
-    def adapt_to_data(self, mean_image: Tensor) -> None:
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         if self.mean_bias:
             with torch.no_grad():  # 1e-7 away from 0 and 1, as pylearn2 did
-                self.output.linear.bias.copy_(mean_image.flatten().clamp(1e-7, 1 - 1e-7).logit())
+                self.output.linear.bias.copy_(mean_image().flatten().clamp(1e-7, 1 - 1e-7).logit())
 
 
 class Prepended(base.Generator):
@@ -79,7 +79,7 @@ class Prepended(base.Generator):
     def forward(self, z: Tensor) -> Tensor:
         return self.generator(self.front(z))
 
-    def adapt_to_data(self, mean_image: Tensor) -> None:
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         self.generator.adapt_to_data(mean_image)
         if self.start_from is None:
             return
