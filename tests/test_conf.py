@@ -69,6 +69,12 @@ def test_every_preset_starts(preset, tmp_path, play):
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
+def test_a_presets_choice_can_be_undone(tmp_path):
+    """What the preset sets for its penalty and its callbacks is left aside with them."""
+    assert build(composed(tmp_path, "experiment=paper_mnist", "penalty=none")).module.penalty is None
+    assert build(composed(tmp_path, "experiment=shallow", "callbacks=none")).trainer.callbacks == []
+
+
 def test_every_preset_states_where_it_comes_from():
     for path in (CONF / "experiment").glob("*.yaml"):
         if path.stem != "none":

@@ -72,7 +72,7 @@ def module(cfg: DictConfig) -> GAN:
         generator=part(cfg, "model.generator"),
         discriminator=part(cfg, "model.discriminator"),
         loss=part(cfg, "loss"),
-        penalty=part(cfg, "penalty") if cfg.get("penalty") else None,
+        penalty=part(cfg, "penalty") if chosen(cfg, "penalty") else None,
         generator_optimizer=optimizers["generator"],
         discriminator_optimizer=optimizers["discriminator"],
         generator_schedule=part(cfg, "optim.schedule.generator"),
@@ -117,11 +117,9 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
         raise UserError(f"trainer.{taken[0]} is not for the Trainer here; set {ELSEWHERE[taken[0]]}.")
     if arguments.get("strategy") in ("auto", "ddp") and _several(arguments):
         arguments["strategy"] = "ddp_find_unused_parameters_true"  # plain ddp cannot serve two optimizers
-    # A preset may set a key of a callback that callbacks=none has left out.
-    chosen = [
-        name for name, node in (cfg.get("callbacks") or {}).items() if not OmegaConf.is_dict(node) or "_target_" in node
+    callbacks = [
+        part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {} if chosen(cfg, f"callbacks.{name}")
     ]
-    callbacks = [part(cfg, f"callbacks.{name}") for name in chosen]
     loggers = [part(cfg, f"logger.{name}") for name in cfg.get("logger") or {}]
     arguments |= {
         "callbacks": callbacks,
@@ -195,6 +193,15 @@ def check_networks(game: GAN, image_shape: tuple[int, int, int]) -> None:
     finally:
         for network in networks:
             network.train()
+
+
+def chosen(cfg: DictConfig, key: str) -> bool:
+    """Whether there is anything to build at ``key``.
+
+    Where the choice is ``none`` a preset may still have set a key of what it had chosen itself.
+    """
+    node = OmegaConf.select(cfg, key)
+    return bool(node) and (not OmegaConf.is_dict(node) or "_target_" in node)
 
 
 def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
