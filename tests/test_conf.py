@@ -25,7 +25,8 @@ def test_every_choice_builds(choice, tmp_path):
             build(cfg)
     else:
         game = build(cfg)
-        assert game.module.generator(game.module.latent(2)).shape == (2, 1, cfg.data.image_size, cfg.data.image_size)
+        shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
+        assert game.module.generator(game.module.latent(2)).shape == shape
 
 
 MODELS, LOSSES = ("mlp", "maxout"), ("minimax", "nonsaturating")

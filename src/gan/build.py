@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.checkpoint import AtomicCheckpointIO
 from gan.config import TRAINING, check
-from gan.data.base import ImageData
+from gan.data.base import Source
 from gan.errors import UserError, did_you_mean, one_line
 from gan.module import GAN, PLAYERS
 from gan.seeding import derive
@@ -39,7 +39,7 @@ class Game:
     """Everything that a run consists of."""
 
     module: GAN
-    data: ImageData
+    data: Source
     trainer: pl.Trainer
 
 

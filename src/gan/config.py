@@ -39,6 +39,7 @@ class Number:
 
 
 COUNT = Number(low=1, whole=True)
+#: keys that a configuration does not have (those of another data set, say) are passed over
 TRAINING = {
     "seed": Number(whole=True),
     "k": COUNT,
@@ -47,6 +48,12 @@ TRAINING = {
     "latent.dim": COUNT,
     "data.batch_size": COUNT,
     "data.image_size": COUNT,
+    "data.channels": COUNT,
+    "data.classes": Number(low=0, whole=True),
+    "data.validation_size": Number(low=0, whole=True),
+    "data.mean": Number(),
+    "data.deviation": Number(low=0),
+    "data.batches_per_epoch": COUNT,
     "optim.generator.lr": Number(low=0),
     "optim.discriminator.lr": Number(low=0),
     "optim.gradient_clip": Number(low=0),

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build, checkpoint
-from gan.data.base import ImageData
+from gan.data.base import ImageData, Source
 from gan.errors import UserError, did_you_mean
 from gan.module import GAN, sample
 from gan.seeding import derive
@@ -31,15 +31,21 @@ class Run:
     folder: Path
     cfg: DictConfig
     module: GAN
-    data: ImageData
+    data: Source
     checkpoint: Path | None = None
 
-    def load_data(self) -> ImageData:
+    def load_data(self) -> Source:
         """The data, read if it has not been."""
-        if not self.data.splits:
-            self.data.prepare_data()
-            self.data.setup()
+        self.data.prepare_data()
+        self.data.setup()
         return self.data
+
+    def load_images(self) -> ImageData:
+        """The data, read, of a run on images; raises UserError for another source."""
+        data = self.load_data()
+        if not isinstance(data, ImageData):
+            raise UserError(f"{self.folder} was trained on {data.describe()}; this needs a set of images.")
+        return data
 
     def generator(self, name: str) -> torch.nn.Module:
         """The ``raw`` or the ``ema`` generator; raises UserError where there is no such one."""

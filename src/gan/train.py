@@ -80,7 +80,7 @@ def announce(cfg: DictConfig, game: Game) -> None:
     """What is about to happen, in two lines."""
     if not game.trainer.is_global_zero:
         return
-    data, module, trainer = game.data, game.module, game.trainer
+    module, trainer = game.module, game.trainer
     sizes = " ".join(
         f"{name} {sum(p.numel() for p in net.parameters()):,}"
         for name, net in (("G", module.generator), ("D", module.discriminator))
@@ -88,12 +88,8 @@ def announce(cfg: DictConfig, game: Game) -> None:
     device = trainer.strategy.root_device.type
     devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
     log.info(
-        "%s: %s images %d×%d×%d · weights: %s · %s, %s · %s minibatches",
-        type(data).__name__,
-        f"{len(data.splits['train']):,}",
-        data.channels,
-        data.image_size,
-        data.image_size,
+        "%s · weights: %s · %s, %s · %s minibatches",
+        game.data.describe(),
         sizes,
         devices,
         trainer.precision,

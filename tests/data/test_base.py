@@ -85,3 +85,33 @@ def test_mistakes_are_named():
     crowded.setup()
     with pytest.raises(UserError, match="on 2 processes is more than the 5 training images"):
         crowded.batches_per_epoch(world=2)
+
+
+def test_mean_image_over_several_parts():
+    images = torch.randint(0, 256, (2500, 1, 2, 2), dtype=torch.uint8)
+    data = Fake(images, image_size=2)
+    data.setup()
+    assert torch.allclose(data.mean_image().double(), images.double().mean(0) / 255, atol=1e-7)
+
+
+def test_one_fold_unless_the_set_has_several():
+    data = Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8))
+    valid, test = (Split(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2)) for i in (1, 2))
+    data.splits = {"train": valid, "valid": valid, "test": test}
+    (fold,) = data.folds()
+    assert fold.keys() == {"valid", "test"}
+    assert fold["valid"] is valid
+    assert fold["test"] is test
+
+
+def test_description():
+    data = Fake(torch.zeros(1234, 3, 4, 4, dtype=torch.uint8), channels=3)
+    data.setup()
+    assert data.describe() == "Fake: 1,234 images 3×4×4"
+
+
+def test_part_of_a_split():
+    whole = Split(IMAGES, torch.arange(103))
+    assert whole[10:20].labels.tolist() == list(range(10, 20))
+    some = whole[torch.tensor([7, 3])]
+    assert some.images.flatten().tolist() == some.labels.tolist() == [7, 3]

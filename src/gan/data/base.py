@@ -1,8 +1,9 @@
-"""Images held as uint8 on the training device and gathered a whole minibatch at a time."""
+"""What every source of training data is, and images held as uint8 and gathered a whole minibatch at a time."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -14,13 +15,20 @@ from gan.seeding import derive
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W), uint8, and their classes (N,), int64."""
+    """Images (N, C, H, W), uint8, and their classes (N,), int64, -1 where there is none.
+
+    The images may lie in a file that is mapped into memory: read them in parts, never write to them.
+    """
 
     images: Tensor
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __getitem__(self, rows: slice | Tensor) -> "Split":
+        """Some of the images with their classes."""
+        return Split(self.images[rows], self.labels[rows])
 
 
 def scale(images: Tensor) -> Tensor:
@@ -63,12 +71,21 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor]:
         # A generator: position() is first asked when the first minibatch is, after Lightning has
         # restored a checkpoint.
+        for images in self.gather():
+            yield scale(images)  # (B, C, H, W)
+
+    def gather(self) -> Iterator[Tensor]:
+        """The minibatches as uint8, on the device where they are wanted."""
+        for rows in self.rows(self.images.device):
+            yield self.images[rows]
+
+    def rows(self, device: torch.device) -> Iterator[Tensor]:
+        """Which images make up this process's minibatches: (B,) for each, from ``position`` on without end."""
         epoch, batch = divmod(self.position(), len(self))
         while True:
-            order = self.order(epoch).to(self.images.device)
+            order = self.order(epoch).to(device)
             for i in range(batch, len(self)):
-                rows = order[i * self.total : (i + 1) * self.total][self.rank :: self.world]
-                yield scale(self.images[rows])  # (B, C, H, W)
+                yield order[i * self.total : (i + 1) * self.total][self.rank :: self.world]
             epoch, batch = epoch + 1, 0
 
     def order(self, epoch: int) -> Tensor:
@@ -84,12 +101,15 @@ class Batches:
         pass
 
 
-class ImageData(pl.LightningDataModule):
-    """Base of the sources: subclasses say where the images come from, in ``load``.
+class Source(pl.LightningDataModule):
+    """What a run draws its minibatches from; nothing is read before ``prepare_data``.
+
+    A minibatch is float32 (B, C, H, W) and a function of (seed, minibatch), the same however many
+    processes share it and wherever a run begins.
 
     Args:
-        batch_size: images per minibatch and process.
-        image_size: height and width in pixels; other sizes are resized to it once, when loaded.
+        batch_size: examples per minibatch and process.
+        image_size: height and width in pixels.
         channels: 1 for grey, 3 for colour.
         classes: number of classes, 0 where there are none.
         seed: the run's seed.
@@ -102,6 +122,32 @@ class ImageData(pl.LightningDataModule):
                 raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
         self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
         self.classes, self.seed = classes, seed
+
+    @abstractmethod
+    def mean_image(self) -> Tensor:
+        """The mean training example, float32 (C, H, W)."""
+
+    @abstractmethod
+    def batches_per_epoch(self, world: int = 1) -> int:
+        """Minibatches in an epoch with ``world`` processes."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Name, number and shape of the training examples, for the line that a run begins with."""
+
+    @abstractmethod
+    def train_dataloader(self) -> Iterable[Tensor]:
+        """This process's minibatches; see :class:`Batches` for what is asked of them."""
+
+
+class ImageData(Source):
+    """Base of the sources of images: subclasses say where these come from, in ``load``.
+
+    Images of another size are resized to ``image_size`` once, when loaded.
+    """
+
+    def __init__(self, **common) -> None:
+        super().__init__(**common)
         self.splits: dict[str, Split] = {}
 
     @abstractmethod
@@ -119,13 +165,11 @@ class ImageData(pl.LightningDataModule):
 
     def mean_image(self) -> Tensor:
         """The mean training image, float32 (C, H, W) in [0, 1]."""
-        # Summed by pixel in whole numbers: exact, and without a float copy of the data.
+        # Summed by pixel in whole numbers: exact. In parts, because torch widens what it sums, and
+        # because the images may be larger than the memory.
         images = self.splits["train"].images
-        return (images.sum(0, dtype=torch.int64).double() / (255 * len(images))).float()
-
-    def folds(self) -> list[dict[str, Split]]:
-        """The pairs of ``valid`` and ``test`` over which an evaluation averages."""
-        return [{name: self.splits[name] for name in ("valid", "test")}]
+        total = sum(part.sum(0, dtype=torch.int64) for part in images.split(1024))
+        return (total.double() / (255 * len(images))).float()
 
     def batches_per_epoch(self, world: int = 1) -> int:
         """Minibatches in one pass over the training images with ``world`` processes."""
@@ -137,16 +181,27 @@ class ImageData(pl.LightningDataModule):
             )
         return batches
 
+    def describe(self) -> str:
+        size = self.image_size
+        return f"{type(self).__name__}: {len(self.splits['train']):,} images {self.channels}×{size}×{size}"
+
+    def folds(self) -> list[dict[str, Split]]:
+        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds."""
+        return [{name: self.splits[name] for name in ("valid", "test")}]
+
     def train_dataloader(self) -> Batches:
+        return Batches(self.splits["train"].images.to(self.trainer.strategy.root_device), **self.course())
+
+    def course(self) -> dict[str, Any]:
+        """What the order of the minibatches hangs on, as arguments of :class:`Batches`."""
         trainer = self.trainer
-        return Batches(
-            self.splits["train"].images.to(trainer.strategy.root_device),
-            self.batch_size,
-            self.seed,
-            position=lambda: trainer.lightning_module.minibatch,
-            rank=trainer.global_rank,
-            world=trainer.world_size,
-        )
+        return {
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "position": lambda: trainer.lightning_module.minibatch,
+            "rank": trainer.global_rank,
+            "world": trainer.world_size,
+        }
 
     def _fit(self, split: Split) -> Split:
         """The split at ``image_size``, its channels checked."""
