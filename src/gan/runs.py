@@ -37,7 +37,7 @@ class Run:
     def load_data(self) -> Source:
         """The data, read if it has not been."""
         self.data.prepare_data()
-        self.data.setup()
+        self.data.setup("fit")
         return self.data
 
     def load_images(self) -> ImageData:
@@ -57,6 +57,12 @@ class Run:
                 + (" Its average is not kept with ema.decay=0." if name == "ema" else "")
             )
         return known[name]
+
+    def preferred(self, name: str | None) -> str:
+        """``name``, or for None ``ema`` where an average is kept and ``raw`` otherwise; UserError for a strange one."""
+        name = name or list(self.module.generators())[-1]
+        self.generator(name)
+        return name
 
     def noise(self, count: int, seed: int, stream: str = "samples") -> Tensor:
         """``count`` draws of the run's prior, a function of the seed alone, (count, latent dim), on the CPU."""
