@@ -94,9 +94,10 @@ def test_default_command_fills_a_folder(tmp_path):
     assert "Warning" not in output
 
 
-def test_two_processes_equal_one_with_the_double_batch(tmp_path):
+@pytest.mark.parametrize("order", ["false", "true"])
+def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
     """Data, noise and dropout are shared out by rank; the weights and the curves agree up to summation order."""
-    common = [*SMALL, "k=2", "trainer.max_epochs=3"]
+    common = [*SMALL, "k=2", "trainer.max_epochs=3", f"optim.simultaneous={order}"]
     for player in ("generator", "discriminator"):  # Adam would blow up the rounding of gradients near zero
         common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.1"]
     common += ["callbacks.monitor.every_n_batches=5", "callbacks.checkpoint.keep_every_n_epochs=1"]

@@ -80,7 +80,7 @@ def test_slerp_of_parallel_vectors_is_the_straight_line(factor):
     assert torch.allclose(slerp(a, factor * a, t), lerp(a, factor * a, t), atol=1e-6)
 
 
-@pytest.mark.parametrize("latent", [Gaussian(1), Uniform(1)])
+@pytest.mark.parametrize("latent", [Gaussian(1), Uniform(1), Uniform(1, bound=0.4)])
 def test_cells_hold_what_is_drawn_in_them(latent):
     edges, mass = latent.cells(50)
     assert edges.dtype == mass.dtype == torch.float64

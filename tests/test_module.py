@@ -16,6 +16,7 @@ from gan.module import frozen, sample
 from gan.seeding import derive
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
+NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
 
 
 def plain_algorithm_1(game, cfg, minibatches):
@@ -52,6 +53,72 @@ def test_the_game_is_algorithm_1(configure, k, g_steps):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
             # Not bit for bit: cross-entropy with labels rounds otherwise than softplus.
             assert torch.allclose(a, b, atol=2e-5), (a - b).abs().max()
+
+
+def plain_simultaneous_sgd(game, cfg, minibatches):
+    """The authors' updates written out: both gradients at one point, v = m v + g, w = w - rate v, growing m."""
+    players = [copy.deepcopy(game.module.discriminator), copy.deepcopy(game.module.generator)]
+    rates = (cfg.optim.discriminator.lr, cfg.optim.generator.lr)
+    velocities = [[torch.zeros_like(p) for p in net.parameters()] for net in players]
+    updates = [0, 0]
+    batches = iter(Batches(game.data.splits["train"].images, cfg.data.batch_size, cfg.seed, position=lambda: 0))
+    for n in range(minibatches):
+        x = next(batches)
+        ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
+        torch.manual_seed(derive(cfg.seed, "step", n))
+        discriminator, generator = players
+        fake = generator(torch.randn(len(x), cfg.latent.dim))
+        turns = 1 + ((n + 1) % cfg.k == 0)
+        d_loss = bce(discriminator(x), ones) + bce(discriminator(fake.detach()), zeros)
+        gradients = [torch.autograd.grad(d_loss, list(discriminator.parameters()))]
+        gradients += [torch.autograd.grad(bce(discriminator(fake), ones), list(generator.parameters()))] * (turns - 1)
+        for player in range(turns):
+            momentum = 0.5 + 0.2 * min(1, updates[player] / 9)
+            rate = rates[player] * 1.000004 ** -updates[player]
+            with torch.no_grad():
+                for w, v, g in zip(players[player].parameters(), velocities[player], gradients[player], strict=True):
+                    v.mul_(momentum).add_(g)
+                    w.sub_(rate * v)
+            updates[player] += 1
+    return players[1], players[0]
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_simultaneous_updates_are_the_authors(configure, k):
+    cfg = configure(*SMALL, f"k={k}", "optim=sgd2014", "optim.momentum.updates=9", *NO_DROPOUT)
+    game = build(cfg)
+    prepare(game, cfg)
+    start = copy.deepcopy(game.module.generator)
+    expected = plain_simultaneous_sgd(game, cfg, minibatches=12)
+    game.trainer.fit(game.module, game.data)
+    for ours, theirs in zip((game.module.generator, game.module.discriminator), expected, strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.allclose(a, b, atol=2e-6), (a - b).abs().max()
+    moved = [(a - b).abs().max() for a, b in zip(start.parameters(), expected[0].parameters(), strict=True)]
+    assert min(moved) > 1e-4
+
+
+def test_simultaneous_updates_use_another_point_than_alternating_ones(configure, play):
+    """G's gradient is taken before D's step: with D's rate at zero the two orders agree, and else they differ."""
+    small = [*SMALL, *NO_DROPOUT, "trainer.max_steps=3", "optim=sgd2014"]
+    rates = ["optim.discriminator.lr=0.0", "optim.discriminator.lr=0.5"]
+    for rate, same in zip(rates, (True, False), strict=True):
+        weights = []
+        for order in ("true", "false"):
+            game = build(cfg := configure(*small, rate, f"optim.simultaneous={order}"))
+            prepare(game, cfg)
+            game.module.noise = lambda count: torch.ones(count, 8)  # the orders draw different noise
+            game.trainer.fit(game.module, game.data)
+            weights.append(torch.nn.utils.parameters_to_vector(game.module.generator.parameters()))
+        assert torch.allclose(*weights, atol=1e-6) == same
+
+
+def test_constraints_hold_after_every_step(configure, play):
+    choices = ["model=maxout", "optim=sgd2014", "+model.discriminator.max_norm=0.02", "trainer.max_steps=4"]
+    game = play(configure(*SMALL, *choices))
+    norms = torch.cat([m.linear.weight.norm(dim=1) for m in game.module.discriminator.layers if hasattr(m, "max_norm")])
+    assert norms.max() <= 0.02 * (1 + 1e-6)
+    assert (norms > 0.01999).any()
 
 
 class Watch(Callback):

@@ -60,6 +60,13 @@ def module(cfg: DictConfig) -> GAN:
     for player, optimizer in optimizers.items():
         # A rate that torch refuses should be refused now, and not when the fit begins.
         _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
+    if cfg.optim.simultaneous and cfg.trainer.precision == "16-mixed":
+        # The one gradient scaler changes with D's step, which here comes after G's gradient.
+        raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
+    if cfg.optim.simultaneous and cfg.g_steps != 1:
+        raise UserError(
+            f"g_steps={cfg.g_steps}: with optim.simultaneous=true each player takes one step; give g_steps=1."
+        )
     game = GAN(
         latent=part(cfg, "latent"),
         generator=part(cfg, "model.generator"),
@@ -72,7 +79,10 @@ def module(cfg: DictConfig) -> GAN:
         discriminator_schedule=part(cfg, "optim.schedule.discriminator"),
         k=cfg.k,
         g_steps=cfg.g_steps,
+        simultaneous=cfg.optim.simultaneous,
+        momentum=part(cfg, "optim.momentum") if cfg.optim.get("momentum") else None,
         ema_decay=cfg.ema.decay,
+        ema_power=cfg.ema.power,
         gradient_clip=cfg.optim.gradient_clip,
         seed=cfg.seed,
     )

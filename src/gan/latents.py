@@ -1,4 +1,4 @@
-"""Noise priors p_z(z), each of zero mean and unit variance per coordinate, and paths between their draws."""
+"""Noise priors p_z(z), each of zero mean and, by default, unit variance per coordinate, and paths between draws."""
 
 import math
 from abc import ABC, abstractmethod
@@ -63,17 +63,28 @@ class Gaussian(Latent):
 
 
 class Uniform(Latent):
-    """z uniform on [-√3, √3]^dim, unit variance, as in the authors' code of 2014."""
+    """z uniform on [-bound, bound]^dim.
+
+    Args:
+        dim: the number of coordinates, at least 1.
+        bound: positive; √3, as in the authors' code of 2014, gives unit variance.
+    """
+
+    def __init__(self, dim: int, bound: float = math.sqrt(3)) -> None:
+        super().__init__(dim)
+        if not bound > 0:
+            raise ValueError(f"bound must be positive, got {bound}")
+        self.bound = bound
 
     def __call__(self, count, device="cpu", generator=None):
         u = torch.rand(count, self.dim, device=device, generator=generator)
-        return u.sub_(0.5).mul_(2 * math.sqrt(3))
+        return u.sub_(0.5).mul_(2 * self.bound)
 
     def edges(self, count):
-        return torch.linspace(-math.sqrt(3), math.sqrt(3), count + 1, dtype=torch.float64)
+        return torch.linspace(-self.bound, self.bound, count + 1, dtype=torch.float64)
 
     def distribution_function(self, z):
-        return (z / math.sqrt(12) + 0.5).clamp(0, 1)
+        return (z / (2 * self.bound) + 0.5).clamp(0, 1)
 
 
 class Spherical(Latent):

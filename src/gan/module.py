@@ -26,7 +26,8 @@ class GAN(pl.LightningModule):
     """Two players, two optimizers, one step of Algorithm 1 per minibatch.
 
     D takes a step on every minibatch; G takes its steps on every k-th, each with fresh noise and a
-    fresh forward through D. Images are float32 (B, C, H, W) in [0, 1], logits are (B,).
+    fresh forward through D, or, with ``simultaneous``, from the very point that D steps from. Images
+    are float32 (B, C, H, W) in [0, 1], logits are (B,).
 
     Args:
         generator: noise (B, latent dim) to images.
@@ -38,7 +39,11 @@ class GAN(pl.LightningModule):
         penalty: a term added to D's objective, or None.
         k: D steps per turn of G, at least 1.
         g_steps: G steps per turn of G, at least 1.
+        simultaneous: on G's turn both gradients are taken at the same point, then both players step, as the
+            authors' code of 2014 did; needs ``g_steps`` 1.
+        momentum: the optimizers' momentum as a function of (update, total), or None to leave it alone.
         ema_decay: decay of the generator's moving average in [0, 1); 0 for no average.
+        ema_power: the average spans at most the last 1 / power of the updates so far, roughly.
         gradient_clip: largest norm of a player's gradient; 0 for no clipping.
         seed: what all noise and dropout is derived from.
 
@@ -63,18 +68,25 @@ class GAN(pl.LightningModule):
         penalty: Penalty | None = None,
         k: int = 1,
         g_steps: int = 1,
+        simultaneous: bool = False,
+        momentum: Schedule | None = None,
         ema_decay: float = 0.0,
+        ema_power: float = 9.0,
         gradient_clip: float = 0.0,
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if simultaneous and g_steps != 1:
+            raise ValueError(f"simultaneous updates have one step of each player, so g_steps must be 1, got {g_steps}")
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
         self.latent, self.loss, self.penalty = latent, loss, penalty
         self.optimizer_factories = (discriminator_optimizer, generator_optimizer)
         self.schedules = (discriminator_schedule, generator_schedule)
-        self.k, self.g_steps = k, g_steps
-        self.ema_decay, self.gradient_clip, self.seed = ema_decay, gradient_clip, seed
+        self.k, self.g_steps, self.simultaneous = k, g_steps, simultaneous
+        self.momentum = momentum
+        self.ema_decay, self.ema_power = ema_decay, ema_power
+        self.gradient_clip, self.seed = gradient_clip, seed
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False) if ema_decay else None
         self.minibatch = 0
         self.total_minibatches = 1
@@ -85,15 +97,17 @@ class GAN(pl.LightningModule):
         """One minibatch of the game.
 
         Returns:
-            What happened, as detached scalars: ``D(x)``, ``D(G(z))``, ``loss/discriminator`` and, when it
-            was G's turn, ``loss/generator``.
+            What happened, as detached scalars: see :meth:`report`, and ``loss/generator`` when it was G's turn.
         """
         # All that this step draws, noise and dropout, is a function of (seed, minibatch): a resumed run
         # draws it again, and every process draws the whole of it and keeps its rows.
         reseed(self.device, derive(self.seed, "step", self.minibatch))
-        report = self.discriminator_step(real)
-        if (self.minibatch + 1) % self.k == 0:
-            for _ in range(self.g_steps):
+        generators_turn = (self.minibatch + 1) % self.k == 0
+        if generators_turn and self.simultaneous:
+            report = self.simultaneous_step(real)
+        else:
+            report = self.discriminator_step(real)
+            for _ in range(self.g_steps * generators_turn):
                 report |= self.generator_step(len(real))
         self.minibatch += 1
         # Lightning's own limits count the steps of both optimizers, and from where a resumed run began.
@@ -109,28 +123,65 @@ class GAN(pl.LightningModule):
         loss = self.loss.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
             loss = loss + self.penalty(self.discriminator, real, fake)
-        self.update(0, loss)
-        return {
-            "D(x)": real_logits.detach().sigmoid().mean(),
-            "D(G(z))": fake_logits.detach().sigmoid().mean(),
-            "loss/discriminator": loss.detach(),
-        }
+        self.backward_of(0, loss)
+        self.step(0)
+        return self.report(real_logits, fake_logits, loss)
 
     def generator_step(self, count: int) -> dict[str, Tensor]:
         """G descends its stochastic gradient on m fresh samples; no gradient for D's weights is computed."""
         with frozen(self.discriminator):
             loss = self.loss.generator(self.logits(self.generator(self.noise(count)).float()))
-            self.update(1, loss)
-        self.update_average()
+            self.backward_of(1, loss)
+            self.step(1)
         return {"loss/generator": loss.detach()}
 
-    def update(self, player: int, loss: Tensor) -> None:
-        """One step of a player's optimizer (0 for D, 1 for G) and of its learning-rate schedule."""
+    def simultaneous_step(self, real: Tensor) -> dict[str, Tensor]:
+        """Both players step from the same point: one forward, both gradients, then both updates."""
+        fake = self.generator(self.noise(len(real))).float()
+        # Between the players the graph is cut, so that each backward meets one player's weights only.
+        seen = fake.detach().requires_grad_(True)
+        real_logits, fake_logits = self.logits(real), self.logits(seen)
+        discriminator_loss = self.loss.discriminator(real_logits, fake_logits)
+        if self.penalty is not None:
+            discriminator_loss = discriminator_loss + self.penalty(self.discriminator, real, fake.detach())
+        generator_loss = self.loss.generator(fake_logits)
+        (at_images,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
+        self.backward_of(0, discriminator_loss, inputs=list(self.discriminator.parameters()))
+        self.backward_of(1, (fake * at_images).sum())  # the chain rule from the images on
+        self.step(0)
+        self.step(1)
+        report = self.report(real_logits, fake_logits, discriminator_loss)
+        return report | {"loss/generator": generator_loss.detach()}
+
+    @staticmethod
+    def report(real_logits: Tensor, fake_logits: Tensor, loss: Tensor) -> dict[str, Tensor]:
+        """What D made of a minibatch: its mean outputs, the shares it got right, its loss; detached scalars."""
+        real_logits, fake_logits = real_logits.detach(), fake_logits.detach()
+        return {
+            "D(x)": real_logits.sigmoid().mean(),
+            "D(G(z))": fake_logits.sigmoid().mean(),
+            "rate/true_positive": (real_logits > 0).float().mean(),
+            "rate/true_negative": (fake_logits < 0).float().mean(),
+            "loss/discriminator": loss.detach(),
+        }
+
+    def backward_of(self, player: int, loss: Tensor, **arguments) -> None:
+        """A player's gradient (0 for D, 1 for G) in place of its last one."""
+        self.optimizers()[player].zero_grad()
+        self.manual_backward(loss, **arguments)
+
+    def step(self, player: int) -> None:
+        """One step of a player's optimizer and of what follows it: rate, momentum, constraint, average."""
         optimizer, schedule = self.optimizers()[player], self.lr_schedulers()[player]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
         optimizer.step()
         schedule.step()
+        if self.momentum is not None:
+            value = self.momentum(schedule.last_epoch, self.total_updates()[player])
+            for group in optimizer.param_groups:
+                group["momentum"] = value
+        (self.discriminator, self.generator)[player].constrain()
+        if player == 1:
+            self.update_average()
 
     def logits(self, images: Tensor) -> Tensor:
         """D's logits (B,) in float32: the objectives are computed in it under any precision."""
@@ -144,15 +195,17 @@ class GAN(pl.LightningModule):
     # Optimization
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        turns = self.total_minibatches // self.k
-        totals = (self.total_minibatches, max(1, turns * self.g_steps))
         networks = (self.discriminator, self.generator)
         optimizers = [make(net.parameters()) for make, net in zip(self.optimizer_factories, networks, strict=True)]
         factors = [
             lambda update, schedule=schedule, total=total: schedule(update, total)
-            for schedule, total in zip(self.schedules, totals, strict=True)
+            for schedule, total in zip(self.schedules, self.total_updates(), strict=True)
         ]
         return optimizers, [LambdaLR(o, f) for o, f in zip(optimizers, factors, strict=True)]
+
+    def total_updates(self) -> tuple[int, int]:
+        """Updates of D and of G in the whole run."""
+        return self.total_minibatches, max(1, self.total_minibatches // self.k * self.g_steps)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         # Here and not in the step: under 16-mixed the gradients are unscaled only now.
@@ -163,13 +216,13 @@ class GAN(pl.LightningModule):
     def update_average(self) -> None:
         """Moves the averaged generator by one update.
 
-        The decay grows to ``ema_decay`` as (1 + t) / (10 + t) over the first t updates, so that a short
+        The decay grows to ``ema_decay`` as (1 + t) / (1 + t + power) with the updates t, so that a short
         run's average is not dominated by the random start.
         """
         if self.generator_ema is None:
             return
         update = self.lr_schedulers()[1].last_epoch  # G's updates so far, from 1
-        decay = min(self.ema_decay, (1 + update) / (10 + update))
+        decay = min(self.ema_decay, (1 + update) / (1 + update + self.ema_power))
         average, current = self.generator_ema, self.generator
         get_ema_multi_avg_fn(decay)(list(average.parameters()), list(current.parameters()), None)
         for kept, buffer in zip(average.buffers(), current.buffers(), strict=True):

@@ -36,8 +36,9 @@ class Run:
 
     def load_data(self) -> Source:
         """The data, read if it has not been."""
-        self.data.prepare_data()
-        self.data.setup("fit")
+        if not self.data.splits:
+            self.data.prepare_data()
+            self.data.setup("fit")
         return self.data
 
     def load_images(self) -> ImageData:

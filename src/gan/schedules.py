@@ -1,4 +1,4 @@
-"""Learning-rate schedules: (updates done, updates of the whole run) -> factor on the initial rate."""
+"""Schedules: (updates done, updates of the whole run) -> factor on the initial learning rate, or a momentum."""
 
 from abc import ABC, abstractmethod
 
@@ -56,3 +56,24 @@ class Linear(Schedule):
 
     def __call__(self, update: int, total: int) -> float:
         return min(1.0, max(0.0, (1 - update / total) / (1 - self.hold)))
+
+
+class Ramp(Schedule):
+    """Straight from ``start`` to ``end`` over the first ``updates`` updates, then ``end``: pylearn2's momentum.
+
+    The one schedule whose values stand for themselves.
+
+    Args:
+        start, end: the values, in [0, 1).
+        updates: when ``end`` is reached, at least 1.
+    """
+
+    def __init__(self, start: float, end: float, updates: int) -> None:
+        if not (0 <= start < 1 and 0 <= end < 1 and updates >= 1):
+            raise ValueError(
+                f"start and end must lie in [0, 1) and updates be at least 1, got {start}, {end}, {updates}"
+            )
+        self.start, self.end, self.updates = start, end, updates
+
+    def __call__(self, update: int, total: int) -> float:
+        return self.start + (self.end - self.start) * min(1.0, update / self.updates)

@@ -5,6 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
+from gan.data import base
 from gan.data.base import Batches, ImageData, Split, scale
 from gan.errors import UserError
 
@@ -87,9 +88,11 @@ def test_mistakes_are_named():
         crowded.batches_per_epoch(world=2)
 
 
-def test_mean_image_over_several_parts():
-    images = torch.randint(0, 256, (2500, 1, 2, 2), dtype=torch.uint8)
-    data = Fake(images, image_size=2)
+@pytest.mark.parametrize("part", [1, 64, 100, 799, 10_000])
+def test_mean_image_over_several_parts(monkeypatch, part):
+    monkeypatch.setattr(base, "PART", part)
+    images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
+    data = Fake(images)
     data.setup()
     assert torch.allclose(data.mean_image().double(), images.double().mean(0) / 255, atol=1e-7)
 

@@ -91,6 +91,7 @@ def test_all_images_can_train(small_root):
     assert [len(splits[name]) for name in ("train", "valid")] == [60, 0]
 
 
+@pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter:DeprecationWarning")  # torchvision's
 def test_the_archive_alone_is_unpacked(small_root):
     for path in (small_root / cifar10.FOLDER).iterdir():
         path.unlink()

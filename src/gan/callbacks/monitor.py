@@ -13,7 +13,10 @@ from gan.module import PLAYERS
 
 log = logging.getLogger(__name__)
 
-REPORTED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
+REPORTED = (
+    *("D(x)", "D(G(z))", "loss/discriminator", "loss/generator"),
+    *("rate/true_positive", "rate/true_negative"),  # shares of real and of drawn images that D gets right
+)
 #: every scalar that is written, the names an ``objective`` may have
 SCALARS = (
     *REPORTED,

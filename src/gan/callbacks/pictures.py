@@ -1,5 +1,6 @@
 """What G draws from the same noise, over time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -25,14 +26,22 @@ class Pictures(Callback):
         every_n_batches: minibatches between two grids, at least 1.
         count: images in a grid, at least 1.
         columns: images in a row of it, at least 1.
+        epochs: epochs after which to draw one besides.
     """
 
-    def __init__(self, folder: str, every_n_batches: int = 500, count: int = 64, columns: int = 8) -> None:
+    def __init__(
+        self,
+        folder: str,
+        every_n_batches: int = 500,
+        count: int = 64,
+        columns: int = 8,
+        epochs: Sequence[int] = (),
+    ) -> None:
         for name, value in (("every_n_batches", every_n_batches), ("count", count), ("columns", columns)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.folder, self.every_n_batches = Path(folder), every_n_batches
-        self.count, self.columns = count, columns
+        self.count, self.columns, self.epochs = count, columns, frozenset(epochs)
         self.latest: dict[str, Path] = {}
         self._drawn_at: int | None = None
 
@@ -41,7 +50,8 @@ class Pictures(Callback):
             self.draw(trainer, pl_module)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        if pl_module.minibatch % self.every_n_batches == 0:
+        epoch, rest = divmod(pl_module.minibatch, trainer.num_training_batches)
+        if pl_module.minibatch % self.every_n_batches == 0 or (rest == 0 and epoch in self.epochs):
             self.draw(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -12,6 +12,8 @@ from torch import Tensor
 from gan.errors import UserError
 from gan.seeding import derive
 
+PART = 2**24  # bytes of images that are looked at in one go
+
 
 @dataclass(frozen=True)
 class Split:
@@ -122,6 +124,7 @@ class Source(pl.LightningDataModule):
                 raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
         self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
         self.classes, self.seed = classes, seed
+        self.splits: dict[str, Split] = {}  # stays empty where there is no fixed set of examples
 
     @abstractmethod
     def mean_image(self) -> Tensor:
@@ -146,10 +149,6 @@ class ImageData(Source):
     Images of another size are resized to ``image_size`` once, when loaded.
     """
 
-    def __init__(self, **common) -> None:
-        super().__init__(**common)
-        self.splits: dict[str, Split] = {}
-
     @abstractmethod
     def load(self) -> dict[str, Split]:
         """The splits ``train``, ``valid`` and ``test``, at whatever size the source has."""
@@ -165,10 +164,11 @@ class ImageData(Source):
 
     def mean_image(self) -> Tensor:
         """The mean training image, float32 (C, H, W) in [0, 1]."""
-        # Summed by pixel in whole numbers: exact. In parts, because torch widens what it sums, and
-        # because the images may be larger than the memory.
+        # Summed by pixel in whole numbers: exact. In parts, because torch first widens what it sums to
+        # eight times its size, and because the images may be larger than the memory.
         images = self.splits["train"].images
-        total = sum(part.sum(0, dtype=torch.int64) for part in images.split(1024))
+        parts = images.split(max(1, PART // images[0].numel()))
+        total = sum(part.sum(0, dtype=torch.int64) for part in parts)
         return (total.double() / (255 * len(images))).float()
 
     def batches_per_epoch(self, world: int = 1) -> int:

@@ -34,7 +34,7 @@ class MNIST(ImageData):
         super().__init__(**common)
         if not 0 <= validation_size < IN_TRAINING_FILE:
             raise ValueError(f"validation_size must lie in [0, {IN_TRAINING_FILE}), got {validation_size}")
-        self.root, self.validation_size = Path(root), validation_size
+        self.root, self.validation_size = Path(root).expanduser(), validation_size
 
     def prepare_data(self) -> None:
         from torchvision import datasets

@@ -2,11 +2,27 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 from torch import Tensor, nn
 
+from gan.networks.layers import Constrained
 
-class Generator(nn.Module, ABC):
+
+class Network(nn.Module, ABC):
+    """A player."""
+
+    def constrain(self) -> None:
+        """Called after each update: brings the weights of constrained layers back to where they may be."""
+        for layer in self._constrained:
+            layer.constrain()
+
+    @cached_property
+    def _constrained(self) -> list[Constrained]:
+        return [layer for layer in self.modules() if isinstance(layer, Constrained) and layer.max_norm is not None]
+
+
+class Generator(Network):
     """Noise (B, latent_dim) to images, float32 (B, C, H, W) in [0, 1]."""
 
     @abstractmethod
@@ -19,7 +35,7 @@ class Generator(nn.Module, ABC):
         """
 
 
-class Discriminator(nn.Module, ABC):
+class Discriminator(Network):
     """Images, float32 (B, C, H, W) in [0, 1], to logits (B,): large for what it takes to be real."""
 
     @abstractmethod

@@ -5,7 +5,64 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 
-class Maxout(nn.Module):
+class Constrained(nn.Module):
+    """A layer whose units' incoming weights may not grow beyond a norm.
+
+    Args:
+        max_norm: the largest Euclidean norm of a unit's weights, or None for no limit.
+    """
+
+    def __init__(self, max_norm: float | None = None) -> None:
+        super().__init__()
+        if max_norm is not None and not max_norm > 0:
+            raise ValueError(f"max_norm must be positive, or null for no limit, got {max_norm}")
+        self.max_norm = max_norm
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Shrinks the weights of each unit that is beyond the limit to it (pylearn2's max_col_norm)."""
+        if self.max_norm is not None:
+            self.linear.weight.renorm_(2, 0, self.max_norm)
+
+
+class Dense(Constrained):
+    """activation(W x + b), started as pylearn2 started it.
+
+    Args:
+        in_features: width of the input, (B, in_features).
+        units: width of the output, (B, units).
+        activation: what follows the linear map.
+        init_range: weights start uniform on [-init_range, init_range] …
+        nonzero_weights: … or this many weights of each unit start as N(0, 1) and the others at 0; one of the two.
+        bias: where the biases start.
+        max_norm: the largest norm of a unit's weights, or None.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        units: int,
+        activation: nn.Module,
+        init_range: float | None = None,
+        nonzero_weights: int | None = None,
+        bias: float = 0.0,
+        max_norm: float | None = None,
+    ) -> None:
+        super().__init__(max_norm)
+        if (init_range is None) == (nonzero_weights is None):
+            raise ValueError("give one of init_range and nonzero_weights")
+        if nonzero_weights is None:
+            self.linear = uniform_linear(in_features, units, init_range)
+        else:
+            self.linear = sparse_linear(in_features, units, nonzero_weights)
+        nn.init.constant_(self.linear.bias, bias)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(self.linear(x))
+
+
+class Maxout(Constrained):
     """h_j = max over i of (W_ij · x + b_ij): each unit is the largest of ``pieces`` linear functions.
 
     Goodfellow et al. 2013, "Maxout Networks", equation 1.
@@ -15,10 +72,13 @@ class Maxout(nn.Module):
         units: width of the output, (B, units).
         pieces: linear functions per unit, at least 1.
         init_range: weights start uniform on [-init_range, init_range], biases at 0.
+        max_norm: the largest norm of a linear function's weights, or None.
     """
 
-    def __init__(self, in_features: int, units: int, pieces: int, init_range: float) -> None:
-        super().__init__()
+    def __init__(
+        self, in_features: int, units: int, pieces: int, init_range: float, max_norm: float | None = None
+    ) -> None:
+        super().__init__(max_norm)
         if pieces < 1:
             raise ValueError(f"pieces must be at least 1, got {pieces}")
         self.units, self.pieces = units, pieces
@@ -27,6 +87,44 @@ class Maxout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # The pieces lie apart and the units side by side, so that the maximum runs over whole rows.
         return self.linear(x).unflatten(1, (self.pieces, self.units)).max(dim=1).values  # (B, units)
+
+
+class MaxoutConv2d(nn.Module):
+    """Maxout over the channels of a convolution, then the maximum over neighbourhoods.
+
+    Goodfellow et al. 2013, section 2. As in pylearn2 the last neighbourhood may reach over the border.
+
+    Args:
+        in_channels: channels of the input, (B, in_channels, H, W).
+        channels: channels of the output.
+        pieces: linear functions per output channel, at least 1.
+        kernel: side of the convolution's kernel.
+        padding: zeros on each side of the input.
+        pool, stride: side and step of the neighbourhoods.
+        init_range: weights start uniform on [-init_range, init_range], biases at 0.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        pieces: int,
+        kernel: int,
+        padding: int,
+        pool: int,
+        stride: int,
+        init_range: float,
+    ) -> None:
+        super().__init__()
+        self.channels, self.pieces = channels, pieces
+        self.convolution = nn.Conv2d(in_channels, pieces * channels, kernel, padding=padding)
+        nn.init.uniform_(self.convolution.weight, -init_range, init_range)
+        nn.init.zeros_(self.convolution.bias)
+        self.pool = nn.MaxPool2d(pool, stride, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pieces = self.convolution(x).unflatten(1, (self.pieces, self.channels))  # (B, pieces, channels, H, W)
+        return self.pool(pieces.amax(dim=1))
 
 
 class Dropout(nn.Module):
@@ -64,5 +162,17 @@ def uniform_linear(in_features: int, out_features: int, init_range: float) -> nn
     layer = nn.Linear(in_features, out_features)
     with torch.no_grad():
         layer.weight.uniform_(-init_range, init_range)
+        layer.bias.zero_()
+    return layer
+
+
+def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> nn.Linear:
+    """A linear layer whose units have ``nonzero_weights`` weights from N(0, 1), the rest 0 (pylearn2's sparse_init)."""
+    if not 1 <= nonzero_weights <= in_features:
+        raise ValueError(f"nonzero_weights must lie in [1, {in_features}], got {nonzero_weights}")
+    layer = nn.Linear(in_features, out_features)
+    chosen = torch.rand(out_features, in_features).topk(nonzero_weights, dim=1).indices
+    with torch.no_grad():
+        layer.weight.zero_().scatter_(1, chosen, torch.randn(out_features, nonzero_weights))
         layer.bias.zero_()
     return layer

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.networks import base
-from gan.networks.layers import Dropout, Maxout, uniform_linear
+from gan.networks.layers import Dense, Dropout, Maxout, uniform_linear
 
 
 class Generator(base.Generator):
@@ -53,6 +53,8 @@ class Discriminator(base.Discriminator):
         init_range: weights start uniform on [-init_range, init_range], biases at 0.
         input_dropout: share of pixels dropped while training, in [0, 1).
         hidden_dropout: share of hidden units dropped while training, in [0, 1).
+        max_norm: the largest norm of any unit's incoming weights, or None.
+        centre, spread: what is subtracted from a pixel, and what it is divided by then.
     """
 
     def __init__(
@@ -63,13 +65,17 @@ class Discriminator(base.Discriminator):
         init_range: float,
         input_dropout: float,
         hidden_dropout: float,
+        max_norm: float | None = None,
+        centre: float = 0.0,
+        spread: float = 1.0,
     ) -> None:
         super().__init__()
+        self.centre, self.spread = centre, spread
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = [Dropout(input_dropout)]
         for n_in, n_out in pairwise(widths):
-            layers += [Maxout(n_in, n_out, pieces, init_range), Dropout(hidden_dropout)]
-        self.layers = nn.Sequential(*layers, uniform_linear(widths[-1], 1, init_range))
+            layers += [Maxout(n_in, n_out, pieces, init_range, max_norm), Dropout(hidden_dropout)]
+        self.layers = nn.Sequential(*layers, Dense(widths[-1], 1, nn.Identity(), init_range, max_norm=max_norm))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x.flatten(1)).squeeze(1)
+        return self.layers((x.flatten(1) - self.centre) / self.spread).squeeze(1)

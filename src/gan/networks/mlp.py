@@ -18,15 +18,24 @@ class Generator(base.Generator):
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
+        batch_norm: whether each hidden layer's outputs are normalized over the minibatch.
     """
 
-    def __init__(self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        hidden: Sequence[int],
+        slope: float = 0.2,
+        batch_norm: bool = False,
+    ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
@@ -42,16 +51,24 @@ class Discriminator(base.Discriminator):
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
         dropout: share of hidden units dropped while training, in [0, 1).
+        batch_norm: whether each hidden layer's outputs are normalized over the minibatch.
     """
 
     def __init__(
-        self, image_shape: Sequence[int], hidden: Sequence[int], slope: float = 0.2, dropout: float = 0.0
+        self,
+        image_shape: Sequence[int],
+        hidden: Sequence[int],
+        slope: float = 0.2,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True), Dropout(dropout)]
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
+            layers += [Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:

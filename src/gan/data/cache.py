@@ -1,0 +1,238 @@
+"""A folder of image files, decoded once into one file of raw bytes that later runs map into memory."""
+
+import hashlib
+import json
+import logging
+import os
+import time
+import uuid
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
+from tqdm import tqdm
+
+from gan.data.decode import SUFFIXES, VERSION, attempt
+from gan.errors import UserError
+
+log = logging.getLogger(__name__)
+say = rank_zero_only(log.info)
+
+CACHE = ".gan_cache"
+HOUR = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An image file: its path below the root with ``/`` between folders, its bytes, when it was changed (ns)."""
+
+    path: str
+    size: int
+    changed: int
+
+
+def scan(root: Path) -> list[File]:
+    """Every image file below ``root``, by its suffix; what is hidden (a leading dot) is passed over.
+
+    Sorted by a hash of the path: an order as good as random that every machine agrees on, in which a
+    new file moves no other.
+    """
+    files: list[File] = []
+    folders, seen = [""], {_place(root.stat())}
+    while folders:
+        folder = folders.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = f"{folder}{entry.name}"
+                if entry.name.startswith((".", "__MACOSX")):
+                    continue
+                if entry.is_dir():
+                    if (place := _place(entry.stat())) not in seen:  # links may run in circles
+                        seen.add(place)
+                        folders.append(f"{path}/")
+                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  (50,000 Paths take a second)
+                    files.append(_file(path, entry))
+    return sorted(files, key=lambda file: hashlib.blake2b(os.fsencode(file.path), digest_size=16).digest())
+
+
+def _place(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _file(path: str, entry: os.DirEntry) -> File:
+    try:
+        status = entry.stat()
+    except OSError:  # a link to nowhere: decoding will name it
+        return File(path, 0, 0)
+    return File(path, status.st_size, status.st_mtime_ns)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Decoded images in a file of raw bytes.
+
+    Args:
+        path: the file, uint8 (N, C, H, W).
+        shape: (N, C, H, W).
+        corrupt: path and fault of the files that could not be decoded and are not in it.
+    """
+
+    path: Path
+    shape: tuple[int, int, int, int]
+    corrupt: dict[str, str]
+
+    @property
+    def gibibytes(self) -> float:
+        return float(np.prod(self.shape, dtype=np.float64)) / 2**30
+
+    def tensor(self) -> Tensor:
+        """The images, uint8 (N, C, H, W), mapped into memory: read only, brought in when looked at."""
+        if self.shape[0] == 0:
+            return torch.empty(self.shape, dtype=torch.uint8)
+        with warnings.catch_warnings():
+            # torch warns of memory that cannot be written; a private copy that can counts as used.
+            warnings.simplefilter("ignore")
+            return torch.from_numpy(np.memmap(self.path, np.uint8, "r", shape=self.shape))
+
+
+def decoded(root: Path, files: list[File], image_size: int, channels: int) -> Pixels:
+    """The images of ``files``, in their order, from the cache where it is up to date.
+
+    The cache lies in ``.gan_cache`` below the root, or in the user's cache folder where that cannot be
+    written. It is up to date as long as no path, size or time of change differs.
+    """
+    name = f"{image_size}x{channels}-{_fingerprint(files)}"
+    shape = (channels, image_size, image_size)
+    folders = [root / CACHE, _users_cache(root)]
+    for folder in folders:
+        if pixels := _read(folder, name, shape):
+            return pixels
+    folder = _writable(root, folders)
+    with alone(folder):
+        pixels = _read(folder, name, shape)  # another process may have made it meanwhile
+        return pixels or _build(root, files, folder, name, shape)
+
+
+def _fingerprint(files: Iterable[File]) -> str:
+    digest = hashlib.blake2b(f"{VERSION}\n".encode(), digest_size=16)
+    for file in files:
+        digest.update(os.fsencode(f"{file.path}\0{file.size}\0{file.changed}\n"))
+    return digest.hexdigest()
+
+
+def _users_cache(root: Path) -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    key = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
+    return Path(base) / "gan" / f"{root.resolve().name}-{key}"
+
+
+def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
+    """What a finished decoding has left, or None."""
+    try:
+        record = json.loads((folder / f"{name}.json").read_text())
+        pixels = Pixels(folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]))
+        return pixels if pixels.path.stat().st_size == np.prod(pixels.shape, dtype=np.int64) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _writable(root: Path, folders: list[Path]) -> Path:
+    for folder in folders:
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "lock").touch()
+            return folder
+    raise UserError(
+        f"data.root={root}: the decoded images can be kept neither in {folders[0]} nor in {folders[1]}; make one of "
+        "these folders writable."
+    )
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time; where there are no locks, several do the same work, which harms nothing."""
+    with (folder / "lock").open("a") as file:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("waiting for another process, which is decoding images for %s", folder)
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels:
+    """Decodes all files; nothing is visible under its name before it is whole."""
+    say("decoding %s images in %s, once: they are kept in %s", f"{len(files):,}", root, folder)
+    corrupt: dict[str, str] = {}
+
+    def write(file: BinaryIO) -> None:
+        for path, result in _decode_all(root, [file.path for file in files], shape):
+            if isinstance(result, str):
+                corrupt[path] = result
+            else:
+                file.write(result.tobytes())
+
+    try:
+        _whole(folder / f"{name}.images", write)
+        record = {"count": len(files) - len(corrupt), "corrupt": corrupt}
+        _whole(folder / f"{name}.json", lambda file: file.write(json.dumps(record, indent=1).encode()))
+    except OSError as error:
+        size = len(files) * float(np.prod(shape)) / 2**30
+        raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
+    _tidy(folder, name)
+    return Pixels(folder / f"{name}.images", (record["count"], *shape), corrupt)
+
+
+def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each path with its pixels (C, H, W) or its fault, in order."""
+    # Threads: PIL's decoders and its resize let others run meanwhile, and Ctrl-C finds one process.
+    threads = usable_cores()
+    with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PIL's, about files that it reads all the same
+        bar = tqdm(paths, desc="decoding", unit=" images", disable=None, leave=False)
+        results: deque = deque()
+        for path in bar:
+            results.append((path, pool.submit(attempt, root / path, shape[1], shape[0])))
+            if len(results) > 8 * threads:  # no more at a time, or the images pile up
+                done, future = results.popleft()
+                yield done, future.result()
+        yield from ((done, future.result()) for done, future in results)
+
+
+def _whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """A file that appears under its name when it is complete and on the disk."""
+    part = path.with_name(f"{path.name}-{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _tidy(folder: Path, name: str) -> None:
+    """Removes what the folder held before its files changed, and what a killed process has left behind."""
+    for path in folder.glob(f"{name.partition('-')[0]}-*"):
+        with suppress(OSError):
+            abandoned = time.time() - path.stat().st_mtime > HOUR
+            if abandoned if path.suffix == ".part" else path.stem != name:
+                path.unlink()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,58 @@
+"""One image file to pixels: any mode, any orientation, one size."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gan.errors import one_line
+
+#: part of every cache's fingerprint: to be raised whenever ``decode`` makes other pixels of a file
+VERSION = 1
+SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".pgm", ".ppm", ".pbm", ".pnm", ".bmp", ".webp"))
+FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")  # PPM is PIL's name for the portable formats, grey ones too
+
+
+def attempt(path: Path, image_size: int, channels: int) -> np.ndarray | str:
+    """As ``decode``, but what is wrong with the file, in a few words, where that fails."""
+    try:
+        return decode(path, image_size, channels)
+    except MemoryError:
+        raise  # no fault of the file
+    except UnidentifiedImageError:
+        return "it is empty" if path.stat().st_size == 0 else f"none of {', '.join(FORMATS)}"
+    except Exception as error:  # the parser of each format has errors of its own
+        return getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+
+
+def decode(path: Path, image_size: int, channels: int) -> np.ndarray:
+    """The middle square of an image, resized with antialiasing, as uint8 (C, image_size, image_size).
+
+    The orientation that a camera has noted is applied, transparent parts become white, 16 bits of grey
+    become 8, and of an animation the first picture counts.
+
+    Args:
+        path: the file.
+        image_size: height and width of the result.
+        channels: 1 for grey (luma), 3 for colour.
+    """
+    with Image.open(path, formats=FORMATS) as file:
+        image = opaque(ImageOps.exif_transpose(file)).convert({1: "L", 3: "RGB"}[channels])
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    size = (image_size, image_size)
+    image = image.resize(size, Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+    return np.asarray(image).reshape(image_size, image_size, channels).transpose(2, 0, 1)
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """The image with 8 bits a channel, on white."""
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers")
+    if image.mode.startswith("I"):  # PIL itself would cut off what is above 255
+        return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8))
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -1,0 +1,199 @@
+"""Any folder of images."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from pytorch_lightning.utilities import rank_zero_only
+
+from gan.data.base import Batches, ImageData, Split
+from gan.data.cache import File, Pixels, decoded, scan
+from gan.data.streaming import Mapped, Streamed
+from gan.errors import UserError
+
+say = rank_zero_only(logging.getLogger(__name__).info)
+
+SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
+
+
+class Folder(ImageData):
+    """Every image file below a folder, decoded once and kept; see docs/data.md for layouts and the cache.
+
+    Which images train is decided by a hash of their paths, the same for every seed.
+
+    Args:
+        root: the folder.
+        validation_share, test_share: of the images, where no subfolder holds these splits; in [0, 1).
+        skip_corrupt: whether to leave out files that cannot be decoded instead of refusing to train.
+        memory: GiB of decoded images above which they stay on the disk and are read as they are wanted.
+        workers: processes that then read ahead.
+        **common: see :class:`Source`; a number of classes is compared with the subfolders.
+
+    Attributes:
+        class_names: the subfolders' names, of which a label is the index; empty where there are none.
+        streams: whether the images stay on the disk.
+    """
+
+    def __init__(
+        self,
+        root: str | None,
+        validation_share: float = 0.1,
+        test_share: float = 0.1,
+        skip_corrupt: bool = False,
+        memory: float = 4.0,
+        workers: int = 2,
+        **common,
+    ) -> None:
+        super().__init__(**common)
+        if validation_share + test_share >= 1:
+            raise ValueError(f"validation_share={validation_share} and test_share={test_share} leave nothing to train")
+        if self.channels not in (1, 3):
+            raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}")
+        self.root = None if root is None else Path(root).expanduser()
+        self.validation_share, self.test_share = validation_share, test_share
+        self.skip_corrupt, self.memory, self.workers = skip_corrupt, memory, workers
+        self.class_names: list[str] = []
+        self.pixels: Pixels | None = None
+        self.streams = False
+
+    def prepare_data(self) -> None:
+        check_root(self.root)
+
+    def load(self) -> dict[str, Split]:
+        files = images_below(self.root)
+        named = are_splits(files)
+        splits = divide(files, self.validation_share, self.test_share, named)
+        listed = [file for part in splits.values() for file in part]
+        self.pixels = decoded(self.root, listed, self.image_size, self.channels)
+        check_corrupt(self.root, self.pixels, self.skip_corrupt)
+        self.streams = self.pixels.gibibytes > self.memory
+        self.class_names = class_names(listed, named)
+        self._check_classes()
+        everything = Split(images_of(self.pixels, self.streams), self._labels(listed, named))
+        return cut(everything, {name: self._count(part) for name, part in splits.items()})
+
+    def describe(self) -> str:
+        return super().describe() + (" (streamed from the disk)" if self.streams else "")
+
+    def train_dataloader(self) -> Batches:
+        if not self.streams:
+            return super().train_dataloader()
+        # The training images are the first in the file.
+        images = Mapped(self.pixels, len(self.splits["train"]))
+        return Streamed(images, self.trainer.strategy.root_device, self.workers, **self.course())
+
+    def _count(self, files: list[File]) -> int:
+        return sum(file.path not in self.pixels.corrupt for file in files)
+
+    def _labels(self, files: list[File], named: bool) -> torch.Tensor:
+        numbers = {name: number for number, name in enumerate(self.class_names)}
+        kept = (file for file in files if file.path not in self.pixels.corrupt)
+        return torch.tensor([numbers.get(class_of(file, named), -1) for file in kept], dtype=torch.int64)
+
+    def _check_classes(self) -> None:
+        found = len(self.class_names)
+        if self.classes not in (0, found):
+            listed = f"{found} ({', '.join(self.class_names[:10])}{', …' if found > 10 else ''})" if found else "none"
+            raise UserError(
+                f"data.classes={self.classes}, but the class subfolders in data.root={self.root}: {listed}."
+            )
+
+
+# What any set that lies in a folder of image files needs
+
+
+def check_root(root: Path | None) -> None:
+    """Raises UserError unless ``root`` is a folder."""
+    if root is None:
+        raise UserError("data.root is missing: give the folder of your images with data.root=FOLDER.")
+    if not root.is_dir():
+        what = "is a file" if root.exists() else "does not exist"
+        raise UserError(f"data.root={root} {what}; give the folder of your images.")
+
+
+def images_below(root: Path) -> list[File]:
+    """The image files; raises UserError when there are none or a folder cannot be read."""
+    try:
+        files = scan(root)
+    except OSError as error:
+        raise UserError(f"data.root={root}: {error.filename}: {error.strerror}.") from error
+    if not files:
+        raise UserError(f"data.root={root} holds no images (PNG, JPEG, PGM, PPM, BMP or WebP files, at any depth).")
+    return files
+
+
+def check_corrupt(root: Path, pixels: Pixels, skip: bool) -> None:
+    """Raises UserError for files that could not be decoded, or with ``skip`` tells how many."""
+    if not pixels.corrupt:
+        return
+    (first, fault), count = next(iter(sorted(pixels.corrupt.items()))), len(pixels.corrupt)
+    listed = f"; all are listed in {pixels.path.with_suffix('.json')}" if count > 1 else ""
+    if pixels.shape[0] == 0:
+        raise UserError(f"none of the {count:,} images in data.root={root} can be read, such as {first} ({fault}).")
+    if not skip:
+        others = f" and {count - 1:,} more" if count > 1 else ""
+        raise UserError(
+            f"{root / first} is corrupt ({fault}){others}{listed}. Repair or delete what is corrupt, or leave it out "
+            "with data.skip_corrupt=true."
+        )
+    say("corrupt images left out: %s, the first %s (%s)%s", f"{count:,}", root / first, fault, listed)
+
+
+def images_of(pixels: Pixels, streams: bool) -> torch.Tensor:
+    """The images in memory, or mapped into it where they are to stay on the disk."""
+    return pixels.tensor() if streams else pixels.tensor().clone()
+
+
+def cut(everything: Split, counts: dict[str, int]) -> dict[str, Split]:
+    """Consecutive parts of so many images."""
+    splits, start = {}, 0
+    for name, count in counts.items():
+        splits[name] = everything[start : start + count]
+        start += count
+    return splits
+
+
+# Layouts
+
+
+def are_splits(files: Iterable[File]) -> bool:
+    """Whether the folders at the top are splits: ``train`` alone or with one of the others.
+
+    A class may be called train too, so its name alone among other folders means nothing.
+    """
+    tops = {file.path.partition("/")[0].lower() for file in files if "/" in file.path}
+    return "train" in tops and (len(tops) == 1 or len(tops & SPLITS.keys()) > 1)
+
+
+def divide(files: list[File], validation_share: float, test_share: float, named: bool) -> dict[str, list[File]]:
+    """The files of each split; a split that has no folder is taken from the end of the others' files.
+
+    Everything goes by position in ``files``. Without named splits train, valid and test follow each other
+    there, whatever the shares, so that one cache serves them all.
+    """
+    parts: dict[str, list[File]] = {"train": [], "valid": [], "test": []}
+    for file in files:
+        split = SPLITS.get(file.path.partition("/")[0].lower()) if named else "train"
+        if split and not (named and "/" not in file.path):
+            parts[split].append(file)
+    if outside := len(files) - sum(map(len, parts.values())):
+        say("images outside of the folders train, valid and test, left out: %s", f"{outside:,}")
+    total = len(parts["train"])
+    for split, share in (("test", test_share), ("valid", validation_share)):
+        if not parts[split]:
+            end = len(parts["train"]) - round(share * total)
+            parts["train"], parts[split] = parts["train"][:end], parts["train"][end:]
+    return parts
+
+
+def class_of(file: File, named: bool) -> str:
+    """The subfolder that holds the file, below its split's; empty for a file that is in none."""
+    folders = file.path.split("/")[int(named) : -1]
+    return folders[0] if folders else ""
+
+
+def class_names(files: Iterable[File], named: bool) -> list[str]:
+    """The sorted names of the subfolders; a single one says nothing."""
+    names = sorted({class_of(file, named) for file in files} - {""})
+    return names if len(names) > 1 else []

@@ -1,0 +1,37 @@
+"""The discriminator of the one-dimensional tutorial: it judges a minibatch by four numbers."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks import base
+
+
+class Discriminator(base.Discriminator):
+    """Sees the minibatch's mean, standard deviation, skewness and excess kurtosis; all its members get one logit.
+
+    Args:
+        hidden: widths of the hidden layers, sigmoid units.
+    """
+
+    def __init__(self, hidden: Sequence[int]) -> None:
+        super().__init__()
+        widths = [4, *base.check_widths("hidden", hidden)]
+        layers: list[nn.Module] = []
+        for n_in, n_out in pairwise(widths):
+            layers += [nn.Linear(n_in, n_out), nn.Sigmoid()]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(moments(x)).expand(len(x))
+
+
+def moments(x: Tensor) -> Tensor:
+    """Mean, standard deviation, third and fourth standardized moment (the latter minus 3) of all values, (4,)."""
+    x = x.flatten()
+    mean = x.mean()
+    deviation = (x - mean).square().mean().sqrt()
+    standard = (x - mean) / deviation.clamp_min(1e-12)
+    return torch.stack([mean, deviation, standard.pow(3).mean(), standard.pow(4).mean() - 3])

@@ -1,0 +1,193 @@
+"""The paper's larger nets, for faces and for CIFAR-10, from the authors' published configurations."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from gan import checkpoint
+from gan.errors import UserError, one_line
+from gan.networks import base
+from gan.networks.layers import Dense, Dropout, Maxout, MaxoutConv2d
+
+MakeDense = Callable[..., Dense]
+
+
+class Generator(base.Generator):
+    """Any dense layers one after the other, the last as wide as an image.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: (C, H, W) of the images.
+        layers: what makes each hidden layer of the width of its input.
+        output: what makes the last layer of the width of its input and its units.
+        mean_bias: whether the output's biases start at logit(mean image), for a sigmoid output.
+        centre, spread: a pixel is centre + spread · output; what leaves [0, 1] is cut off outside of training.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        layers: Sequence[MakeDense],
+        output: MakeDense,
+        mean_bias: bool = False,
+        centre: float = 0.0,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.latent_dim, self.image_shape, self.mean_bias = latent_dim, tuple(image_shape), mean_bias
+        self.centre, self.spread = centre, spread
+        self.hidden, width = stack(latent_dim, layers)
+        self.output = output(width, units=math.prod(self.image_shape))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return pixels(self, self.output(self.hidden(z)).unflatten(1, self.image_shape))  # (B, C, H, W)
+
+    def adapt_to_data(self, mean_image: Tensor) -> None:
+        if self.mean_bias:
+            with torch.no_grad():  # 1e-7 away from 0 and 1, as pylearn2 did
+                self.output.linear.bias.copy_(mean_image.flatten().clamp(1e-7, 1 - 1e-7).logit())
+
+
+class Prepended(base.Generator):
+    """A trained generator with new layers before it, which are to find better noise for it.
+
+    The second stage of the authors' TFD training. All layers are trained.
+
+    Args:
+        latent_dim: length of z.
+        layers: what makes each new layer of the width of its input; the last as wide as the generator's noise.
+        generator: the one to go on with.
+        start_from: the checkpoint with its weights, read once before the training; None starts it anew.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        layers: Sequence[MakeDense],
+        generator: Generator,
+        start_from: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.front, width = stack(latent_dim, layers)
+        if width != generator.latent_dim:
+            raise ValueError(f"the last of layers has {width} units, the generator's noise {generator.latent_dim}")
+        self.generator, self.start_from = generator, start_from
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.generator(self.front(z))
+
+    def adapt_to_data(self, mean_image: Tensor) -> None:
+        self.generator.adapt_to_data(mean_image)
+        if self.start_from is None:
+            return
+        key = "model.generator.start_from"
+        weights = checkpoint.read(self.start_from, key)["state_dict"]
+        trained = {k.removeprefix("generator."): v for k, v in weights.items() if k.startswith("generator.")}
+        try:
+            self.generator.load_state_dict(trained)
+        except RuntimeError as error:
+            raise UserError(f"{key}={self.start_from} holds another generator: {one_line(error)[:200]}.") from error
+
+
+class DeconvolutionalGenerator(base.Generator):
+    """Dense layers whose last units are channels of a small image, and one transposed convolution.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: (C, H, W) of the images.
+        layers: what makes each dense layer of the width of its input.
+        channels: channels of the small image; its side follows from the width of the last dense layer.
+        kernel, stride: of the transposed convolution: H = stride · (side - 1) + kernel.
+        init_range: its weights start uniform on [-init_range, init_range].
+        centre, spread: a pixel is centre + spread · output; what leaves [0, 1] is cut off outside of training.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        layers: Sequence[MakeDense],
+        channels: int,
+        kernel: int,
+        stride: int,
+        init_range: float,
+        centre: float = 0.0,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__()
+        image_channels, *size = image_shape
+        self.hidden, width = stack(latent_dim, layers)
+        side = math.isqrt(width // channels)
+        reached = stride * (side - 1) + kernel
+        if channels * side**2 != width or size != [reached, reached]:
+            raise ValueError(
+                f"{width} units as {channels} channels of {side}×{side} become {reached}×{reached} pixels, "
+                f"the images have {size[0]}×{size[1]}"
+            )
+        self.small_shape, self.centre, self.spread = (channels, side, side), centre, spread
+        self.output = nn.ConvTranspose2d(channels, image_channels, kernel, stride, bias=False)
+        nn.init.uniform_(self.output.weight, -init_range, init_range)
+        self.bias = nn.Parameter(torch.zeros(tuple(image_shape)))  # one for each pixel
+
+    def forward(self, z: Tensor) -> Tensor:
+        small = self.hidden(z).unflatten(1, self.small_shape)  # (B, channels, side, side)
+        return pixels(self, self.output(small) + self.bias)  # (B, C, H, W)
+
+
+class ConvolutionalDiscriminator(base.Discriminator):
+    """Convolutional maxout layers, one dense maxout layer, dropout before each, one logit.
+
+    Args:
+        image_shape: (C, H, W) of the images.
+        convolutions: what makes each convolutional layer of its input's channels.
+        units, pieces: of the dense maxout layer.
+        init_range: dense weights start uniform on [-init_range, init_range].
+        input_dropout: share of pixels dropped while training, in [0, 1).
+        hidden_dropout: share of hidden units dropped while training, in [0, 1).
+        centre, spread: what is subtracted from a pixel, and what it is divided by then.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        convolutions: Sequence[Callable[[int], MaxoutConv2d]],
+        units: int,
+        pieces: int,
+        init_range: float,
+        input_dropout: float,
+        hidden_dropout: float,
+        centre: float = 0.0,
+        spread: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.centre, self.spread = centre, spread
+        layers: list[nn.Module] = [Dropout(input_dropout)]
+        channels = image_shape[0]
+        for make in convolutions:
+            layers += [make(channels), Dropout(hidden_dropout)]
+            channels = layers[-2].channels
+        with torch.no_grad():
+            width = nn.Sequential(*layers).eval()(torch.zeros(1, *image_shape)).numel()
+        layers += [nn.Flatten(), Maxout(width, units, pieces, init_range), Dropout(hidden_dropout)]
+        self.layers = nn.Sequential(*layers, Dense(units, 1, nn.Identity(), init_range)).train()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers((x - self.centre) / self.spread).squeeze(1)
+
+
+def stack(width: int, layers: Sequence[MakeDense]) -> tuple[nn.Sequential, int]:
+    """Layers one after the other, the first for inputs of ``width``; and the width of the last."""
+    made = []
+    for make in layers:
+        made.append(make(width))
+        width = made[-1].linear.out_features
+    return nn.Sequential(*made), width
+
+
+def pixels(network: Generator | DeconvolutionalGenerator, x: Tensor) -> Tensor:
+    """The network's outputs as pixels: in [0, 1] when in use, unclipped for the gradient's sake in training."""
+    x = x * network.spread + network.centre
+    return x if network.training else x.clamp(0, 1)

@@ -1,0 +1,480 @@
+"""Folders of images: what is read, how it is divided, kept, streamed, and what is said of what is wrong."""
+
+import os
+import threading
+from itertools import islice
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan.build import build, prepare
+from gan.data import cache
+from gan.data.cache import CACHE, scan
+from gan.data.folder import Folder
+from gan.errors import UserError
+from tests.test_resume import assert_same_bits, check_resume, weights
+
+COMMON = {"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "seed": 1}
+
+
+def write(path, value=None, size=(4, 4)):
+    """A grey PNG of one value, or of noise that depends on its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full(size[::-1], value or 0, dtype=np.uint8)
+    if value is None:
+        pixels = np.random.default_rng(list(path.name.encode())).integers(0, 256, size[::-1], dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def loaded(root, **changes):
+    data = Folder(root=root, **COMMON | changes)
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def values(split):
+    """The value of each one-valued image."""
+    return split.images[:, 0, 0, 0].tolist()
+
+
+@pytest.fixture
+def flat(tmp_path):
+    """Images of the values 1 to 40, and what is no image."""
+    for value in range(1, 41):
+        write(tmp_path / "flat" / f"{value}.png", value)
+    (tmp_path / "flat" / "notes.txt").write_text("no image")
+    (tmp_path / "flat" / ".hidden.png").write_bytes(b"")
+    return tmp_path / "flat"
+
+
+# Layouts
+
+
+def test_flat_folder_is_divided_the_same_way_for_every_seed(flat):
+    data, other = loaded(flat), loaded(flat, seed=2)
+    assert {name: len(split) for name, split in data.splits.items()} == {"train": 32, "valid": 4, "test": 4}
+    found = [value for split in data.splits.values() for value in values(split)]
+    assert sorted(found) == list(range(1, 41))
+    assert found != sorted(found)
+    for name, split in data.splits.items():
+        assert torch.equal(split.images, other.splits[name].images)
+        assert split.labels.tolist() == [-1] * len(split)
+
+
+def test_shares(flat):
+    few = loaded(flat)
+    many = loaded(flat, validation_share=0.25, test_share=0)
+    assert [len(split) for split in many.splits.values()] == [30, 10, 0]
+    # Whoever tests or validates with smaller shares does not train with larger ones.
+    assert values(many.splits["train"]) == values(few.splits["train"])[:30]
+    assert len(list((flat / CACHE).glob("*.images"))) == 1
+
+
+def test_a_new_image_moves_no_other(flat):
+    before = loaded(flat, validation_share=0, test_share=0)
+    write(flat / "new.png", 99)
+    after = values(loaded(flat, validation_share=0, test_share=0).splits["train"])
+    after.remove(99)
+    assert after == values(before.splits["train"])
+
+
+def test_class_subfolders_are_labels(tmp_path):
+    for name, low in (("b", 100), ("a", 50)):
+        for value in range(low, low + 10):
+            write(tmp_path / name / "deeper" / f"{value}.png", value)
+    write(tmp_path / "stray.png", 7)
+    data = loaded(tmp_path, classes=2, test_share=0.2)
+    assert data.class_names == ["a", "b"]
+    for split in data.splits.values():
+        assert len(split)
+        for value, label in zip(values(split), split.labels.tolist(), strict=True):
+            assert label == (-1 if value == 7 else int(value >= 100))
+
+
+def test_split_folders(tmp_path):
+    layout = {"train/a": range(1, 11), "train/b": range(11, 21), "val/a": (30,), "val/b": (31, 32), "test/b": (40,)}
+    for folder, numbers in layout.items():
+        for value in numbers:
+            write(tmp_path / folder / f"{value}.png", value)
+    data = loaded(tmp_path)
+    found = {name: dict(zip(values(s), s.labels.tolist(), strict=True)) for name, s in data.splits.items()}
+    assert found == {
+        "train": {value: int(value > 10) for value in range(1, 21)},
+        "valid": {30: 0, 31: 1, 32: 1},
+        "test": {40: 1},
+    }
+
+
+def test_a_missing_split_is_taken_from_train(tmp_path):
+    for value in range(1, 21):
+        write(tmp_path / "train" / f"{value}.png", value)
+    write(tmp_path / "test" / "50.png", 50)
+    splits = loaded(tmp_path).splits
+    assert [len(split) for split in splits.values()] == [18, 2, 1]
+    assert sorted(values(splits["train"]) + values(splits["valid"])) == list(range(1, 21))
+    assert values(splits["test"]) == [50]
+
+
+def test_images_beside_the_splits_are_left_out_and_counted(tmp_path, caplog):
+    for value in range(1, 11):
+        write(tmp_path / "train" / f"{value}.png", value)
+    for name in ("test/50", "extra/x/60", "61"):
+        write(tmp_path / f"{name}.png", 60)
+    with caplog.at_level("INFO"):
+        data = loaded(tmp_path)
+    assert sum(map(len, data.splits.values())) == 11
+    assert data.class_names == []
+    assert "images outside of the folders train, valid and test, left out: 2" in caplog.text
+
+
+def test_a_class_may_be_called_train(tmp_path):
+    for name in ("train", "plane"):
+        for value in range(1, 11):
+            write(tmp_path / name / f"{value}.png", value)
+    data = loaded(tmp_path)
+    assert data.class_names == ["plane", "train"]
+    assert sum(map(len, data.splits.values())) == 20
+
+
+def test_links_that_run_in_circles(tmp_path):
+    write(tmp_path / "a" / "1.png", 1)
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert [file.path for file in scan(tmp_path)] == ["a/1.png"]
+
+
+# The cache
+
+
+@pytest.fixture
+def decodings(monkeypatch):
+    """The paths that are decoded."""
+    seen, real = [], cache.attempt
+    monkeypatch.setattr(cache, "attempt", lambda path, *rest: seen.append(path.name) or real(path, *rest))
+    return seen
+
+
+def test_decoded_once(flat, decodings):
+    first = loaded(flat)
+    assert len(decodings) == 40
+    second = loaded(flat)
+    assert len(decodings) == 40
+    assert torch.equal(first.splits["train"].images, second.splits["train"].images)
+
+
+@pytest.mark.parametrize("change", ["content", "time", "name", "removed", "added"])
+def test_a_changed_file_is_decoded_again(flat, decodings, change):
+    loaded(flat)
+    path = flat / "7.png"
+    if change == "content":
+        status = path.stat()
+        path.write_bytes(write(flat / "other" / "x.png", 200).read_bytes() + b"longer")
+        (flat / "other" / "x.png").unlink()
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    elif change == "time":
+        os.utime(path, ns=(1, 1))
+    elif change == "name":
+        path.rename(flat / "renamed.png")
+    elif change == "removed":
+        path.unlink()
+    else:
+        write(flat / "new.png", 200)
+    decodings.clear()
+    data = loaded(flat)
+    assert len(decodings) == len(scan(flat)) in (39, 40, 41)
+    found = [value for split in data.splits.values() for value in values(split)]
+    assert sorted(found) == sorted(
+        {"content": {*range(1, 41), 200} - {7}, "removed": {*range(1, 41)} - {7}, "added": {*range(1, 41), 200}}.get(
+            change, {*range(1, 41)}
+        )
+    )
+    assert len(list((flat / CACHE).glob("*.images"))) == 1, "the old one is still there"
+
+
+def test_each_size_and_kind_of_pixels_has_its_own(flat):
+    for changes in ({}, {"image_size": 5}, {"channels": 3}, {}):
+        data = loaded(flat, **changes)
+        size = data.image_size
+        assert data.splits["train"].images.shape == (32, data.channels, size, size)
+    assert len(list((flat / CACHE).glob("*.images"))) == 3
+
+
+@pytest.mark.parametrize("harm", ["cut images", "no images", "cut record", "odd record", "no record"])
+def test_a_harmed_cache_is_made_again(flat, decodings, harm):
+    expected = loaded(flat).splits["train"].images
+    (images,), (record,) = ((flat / CACHE).glob(f"*.{kind}") for kind in ("images", "json"))
+    if harm == "cut images":
+        images.write_bytes(images.read_bytes()[:-1])
+    elif harm == "no images":
+        images.unlink()
+    else:
+        texts = {"cut record": record.read_text()[:5], "odd record": '{"count": "many"}', "no record": ""}
+        record.write_text(texts[harm])
+    decodings.clear()
+    assert torch.equal(loaded(flat).splits["train"].images, expected)
+    assert len(decodings) == 40
+
+
+def test_another_place_where_the_root_cannot_be_written(flat, tmp_path, monkeypatch, decodings):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    (flat / CACHE).touch()  # a file where the folder should be: root may write anywhere else
+    for _ in range(2):
+        assert len(loaded(flat).splits["train"]) == 32
+    assert len(decodings) == 40
+    assert len(list((tmp_path / "home" / "gan").glob("flat-*/*.images"))) == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", str(flat / "1.png"))
+    with pytest.raises(UserError, match=rf"kept neither in .*{CACHE} nor in .*; make one of these folders writable"):
+        loaded(flat)
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(flat, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.os, "fsync", full)
+    with pytest.raises(UserError, match=rf"{CACHE}: No space left on device; the decoded images take .* GiB there"):
+        loaded(flat)
+    assert [path.name for path in (flat / CACHE).iterdir()] == ["lock"]
+
+
+def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
+    real, count = cache.attempt, iter(range(100))
+
+    def interrupted(*arguments):
+        if next(count) == 20:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(cache, "attempt", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        loaded(flat)
+    assert [path.name for path in (flat / CACHE).iterdir()] == ["lock"]
+
+
+def test_what_a_killed_process_left_is_removed_when_old(flat):
+    loaded(flat)
+    (images,) = (flat / CACHE).glob("*.images")
+    old, new = (images.with_name(f"{images.name}-{name}.part") for name in ("old", "new"))
+    for path in (old, new):
+        path.touch()
+    os.utime(old, (1, 1))
+    write(flat / "more.png", 5)
+    loaded(flat)
+    assert new.exists()
+    assert not old.exists()
+
+
+def test_two_at_once_decode_once(flat, decodings):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(loaded(flat).splits["train"].images)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(decodings) == 40
+    assert len(found) == 3
+    assert all(torch.equal(found[0], images) for images in found)
+
+
+def test_without_locks_two_at_once_do_no_harm(flat, monkeypatch):
+    import fcntl
+
+    def unknown(*arguments):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    test_two_at_once = [threading.Thread(target=loaded, args=(flat,)) for _ in range(3)]
+    for thread in test_two_at_once:
+        thread.start()
+    for thread in test_two_at_once:
+        thread.join()
+    assert len(loaded(flat).splits["train"]) == 32
+
+
+# Corrupt files
+
+
+@pytest.fixture
+def harmed(flat):
+    (flat / "12.png").write_bytes(b"")
+    noise = write(flat / "13.png", size=(64, 64))
+    noise.write_bytes(noise.read_bytes()[:1000])
+    (flat / "14.jpg").write_text("no picture")
+    (flat / "15.webp").symlink_to(flat / "nowhere")
+    return flat
+
+
+def test_corrupt_files_stop_the_run(harmed, decodings):
+    message = r"12.png is corrupt \(it is empty\) and 3 more; all are listed in .*json. .* data.skip_corrupt=true"
+    with pytest.raises(UserError, match=message):
+        loaded(harmed)
+    record = next((harmed / CACHE).glob("*.json")).read_text()
+    assert all(name in record for name in ("12.png", "13.png", "14.jpg", "15.webp"))
+    decodings.clear()
+    with pytest.raises(UserError, match=message):
+        loaded(harmed)
+    assert decodings == []
+
+
+def test_corrupt_files_can_be_left_out(harmed, caplog):
+    with caplog.at_level("INFO"):
+        data = loaded(harmed, skip_corrupt=True)
+    assert "corrupt images left out: 4, the first" in caplog.text
+    found = [value for split in data.splits.values() for value in values(split)]
+    assert sorted(found) == [value for value in range(1, 41) if value not in (12, 13)]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"), [(b"", "it is empty"), (b"GIF89a" + bytes(50), "none of PNG, JPEG"), (None, "No such file")]
+)
+def test_one_corrupt_file_is_named_with_its_fault(flat, content, fault):
+    if content is None:
+        (flat / "new.png").symlink_to(flat / "nowhere")
+    else:
+        (flat / "new.png").write_bytes(content)
+    with pytest.raises(UserError, match=rf"new.png is corrupt \({fault}.*\)\. Repair"):
+        loaded(flat)
+
+
+def test_a_decompression_bomb_is_a_corrupt_file(flat, monkeypatch):
+    write(flat / "bomb.png", 3, size=(50, 50))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UserError, match=r"bomb.png is corrupt \(.*decompression bomb"):
+        loaded(flat)
+
+
+# Streaming
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """103 images of noise, of which 83 train."""
+    for i in range(103):
+        write(tmp_path / "pictures" / f"{i % 2}" / f"{i}.png")
+    return tmp_path / "pictures"
+
+
+def stream(root, count, start=0, rank=0, world=1, **changes):
+    """``count`` minibatches from minibatch ``start`` on."""
+    data = loaded(root, **{"batch_size": 10} | changes)
+    data.trainer = SimpleNamespace(
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+        lightning_module=SimpleNamespace(minibatch=start),
+        global_rank=rank,
+        world_size=world,
+    )
+    return list(islice(data.train_dataloader(), count))
+
+
+def assert_same(a, b):
+    assert len(a) == len(b)
+    for x, y in zip(a, b, strict=True):
+        assert x.dtype == y.dtype == torch.float32
+        assert torch.equal(x, y)
+
+
+@pytest.mark.parametrize("start", [0, 3, 7, 8, 9, 20])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_streamed_minibatches_are_those_in_memory(pictures, start, workers):
+    torch.manual_seed(3)
+    expected_next = torch.Generator().manual_seed(3)
+    streamed = stream(pictures, 11, start=start, memory=0, workers=workers)
+    assert torch.equal(torch.rand(3), torch.rand(3, generator=expected_next)), "the global generator was used"
+    assert_same(streamed, stream(pictures, 31)[start : start + 11])
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_processes_share_streamed_minibatches(pictures, rank):
+    whole = stream(pictures, 6, batch_size=20)
+    assert_same(stream(pictures, 6, rank=rank, world=2, memory=0), [x[rank::2] for x in whole])
+
+
+def test_streams_above_the_limit_only(pictures):
+    size = 103 * 16 / 2**30
+    assert loaded(pictures, memory=size * 0.99).streams
+    assert loaded(pictures, memory=size * 0.99).describe() == "Folder: 83 images 1×4×4 (streamed from the disk)"
+    assert not loaded(pictures, memory=size * 1.01).streams
+    assert loaded(pictures).describe() == "Folder: 83 images 1×4×4"
+    assert torch.equal(loaded(pictures, memory=0).mean_image(), loaded(pictures).mean_image())
+
+
+def test_a_worker_gets_the_name_of_the_file_not_its_content(pictures):
+    import pickle
+
+    from gan.data.streaming import Mapped
+
+    data = loaded(pictures, memory=0, image_size=32)
+    images = Mapped(data.pixels, 10)
+    assert torch.equal(images[np.array([3, 1])], data.splits["train"].images[[3, 1]])
+    again = pickle.loads(pickle.dumps(Mapped(data.pixels, 10)))
+    assert torch.equal(again[np.array([3, 1])], images[np.array([3, 1])])
+    assert len(pickle.dumps(images)) < 1000, "the images themselves travel"
+
+
+@pytest.mark.parametrize("stop_at", [3, 8])
+def test_a_streamed_run_and_its_resume_equal_the_run_in_memory(configure, play, tmp_path, pictures, stop_at):
+    choices = ["data=folder", f"data.root={pictures}", "data.image_size=4", "data.batch_size=10", "data.channels=1"]
+    choices += ["trainer.max_epochs=2", "callbacks.monitor.every_n_batches=4", "ema.decay=0"]
+    streamed = [*choices, "data.memory=0"]
+    whole = play(configure(*streamed, folder="whole"))
+    assert whole.module.minibatch == 16
+    assert_same_bits(weights(whole), weights(play(configure(*choices, folder="memory"))))
+    check_resume(configure, play, tmp_path, streamed, whole, stop_at)
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ([], r"data.root is missing: give the folder of your images with data.root=FOLDER"),
+        (["data.root=nowhere"], r"data.root=nowhere does not exist; give the folder of your images"),
+        (["data.root={flat}/1.png"], r"data.root=.*1.png is a file; give the folder of your images"),
+        (["data.root={empty}"], r"data.root=.*empty holds no images \(PNG, JPEG"),
+        (["data.root={flat}", "data.classes=3"], r"data.classes=3, but the class subfolders in data.root=.*: none"),
+        (["data.root={two}", "data.classes=3"], r"data.classes=3, but .*: 2 \(a, b\)"),
+        (["data.root={bad}"], r"none of the 1 images in data.root=.* can be read, such as x.png \(it is empty\)"),
+        (["data.root={flat}", "data.batch_size=33"], r"data.batch_size=33 is more than the 32 training images"),
+    ],
+)
+def test_mistakes_are_named_before_the_first_step(configure, flat, tmp_path, choices, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "x.png").touch()
+    for name in ("a", "b"):
+        write(tmp_path / "two" / name / "1.png", 1)
+    places = {name: tmp_path / name for name in ("empty", "bad", "two")} | {"flat": flat}
+    cfg = configure("data=folder", "data.batch_size=2", *(choice.format(**places) for choice in choices))
+    game = build(cfg)
+    with pytest.raises(UserError, match=message):
+        prepare(game, cfg)
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("data.channels=2", r"channels must be 1 \(grey\) or 3 \(colour\), got 2"),
+        ("data.validation_share=0.95", r"validation_share=0.95 and test_share=0.1 leave nothing to train"),
+        ("data.test_share=1", r"data.test_share must be a number of at least 0 and below 1, got 1"),
+        ("data.workers=-1", r"data.workers must be a whole number of at least 0, got -1"),
+        ("data.memory=none", r"data.memory must be a number of at least 0, got none"),
+    ],
+)
+def test_mistakes_are_named_before_the_data_is_looked_for(configure, choice, message):
+    with pytest.raises(UserError, match=message):
+        build(configure("data=folder", choice))
+
+
+def test_a_folder_that_cannot_be_read_is_named(flat, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(cache.os, "scandir", refused)
+    with pytest.raises(UserError, match=r"data.root=.*: .*flat: Permission denied"):
+        loaded(flat)
