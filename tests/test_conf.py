@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
-from gan.build import PRECISIONS, build, check_networks, prepare, total_minibatches
+from gan.build import PRECISIONS, build, check_networks, part, prepare, total_minibatches
 from gan.cli import CONF
 from gan.errors import UserError
 
@@ -55,6 +55,8 @@ def test_every_choice_builds(choice, tmp_path):
         game = build(cfg)
         shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
         assert game.module.generator(game.module.latent(2)).shape == shape
+        for group in ("metrics", "figures"):
+            assert all(part(cfg, f"{group}.{name}") for name in cfg[group] or {})
 
 
 @pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])

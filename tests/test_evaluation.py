@@ -77,7 +77,7 @@ def test_mean_over_runs_has_its_error_over_runs():
 def test_data_without_images_is_refused(configure, play):
     cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
     play(cfg)
-    with pytest.raises(UserError, match=r"endless numbers .* have no validation and test images"):
+    with pytest.raises(UserError, match=r"was trained on .*endless numbers.*; this needs a set of images"):
         evaluate(open_run(cfg.output_dir), [Parzen()], ["raw"])
 
 

@@ -75,9 +75,10 @@ TRAINING = {
     "callbacks.checkpoint.every_n_batches": Number(low=1, whole=True, also=(None,)),
     "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),
 }
+SAMPLING = {"seed": Number(whole=True), "num_samples": COUNT}
 EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True)}
 #: keys that hold text or null, wherever they occur
-TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device")
+TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder")
 
 
 def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:
@@ -99,3 +100,10 @@ def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:
     for key in TEXTS:
         if not isinstance(cfg.get(key), str | None):
             raise UserError(f"{key} must be text or null, got {cfg[key]}.")
+
+
+def flatten(config: object, prefix: str = "") -> dict[str, object]:
+    """{"a": {"b": 1}} to {"a.b": 1}."""
+    if not isinstance(config, dict):
+        return {prefix: config}
+    return {k: v for key, value in config.items() for k, v in flatten(value, f"{prefix}.{key}".lstrip(".")).items()}

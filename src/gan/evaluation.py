@@ -89,9 +89,7 @@ def evaluate(
     Returns:
         The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
     """
-    data = run.load_data()
-    if not data.splits:
-        raise UserError(f"metrics: {data.describe()} have no validation and test images to measure with.")
+    data = run.load_images()
     device = next(run.module.parameters()).device
     folds = [{name: scale(split.images).to(device) for name, split in fold.items()} for fold in data.folds()]
     if any(len(images) < 2 for fold in folds for images in fold.values()):

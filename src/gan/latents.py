@@ -1,4 +1,4 @@
-"""Noise priors p_z(z): each has zero mean and, by default, unit variance per coordinate."""
+"""Noise priors p_z(z), each of zero mean and, by default, unit variance per coordinate, and paths between draws."""
 
 import math
 from abc import ABC, abstractmethod
@@ -23,12 +23,43 @@ class Latent(ABC):
     def __call__(self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None) -> Tensor:
         """Draws ``count`` vectors, float32 (count, dim), from ``generator`` or torch's global one."""
 
+    def cells(self, count: int) -> tuple[Tensor, Tensor]:
+        """The line, cut into ``count`` cells, of a prior in one dimension.
+
+        Returns:
+            The cells' edges, ascending, (count + 1,), and the prior's mass in each, (count,), with sum 1; float64.
+
+        Raises:
+            ValueError: the prior has more dimensions, or no density.
+        """
+        if self.dim != 1:
+            raise ValueError(f"latent.dim={self.dim}: only a prior in one dimension can be cut into cells")
+        edges = self.edges(count)
+        if edges is None:
+            raise ValueError(f"latent {type(self).__name__} has no density on the line; take gaussian or uniform")
+        masses = self.distribution_function(edges).diff()
+        return edges, masses / masses.sum()
+
+    def edges(self, count: int) -> Tensor | None:
+        """``count`` + 1 evenly spaced numbers over which all but 1e-10 of the mass lies; None without a density."""
+        return None
+
+    def distribution_function(self, z: Tensor) -> Tensor:
+        """P(Z <= z) of one coordinate."""
+        raise NotImplementedError
+
 
 class Gaussian(Latent):
     """z ~ N(0, I)."""
 
     def __call__(self, count, device="cpu", generator=None):
         return torch.randn(count, self.dim, device=device, generator=generator)
+
+    def edges(self, count):
+        return torch.linspace(-6.5, 6.5, count + 1, dtype=torch.float64)
+
+    def distribution_function(self, z):
+        return torch.special.ndtr(z)
 
 
 class Uniform(Latent):
@@ -49,6 +80,12 @@ class Uniform(Latent):
         u = torch.rand(count, self.dim, device=device, generator=generator)
         return u.sub_(0.5).mul_(2 * self.bound)
 
+    def edges(self, count):
+        return torch.linspace(-self.bound, self.bound, count + 1, dtype=torch.float64)
+
+    def distribution_function(self, z):
+        return (z / (2 * self.bound) + 0.5).clamp(0, 1)
+
 
 class Spherical(Latent):
     """z uniform on the sphere of radius √dim: a Gaussian draw, normalized."""
@@ -56,3 +93,38 @@ class Spherical(Latent):
     def __call__(self, count, device="cpu", generator=None):
         z = torch.randn(count, self.dim, device=device, generator=generator)
         return z.mul_(math.sqrt(self.dim) / z.norm(dim=1, keepdim=True).clamp_min(1e-12))
+
+
+# Paths between two draws
+
+
+def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The straight line from start to end: the paper's Figure 3, "linearly interpolating between coordinates in z".
+
+    Half-way between two independent Gaussian vectors the norm is √½ of theirs: for a large ``dim`` a region
+    where G was never trained. Uniform vectors stay inside their cube.
+
+    Args:
+        start, end: (N, dim).
+        t: places along the path, 0 for start and 1 for end, (T,).
+
+    Returns:
+        (N, T, dim); start and end themselves, to the bit, at t = 0 and t = 1.
+    """
+    return torch.lerp(start[:, None], end[:, None], t[None, :, None])
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """The great circle from start to end (Shoemake 1985; for GANs White 2016), arguments as for :func:`lerp`.
+
+    Vectors of the same norm keep it all along. Between nearly parallel or opposite vectors, or from 0, the circle
+    is undetermined, and the straight line is taken.
+    """
+    norms = [v.norm(dim=1, keepdim=True) for v in (start, end)]
+    a, b = (v / norm.clamp_min(1e-12) for v, norm in zip((start, end), norms, strict=True))
+    angle = 2 * torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))  # exact for small ones too, unlike acos
+    angle, t_ = angle[:, None, None], t[None, :, None]  # (N, 1, 1), (1, T, 1)
+    sine = angle.sin()
+    arc = ((1 - t_) * angle).sin() / sine * start[:, None] + (t_ * angle).sin() / sine * end[:, None]
+    has_circle = (sine > 1e-4) & (norms[0] * norms[1] > 0)[:, None]
+    return torch.where(has_circle, arc, lerp(start, end, t))

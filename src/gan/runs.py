@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build, checkpoint
-from gan.data.base import Source
+from gan.data.base import ImageData, Source
 from gan.errors import UserError, did_you_mean
 from gan.module import GAN, sample
 from gan.seeding import derive
@@ -38,8 +38,15 @@ class Run:
         """The data, read if it has not been."""
         if not self.data.splits:
             self.data.prepare_data()
-            self.data.setup("predict")
+            self.data.setup("fit")
         return self.data
+
+    def load_images(self) -> ImageData:
+        """The data, read, of a run on images; raises UserError for another source."""
+        data = self.load_data()
+        if not isinstance(data, ImageData):
+            raise UserError(f"{self.folder} was trained on {data.describe()}; this needs a set of images.")
+        return data
 
     def generator(self, name: str) -> torch.nn.Module:
         """The ``raw`` or the ``ema`` generator; raises UserError where there is no such one."""
@@ -51,6 +58,12 @@ class Run:
                 + (" Its average is not kept with ema.decay=0." if name == "ema" else "")
             )
         return known[name]
+
+    def preferred(self, name: str | None) -> str:
+        """``name``, or for None ``ema`` where an average is kept and ``raw`` otherwise; UserError for a strange one."""
+        name = name or list(self.module.generators())[-1]
+        self.generator(name)
+        return name
 
     def noise(self, count: int, seed: int, stream: str = "samples") -> Tensor:
         """``count`` draws of the run's prior, a function of the seed alone, (count, latent dim), on the CPU."""

@@ -19,6 +19,7 @@ from gan import checkpoint
 from gan.build import Game, build, load_weights, part, prepare
 from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
+from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
 from gan.evaluation import evaluate, report
 from gan.figures.base import Figure
@@ -162,10 +163,3 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
     log.info("going on from minibatch %s of %s", f"{saved['minibatch']:,}", Path(cfg.ckpt_path))
     if told:
         log.info("not as it was: %s", ", ".join(told))
-
-
-def flatten(config: object, prefix: str = "") -> dict[str, object]:
-    """{"a": {"b": 1}} to {"a.b": 1}."""
-    if not isinstance(config, dict):
-        return {prefix: config}
-    return {k: v for key, value in config.items() for k, v in flatten(value, f"{prefix}.{key}".lstrip(".")).items()}

@@ -1,1 +1,11 @@
 """Pictures of a run: each figure one small class, (run, folder) to files."""
+
+from gan.figures.curves import Curves
+from gan.figures.grid import Grid
+from gan.figures.interpolation import Interpolation
+from gan.figures.neighbours import Neighbours
+from gan.figures.one_dimension import OneDimension
+from gan.figures.progress import Progress
+from gan.figures.theory import Theory
+
+__all__ = ["Curves", "Grid", "Interpolation", "Neighbours", "OneDimension", "Progress", "Theory"]

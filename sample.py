@@ -1,0 +1,13 @@
+"""Pictures and arrays of a run, or of all runs of a sweep: ``python sample.py --help``."""
+
+from gan.cli import launch
+
+
+def sample(cfg):
+    from gan.sampling import run  # torch is imported here, so that --help need not wait for it
+
+    return run(cfg)
+
+
+if __name__ == "__main__":
+    launch(sample, config_name="sample")

@@ -1,0 +1,29 @@
+"""Samples side by side."""
+
+import math
+from pathlib import Path
+
+from gan.callbacks.pictures import grid
+from gan.figures.base import Figure, at_least, save_picture
+from gan.runs import Run
+
+
+class Grid(Figure):
+    """``count`` samples, not selected, in rows: ``grid_GENERATOR.png``.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        count: samples.
+        columns: samples in a row; None for about as many as there are rows.
+        seed: of their noise: those that evaluate.py scores with this seed and count.
+    """
+
+    def __init__(self, generator: str | None = None, count: int = 64, columns: int | None = None, seed: int = 0):
+        at_least(1, count=count, columns=columns or 1)
+        self.generator, self.count, self.seed = generator, count, seed
+        self.columns = columns or math.ceil(math.sqrt(count))
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        name = run.preferred(self.generator)
+        images = run.draw(name, run.noise(self.count, self.seed))  # (N, C, H, W)
+        return [save_picture(grid(images, self.columns), folder / f"grid_{name}.png")]

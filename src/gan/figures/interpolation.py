@@ -1,0 +1,45 @@
+"""What lies between two draws of the noise (the paper's Figure 3)."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan.callbacks.pictures import grid
+from gan.figures.base import Figure, at_least, save_picture
+from gan.latents import lerp
+from gan.runs import Run
+
+
+class Interpolation(Figure):
+    """Each row leads from G(z0) to G(z1) in even steps of z: ``interpolation_PATH_GENERATOR.png``.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        rows: pairs of ends.
+        steps: images in a row, both ends included, at least 2.
+        path: (start, end, t) to points, :func:`gan.latents.lerp` or :func:`gan.latents.slerp`.
+        seed: of the ends' noise.
+    """
+
+    def __init__(
+        self,
+        generator: str | None = None,
+        rows: int = 6,
+        steps: int = 10,
+        path: Callable[[Tensor, Tensor, Tensor], Tensor] = lerp,
+        seed: int = 0,
+    ) -> None:
+        at_least(1, rows=rows)
+        at_least(2, steps=steps)
+        self.generator, self.rows, self.steps, self.path, self.seed = generator, rows, steps, path, seed
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        name = run.preferred(self.generator)
+        start, end = run.noise(2 * self.rows, self.seed).chunk(2)  # (rows, dim) each
+        z = self.path(start, end, torch.linspace(0, 1, self.steps))  # (rows, steps, dim)
+        picture = grid(run.draw(name, z.flatten(0, 1)), self.steps)
+        path = self.path.func if isinstance(self.path, partial) else self.path
+        return [save_picture(picture, folder / f"interpolation_{path.__name__}_{name}.png")]

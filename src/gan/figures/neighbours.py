@@ -1,0 +1,53 @@
+"""Samples beside the training images nearest to them (the paper's Figure 2)."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan.callbacks.pictures import grid
+from gan.data.base import scale
+from gan.figures.base import Figure, at_least, save_picture
+from gan.metrics.neighbours import nearest
+from gan.runs import Run
+
+FRAME = (1.0, 0.8, 0.0)  # the paper's yellow
+
+
+class Neighbours(Figure):
+    """Rows of samples, and in a last, framed column what the training set has nearest: ``neighbours_GENERATOR.png``.
+
+    "Rightmost column shows the nearest training example of the neighboring sample, in order to demonstrate
+    that the model has not memorized the training set" (Figure 2). Nearest in Euclidean distance of pixels,
+    over all training images.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        rows: rows of samples.
+        columns: samples in a row; the neighbour belongs to the last.
+        seed: of their noise.
+    """
+
+    def __init__(self, generator: str | None = None, rows: int = 5, columns: int = 5, seed: int = 0):
+        at_least(1, rows=rows, columns=columns)
+        self.generator, self.rows, self.columns, self.seed = generator, rows, columns, seed
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        name = run.preferred(self.generator)
+        training = run.load_images().splits["train"].images
+        samples = run.draw(name, run.noise(self.rows * self.columns, self.seed))
+        samples = samples.unflatten(0, (self.rows, self.columns))  # (rows, columns, C, H, W)
+        _, index = nearest(samples[:, -1], training)
+        rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)
+        picture = frame_last(grid(rows.flatten(0, 1), self.columns + 1), self.columns + 1)
+        return [save_picture(picture, folder / f"neighbours_{name}.png")]
+
+
+def frame_last(picture: Tensor, columns: int, padding: int = 2) -> Tensor:
+    """A copy of a grid (3, H, W) whose last column's padding is yellow."""
+    picture = picture.clone()
+    step = (picture.shape[2] - padding) // columns  # a tile and its padding, as high as wide
+    strip = picture[:, :, step * (columns - 1) :]
+    rows, columns_ = (torch.arange(length) % step < padding for length in strip.shape[1:])
+    strip[:, rows[:, None] | columns_] = torch.tensor(FRAME)[:, None]
+    return picture

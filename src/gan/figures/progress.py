@@ -1,0 +1,46 @@
+"""What G draws from the same noise, as a film of the training."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gan.errors import UserError
+from gan.figures.base import Figure, at_least, save_animation
+from gan.runs import Run
+
+
+class Progress(Figure):
+    """The pictures that a run kept (``samples/step=…``), one after the other: ``progress_GENERATOR.gif``.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        frames: the most frames; of a longer run evenly spaced ones, the first and the last among them.
+        seconds: that a frame is shown.
+        hold: seconds that the last one is shown.
+    """
+
+    def __init__(self, generator: str | None = None, frames: int = 60, seconds: float = 0.15, hold: float = 2.0):
+        at_least(1, frames=frames)
+        self.generator, self.frames, self.seconds, self.hold = generator, frames, seconds, hold
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        from PIL import Image
+
+        name = run.preferred(self.generator)
+        paths = sorted((run.folder / "samples").glob(f"step=*_{name}.png"))
+        if not paths:
+            raise UserError(
+                f"figures.progress: {run.folder} kept no pictures samples/step=…_{name}.png; "
+                "they are drawn in a training with callbacks=default."
+            )
+        pictures = [Image.open(path).convert("RGB") for path in thinned(paths, self.frames)]
+        # A run that went on with another count of images changed its size.
+        shown = [picture for picture in pictures if picture.size == pictures[-1].size]
+        return [save_animation(shown, folder / f"progress_{name}.gif", self.seconds, self.hold)]
+
+
+def thinned(items: list, most: int) -> list:
+    """At most ``most`` of the items, evenly spaced, the last always and the first unless only one is wanted."""
+    if len(items) <= most:
+        return items
+    return [items[i] for i in np.linspace(len(items) - 1, 0, most).round().astype(int)[::-1]]

@@ -1,0 +1,50 @@
+"""Numbers of a game in one dimension beside those that the paper proves."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from gan.figures.base import Figure
+from gan.metrics.theory import EQUILIBRIUM, Report, report
+from gan.portrait import portrait
+from gan.runs import Run
+
+log = logging.getLogger(__name__)
+
+
+class Theory(Figure):
+    """V(D) and D beside V(D*) and D* against the same G: lines on the terminal and ``theory_GENERATOR.json``.
+
+    No figure to look at, but drawn from a run as they are. It is no metric: those see samples, and this
+    needs the densities and D.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for raw, the one that D plays against.
+    """
+
+    def __init__(self, generator: str | None = None) -> None:
+        self.generator = generator
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        name = self.generator or "raw"
+        now = portrait(run.module, run.load_data(), run.generator(name))
+        found = report(now.d, now.p_data, now.p_g, now.x)
+        for line in lines(found):
+            log.info("  %s", line)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"theory_{name}.json"
+        record = {"generator": name, "minibatch": run.module.minibatch, **asdict(found), "equilibrium": EQUILIBRIUM}
+        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        return [path]
+
+
+def lines(found: Report) -> list[str]:
+    """What the terminal shows."""
+    return [
+        f"V(D)                {found.value:8.4f}   at the equilibrium -log 4 = {EQUILIBRIUM:.4f}",
+        f"V(D*)               {found.optimal_value:8.4f}   = -log 4 + 2 JSD = {found.from_divergence:.4f}",
+        f"|D - D*|            {found.mean_gap:8.4f}   mean under (p_data + p_g) / 2",
+        f"                    {found.largest_gap:8.4f}   largest where the middle 98% of it lie",
+        f"D                   {found.mean_d:8.4f}   mean under it; 0.5 for D*",
+    ]

@@ -1,0 +1,81 @@
+"""Points come from the event files, once each, and runs are told apart by what they differ in."""
+
+import pytest
+
+from gan.errors import UserError
+from gan.figures import Curves
+from gan.figures.curves import labels, read_scalars
+from gan.runs import open_run
+from tests.figures.conftest import DIGITS
+from tests.figures.reading import read_picture
+
+
+def test_points_are_those_of_the_training(digits):
+    points = read_scalars(digits, ["D(x)", "gradient_norm/generator"])
+    assert [round(x * 21) for x, _ in points["D(x)"]] == [5, 10, 15, 20, 21]
+    assert all(0 < y < 1 for _, y in points["D(x)"])
+    assert len(points["gradient_norm/generator"]) == 5
+
+
+def test_a_repeated_step_counts_once_as_it_was_last(trained, tmp_path):
+    """A run continued in its own folder writes the points since its checkpoint again."""
+    folder = tmp_path / "run"
+    words = (*DIGITS, "callbacks.checkpoint.keep_every_n_epochs=1", "trainer.max_epochs=2")
+    trained(*words, folder=folder)
+    before = read_scalars(open_run(folder), ["D(x)"])["D(x)"]
+    trained(*words, f"ckpt_path='{folder}/checkpoints/epoch=0001.ckpt'", folder=folder)
+    assert len(list(folder.glob("events.out.tfevents.*"))) == 2
+    after = read_scalars(open_run(folder), ["D(x)"])["D(x)"]
+    assert after == before  # a resumed run plays the same game
+    assert len({x for x, _ in after}) == len(after) == 9
+
+
+def test_one_picture_of_one_run_and_of_several(digits, trained, tmp_path):
+    (path,) = Curves(["D(x)", "D(G(z))"], level=0.5)(digits, tmp_path)
+    assert path == tmp_path / "curves.png"
+    colours = read_picture(path).flatten(1).T.unique(dim=0)
+    blue, orange = (0x1F, 0x77, 0xB4), (0xFF, 0x7F, 0x0E)
+    levels = (colours * 255).round().int().tolist()
+    assert list(blue) in levels
+    assert list(orange) in levels
+    other = open_run(trained(*DIGITS, "seed=5", "loss=minimax"))
+    (together,) = Curves("gradient_norm/generator", name="norms", log=True, epochs=0.5).compare(
+        [digits, other], tmp_path
+    )
+    assert together.name == "norms.png"
+    assert together.stat().st_size > 5000
+
+
+def relabelled(digits, **changes):
+    import copy
+
+    from omegaconf import OmegaConf
+
+    run = copy.copy(digits)
+    run.cfg = copy.deepcopy(digits.cfg)
+    for key, value in changes.items():
+        OmegaConf.update(run.cfg, key.replace("__", "."), value)
+    return run
+
+
+def test_labels_say_what_differs_once(digits):
+    seeds = [relabelled(digits, seed=n, data__seed=n, output_dir=f"runs/{n}") for n in (1, 2)]
+    assert labels(seeds) == ["seed=1", "seed=2"]
+    losses = [
+        relabelled(digits, seed=n, data__seed=n, loss___target_=f"gan.losses.{name}")
+        for name in ("Minimax", "NonSaturating")
+        for n in (1, 2)
+    ]
+    assert labels(losses)[1:3] == ["seed=2 loss=losses.Minimax", "seed=1 loss=losses.NonSaturating"]
+    assert labels([digits]) == [""]
+    assert labels([digits, digits]) == ["", ""]
+
+
+def test_what_is_missing_is_named(digits, numbers, tmp_path):
+    with pytest.raises(UserError, match=r"has no scalar D\(y\). Did you mean 'D\(x\)'\? It has: D\(x\), D\(G\(z\)\)"):
+        Curves(["D(y)"])(digits, tmp_path)
+    digits.folder = tmp_path
+    with pytest.raises(UserError, match="has no curves; they are written in a training with logger=tensorboard"):
+        Curves(["D(x)"])(digits, tmp_path)
+    with pytest.raises(ValueError, match="the number of scalars must be a whole number of at least 1"):
+        Curves([])

@@ -1,0 +1,52 @@
+"""Figure 1: what is drawn are the densities, D and the mapping, in the paper's colours."""
+
+import pytest
+import torch
+
+from gan.errors import UserError
+from gan.figures import OneDimension
+from gan.figures.one_dimension import draw, mapping
+from gan.portrait import portrait
+from tests.figures.reading import frames
+
+
+def lines_of(plot):
+    return {line.get_label(): line for line in plot.axes[0].get_lines()}
+
+
+def test_curves_are_the_portraits(numbers):
+    now = portrait(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    drawn = lines_of(draw(now, arrows=5))
+    for label, values, colour, style in (
+        ("$p_{data}$", now.p_data, "k", ":"),
+        ("$p_g$", now.p_g, "green", "-"),
+        ("$D$", now.d, "blue", "--"),
+    ):
+        line = drawn[label]
+        assert torch.equal(torch.as_tensor(line.get_ydata()), values)
+        assert (line.get_color(), line.get_linestyle()) == (colour, style)
+    best = torch.as_tensor(drawn["$D^*$"].get_ydata())
+    assert torch.allclose(best * (now.p_data + now.p_g), now.p_data)
+    arrows = draw(now, arrows=5).axes[1].texts
+    assert len(arrows) == 5
+
+
+def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
+    now = portrait(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    z, x = mapping(now, 4)
+    expected = torch.special.ndtri(torch.tensor([0.125, 0.375, 0.625, 0.875], dtype=torch.float64))
+    assert torch.allclose(z, expected, atol=1e-5)
+    assert torch.allclose(x.float(), numbers.draw("raw", z.float()[:, None]).flatten(), atol=1e-5)
+
+
+def test_a_film_where_portraits_were_kept(numbers, tmp_path):
+    still, film = OneDimension(frames=2, hold=1.0)(numbers, tmp_path)
+    assert (still.name, film.name) == ("one_dimension_raw.png", "one_dimension.gif")
+    shown, times = frames(film)
+    assert times == [120, 1000]
+    assert (shown[0] != shown[1]).any()
+
+
+def test_only_in_one_dimension(digits, tmp_path):
+    with pytest.raises(UserError, match=r"needs data=gaussian and latent.dim=1"):
+        OneDimension()(digits, tmp_path)

@@ -1,0 +1,57 @@
+"""The report of a run, and what training does to it."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from gan.figures import Theory
+from gan.metrics.theory import EQUILIBRIUM, report
+from gan.portrait import portrait
+from gan.runs import open_run
+from tests.figures.conftest import NUMBERS
+
+
+def numbers_of(folder):
+    run = open_run(folder, device="cpu")
+    now = portrait(run.module, run.load_data(), run.generator("raw"))
+    return run, now, report(now.d, now.p_data, now.p_g, now.x)
+
+
+def test_discriminator_approaches_the_optimal_one(trained):
+    """Against a fixed N(2, 1) it comes within .02 of D* on the average, from .28 before the training."""
+    fixed = (*NUMBERS, "model.generator.mean=2", "optim.generator.lr=0", "callbacks=none", "callbacks=default")
+    words = ("~callbacks.pictures", "logger=none", "data.batch_size=256", "recipe.lr=5e-3")
+    run, _, after = numbers_of(trained(*fixed, *words, "trainer.max_epochs=4"))
+    mean, deviation = run.draw("raw", torch.tensor([[0.0], [1.0]])).flatten().diff(), run.draw("raw", torch.zeros(1, 1))
+    assert (deviation.item(), mean.item()) == (2, 1)
+    assert after.mean_gap < 0.02
+    assert after.value == pytest.approx(after.optimal_value, abs=0.005)
+    fresh = open_run(run.folder, device="cpu")
+    for layer in fresh.module.discriminator.layers:
+        if hasattr(layer, "reset_parameters"):
+            layer.reset_parameters()
+    now = portrait(fresh.module, fresh.load_data(), fresh.generator("raw"))
+    assert report(now.d, now.p_data, now.p_g, now.x).mean_gap > 0.15
+
+
+def test_at_the_datas_own_distribution_the_game_is_at_its_value(trained):
+    """G draws the data's distribution: D is led to ½ and V to -log 4."""
+    words = ("model.generator.mean=4", "model.generator.deviation=1.25", "optim.generator.lr=0", "logger=none")
+    _, now, found = numbers_of(trained(*NUMBERS, *words, "data.batch_size=256", "trainer.max_epochs=3"))
+    assert torch.allclose(now.p_g, now.p_data, atol=1e-3)
+    assert found.optimal_value == pytest.approx(EQUILIBRIUM, abs=1e-6)
+    assert found.value == pytest.approx(-math.log(4), abs=0.02)
+    assert found.mean_gap < 0.05
+
+
+def test_lines_and_file(numbers, tmp_path, caplog):
+    caplog.set_level("INFO", logger="gan")
+    (path,) = Theory()(numbers, tmp_path)
+    record = json.loads(path.read_text())
+    assert path.name == "theory_raw.json"
+    assert record["minibatch"] == 100
+    assert record["optimal_value"] == pytest.approx(record["from_divergence"], abs=1e-6)
+    assert record["value"] < record["optimal_value"]
+    assert f"{record['mean_gap']:.4f}" in caplog.text

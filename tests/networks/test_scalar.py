@@ -1,0 +1,49 @@
+"""The small networks of one dimension: what they start as, and that nothing confines them."""
+
+import pytest
+import torch
+
+from gan.networks.scalar import Affine, Discriminator, Generator
+
+
+def test_affine_starts_as_asked():
+    z = torch.randn(20, 1)
+    assert torch.allclose(Affine(1, (1, 1, 1), mean=4.0, deviation=1.25)(z).flatten(), 1.25 * z.flatten() + 4)
+
+
+def test_affine_of_more_numbers_takes_one_coordinate_for_each():
+    z = torch.randn(5, 3)
+    x = Affine(3, (1, 2, 2), mean=1.0, deviation=2.0)(z).flatten(1)
+    assert torch.allclose(x[:, :3], 2 * z + 1)
+    assert torch.equal(x[:, 3], torch.ones(5))
+
+
+def test_generator_starts_affine_and_bends():
+    torch.manual_seed(0)
+    generator, z = Generator(1, (1, 1, 1), [16], mean=4.0, deviation=-2.0), torch.linspace(-1e3, 1e3, 9)[:, None]
+    assert torch.equal(generator(z).flatten(), 4 - 2 * z.flatten())
+    torch.nn.init.normal_(generator.layers[-1].weight)
+    x = generator(z)
+    assert x.shape == (9, 1, 1, 1)
+    assert x.diff(n=2, dim=0).abs().max() > 1
+
+
+def test_discriminator_standardizes():
+    torch.manual_seed(0)
+    plain, shifted = Discriminator((1, 1, 1), [16], 0.0, 1.0), Discriminator((1, 1, 1), [16], 4.0, 1.25)
+    shifted.load_state_dict(plain.state_dict())
+    x = torch.randn(7, 1, 1, 1)
+    assert plain(x).shape == (7,)
+    assert torch.allclose(shifted(1.25 * x + 4), plain(x), atol=1e-6)
+    with pytest.raises(ValueError, match="scale must be positive, got 0"):
+        Discriminator((1, 1, 1), [16], scale=0)
+
+
+def test_sharpness_makes_a_rectifier():
+    torch.manual_seed(0)
+    discriminator = Discriminator((1, 1, 1), [16], 0.0, 1.0, sharpness=1000.0)
+    first, _, last = discriminator.layers
+    x = torch.randn(50, 1)
+    assert torch.allclose(discriminator(x.view(50, 1, 1, 1)), last(first(x).relu()).squeeze(1), atol=1e-3)
+    with pytest.raises(ValueError, match="sharpness must be positive, got 0"):
+        Discriminator((1, 1, 1), [16], sharpness=0)

@@ -1,0 +1,145 @@
+"""sample.py as a user gives it: what it writes, where, and what it says of mistakes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
+
+from gan import train
+from gan.cli import CONF
+from gan.errors import UserError
+from gan.runs import open_run
+from gan.sampling import run
+from tests.conftest import REPOSITORY
+
+
+def sampling(*words):
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        return compose("sample", ["device=cpu", *words])
+
+
+@pytest.fixture
+def trained(configure, tmp_path):
+    """A run's folder."""
+    train.run(configure("trainer.max_steps=4", "callbacks.pictures.every_n_batches=2"))
+    return tmp_path / "run"
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_arrays_and_pictures_hold_the_samples(trained):
+    words = ("save_samples=true", "save_images=true", "num_samples=3", "seed=9", "generator=raw")
+    run(sampling(f"run={trained}", "figures=none", *words))
+    opened = open_run(trained, device="cpu")
+    z = opened.noise(3, 9)
+    expected = opened.draw("raw", z)
+    with np.load(trained / "figures" / "samples_raw.npz") as arrays:
+        assert arrays["images"].dtype == arrays["z"].dtype == np.float32
+        assert (arrays["images"] == expected.numpy()).all()
+        assert (arrays["z"] == z.numpy()).all()
+    names = [f"images_raw/0000{n}.png" for n in range(3)]
+    assert files(trained / "figures") == [*names, "samples_raw.npz"]
+    with Image.open(trained / "figures" / names[2]) as image:
+        assert (image.mode, image.size) == ("L", (8, 8))
+        assert np.abs(np.asarray(image) / 255 - expected[2, 0].numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):
+    from safetensors import safe_open
+
+    run(sampling(f"run={trained}", "figures=none", "export=true", f"folder={tmp_path / 'out'}"))
+    with safe_open(tmp_path / "out" / "generator.safetensors", "pt") as file:
+        metadata = file.metadata()
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    generator = instantiate(OmegaConf.create(json.loads(metadata["config"])).model.generator)
+    generator.load_state_dict(weights)
+    opened = open_run(trained, device="cpu")
+    z = opened.noise(2, 0)
+    assert torch.equal(generator.eval()(z), opened.draw("ema", z))
+    assert metadata["generator"] == "ema"
+    assert json.loads(metadata["image_shape"]) == [1, 8, 8]
+    assert json.loads(metadata["latent"])["dim"] == 8
+
+
+def test_a_second_time_replaces_only_its_own_files(trained):
+    run(sampling(f"run={trained}"))
+    (trained / "figures" / "mine.txt").write_text("kept")
+    before = files(trained)
+    run(sampling(f"run={trained}", "seed=1", "generator=raw", "figures=[grid,progress]"))
+    new = {"figures/grid_raw.png", "figures/progress_raw.gif"}
+    assert set(files(trained)) == {*before, *new}
+    assert (trained / "figures" / "mine.txt").read_text() == "kept"
+
+
+def test_the_runs_of_a_sweep_each_and_together(configure, tmp_path):
+    for job, loss in enumerate(("minimax", "nonsaturating")):
+        train.run(configure(f"loss={loss}", "trainer.max_steps=4", folder=f"sweep/{job}"))
+    run(sampling(f"run={tmp_path / 'sweep'}", "figures=[grid,curves]"))
+    drawn = [name for name in files(tmp_path / "sweep") if "figures" in name]
+    assert drawn == ["0/figures/grid_ema.png", "1/figures/grid_ema.png", "figures/curves.png"]
+    run(sampling(f"run={tmp_path / 'sweep'}", "figures=[grid,curves]", f"folder={tmp_path / 'all'}"))
+    assert files(tmp_path / "all") == ["0/grid_ema.png", "1/grid_ema.png", "curves.png"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run=null"], "run is missing"),
+        (["figures=none"], "figures=none leaves nothing to do; give save_samples, save_images or export=true"),
+        (["generator=emma"], r"generator=emma: .* has raw and ema. Did you mean 'ema'\?"),
+        (["num_samples=0"], "num_samples must be a whole number of at least 1, got 0"),
+        (["figures=neighbours", "figures.neighbours.rows=0"], r"figures.neighbours: rows must be a whole number"),
+        (["figures=one_dimension"], r"needs data=gaussian and latent.dim=1"),
+        (["folder=3"], "folder must be text or null, got 3"),
+    ],
+)
+def test_mistakes_are_named(trained, words, message):
+    with pytest.raises(UserError, match=message):
+        run(sampling(f"run={trained}", *words))
+
+
+def test_figures_at_the_end_of_a_training(configure, tmp_path):
+    figures = "figures=[grid,neighbours,interpolation,progress,curves,gradient_norms]"
+    train.run(configure(figures, "trainer.max_steps=4", "callbacks.monitor.every_n_batches=2"))
+    drawn = files(tmp_path / "run" / "figures")
+    assert drawn == [
+        "curves.png",
+        "gradient_norms.png",
+        "grid_ema.png",
+        "interpolation_lerp_ema.png",
+        "neighbours_ema.png",
+        "progress_ema.gif",
+    ]
+
+
+def command(folder, *words):
+    """sample.py in ``folder``: its exit status and all it said."""
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "sample.py"), *words],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, (done.stdout + done.stderr).strip()
+
+
+def test_command_line(trained):
+    status, output = command(trained.parent, "run=run", "figures=[grid,curves]", "device=cpu")
+    assert status == 0, output
+    assert output.splitlines()[1:] == ["  → run/figures/grid_ema.png", "  → run/figures/curves.png"]
+    status, output = command(trained.parent, "run=run", "figures=[grid,curve]")
+    assert status == 1
+    assert output.startswith("error: figures=curve: no such choice. Did you mean 'curves'?")
