@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -21,6 +20,7 @@ from gan.errors import UserError
 from gan.metrics.base import Measure, Metric
 from gan.quiet import quiet
 from gan.runs import Run, open_run, runs_in
+from gan.sampling import save_samples
 from gan.seeding import derive
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,9 @@ def run(cfg: DictConfig) -> None:
         rows, samples = evaluate(opened, metrics, generators, cfg.num_samples, cfg.seed)
         report(opened, rows, cfg.seed)
         if cfg.save_samples:
+            z = opened.noise(cfg.num_samples, cfg.seed)
             for name, images in samples.items():
-                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images))
+                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
         results.append(rows)
     if len(results) > 1:
         log.info("mean of %d runs", len(results))
@@ -101,12 +102,6 @@ def evaluate(
         Row(metric, name, metric(images.to(device), folds)) for metric in metrics for name, images in compared.items()
     ]
     return rows, samples
-
-
-def save_samples(path: Path, images: Tensor) -> Path:
-    """Writes images (N, C, H, W) in [0, 1] as float32 array ``images``."""
-    np.savez_compressed(path, images=images.numpy())
-    return path
 
 
 def training_images(split: Split, count: int, seed: int) -> Tensor:
