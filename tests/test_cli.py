@@ -79,16 +79,20 @@ def command(*words, **options):
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
-def test_help_imports_no_torch(tmp_path):
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [("train.py", "model: affine, maxout, mlp"), ("evaluate.py", "metrics: none, parzen"), ("sample.py", "neighbours")],
+)
+def test_help_imports_no_torch(tmp_path, script, shown):
     code = (
-        "import sys, runpy; sys.argv = ['train.py', '--help']\n"
-        f"try: runpy.run_path({str(REPOSITORY / 'train.py')!r}, run_name='__main__')\n"
+        f"import sys, runpy; sys.argv = [{script!r}, '--help']\n"
+        f"try: runpy.run_path({str(REPOSITORY / script)!r}, run_name='__main__')\n"
         "except SystemExit: pass\n"
         "assert not {'torch', 'pytorch_lightning', 'sklearn'} & sys.modules.keys()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
-    assert "model: maxout, mlp" in done.stdout
+    assert shown in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -61,13 +61,13 @@ def test_every_choice_builds(choice, tmp_path):
 
 @pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
 def test_every_preset_starts(preset, tmp_path, play):
-    """Two minibatches of each, images being replaced by scikit-learn's digits at the preset's size."""
-    tiny = ["trainer.max_steps=2", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
+    """Until G's first turn is over, with scikit-learn's digits at the preset's size in place of its images."""
+    tiny = ["trainer.max_steps=${k}", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
     cfg = composed(tmp_path, preset, *tiny, "data.batch_size=4")
     if cfg.data._target_ != "gan.data.gaussian.Gaussian":
         cfg = composed(tmp_path, preset, *tiny, "data=digits", f"data.image_size={cfg.data.image_size}")
     game = play(cfg)
-    assert game.module.minibatch == 2
+    assert game.module.minibatch == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 

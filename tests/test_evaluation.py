@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from gan import evaluation
-from gan.cli import CONF
+from gan.cli import CONF, check
 from gan.data.base import scale
 from gan.errors import UserError
 from gan.evaluation import FLOOR, Row, evaluate, over_runs, record, table, training_images, write
@@ -81,15 +82,11 @@ def test_data_without_images_is_refused(configure, play):
         evaluate(open_run(cfg.output_dir), [Parzen()], ["raw"])
 
 
-def command_line(folder, *words):
-    return launch(folder, *words, script="evaluate.py")
-
-
 def test_the_command(configure, play, tmp_path):
     sweep = tmp_path / "sweep"
     for seed in (1, 2):
         play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
-    output = finish(command_line(tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true"))
+    output = finish(launch(tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true", script="evaluate.py"))
     assert output.count("parzen_log_likelihood  floor") == 3
     assert "mean of 2 runs" in output
     saved = np.load(sweep / "1" / "samples_ema.npz")["images"]
@@ -97,15 +94,29 @@ def test_the_command(configure, play, tmp_path):
     assert 0 <= saved.min() <= saved.max() <= 1
     assert len(json.loads((sweep / "2" / "metrics.json").read_text())) == 3
     assert not (tmp_path / ".hydra").exists()
-    for words, message in (
-        ([], "error: run is missing; give a run's folder"),
-        ([f"run={sweep}", "num_sample=3"], "Did you mean 'num_samples'?"),
-        ([f"run={sweep}", "num_samples=1"], "num_samples must be a whole number of at least 2, got 1."),
-        ([f"run={sweep}", "metrics=none"], "metrics=none leaves nothing to measure"),
-    ):
-        refused = finish(command_line(tmp_path, *words), expected=1)
-        assert message in refused
-        assert "Traceback" not in refused
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "run is missing; give a run's folder"),
+        (["run=nowhere"], "run=nowhere: no such folder"),
+        (["run=.", "num_samples=1"], "num_samples must be a whole number of at least 2, got 1."),
+        (["run=.", "metrics=none"], "metrics=none leaves nothing to measure"),
+        (["run=.", "metrics.parzen.sigmas=0"], "metrics.parzen: sigmas must be at least 1"),
+    ],
+)
+def test_mistakes_are_named(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = compose("evaluate", words)
+    with pytest.raises(UserError, match=message):
+        evaluation.run(cfg)
+
+
+def test_a_typo_is_named():
+    with pytest.raises(UserError, match=r"Did you mean 'num_samples'\?"):
+        check(["run=x", "num_sample=3"], "evaluate")
 
 
 def test_training_can_end_with_its_numbers(tmp_path):
