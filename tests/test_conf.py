@@ -11,6 +11,7 @@ from torch import nn
 from gan.build import PRECISIONS, build, check_networks, part, prepare, total_minibatches
 from gan.cli import CONF
 from gan.errors import UserError
+from gan.train import run
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
 CHOICES = [f"{file.parent}={file.name}" for file in FILES if file.parts[0] != "hydra" and len(file.parts) > 1]
@@ -32,7 +33,10 @@ def composed(folder, *choices):
 
 
 def narrow(node):
-    for key, value in node.items():
+    for key in node:
+        if OmegaConf.is_missing(node, key):
+            continue
+        value = node[key]
         if OmegaConf.is_dict(value):
             narrow(value)
         elif OmegaConf.is_list(value):
@@ -45,9 +49,21 @@ def narrow(node):
             node[key] = value // 10
 
 
+@pytest.fixture
+def first_stage(tmp_path):
+    """What experiment=paper_tfd_2014_prepended goes on from."""
+    game = build(composed(tmp_path, "experiment=paper_tfd_2014", "ema.decay=0"))
+    state = {key: value for key, value in game.module.state_dict().items() if key.startswith("generator.")}
+    path = tmp_path / "first.ckpt"
+    torch.save({"minibatch": 1, "hyper_parameters": {}, "state_dict": state}, path)
+    return f"model.generator.start_from={path}"
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_builds(choice, tmp_path):
     cfg = composed(tmp_path, choice, *NEEDS.get(choice, []))
+    if choice.endswith("_prepended"):
+        cfg.model.generator.start_from = "RUN/checkpoints/last.ckpt"  # read when the training begins
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):
             build(cfg)
@@ -60,15 +76,48 @@ def test_every_choice_builds(choice, tmp_path):
 
 
 @pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
-def test_every_preset_starts(preset, tmp_path, play):
+def test_every_preset_starts(preset, tmp_path, play, request):
     """Until G's first turn is over, with scikit-learn's digits at the preset's size in place of its images."""
     tiny = ["trainer.max_steps=${k}", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
+    if preset.endswith("_prepended"):
+        tiny.append(request.getfixturevalue("first_stage"))
     cfg = composed(tmp_path, preset, *tiny, "data.batch_size=4")
     if cfg.data._target_ != "gan.data.gaussian.Gaussian":
         cfg = composed(tmp_path, preset, *tiny, "data=digits", f"data.image_size={cfg.data.image_size}")
     game = play(cfg)
     assert game.module.minibatch == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
+
+
+def test_the_second_stage_names_what_is_missing(tmp_path):
+    cfg = composed(tmp_path, "experiment=paper_tfd_2014_prepended", "data=digits", "data.image_size=48")
+    with pytest.raises(UserError, match=r"model.generator.start_from is missing"):
+        build(cfg)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["data=gaussian", "metrics=parzen"], "was trained on .*; this needs a set of images"),
+        (["figures=one_dimension"], "needs data=gaussian and latent.dim=1"),
+        (["figures=theory", "data=gaussian", "model=moments", "latent.dim=1"], "judges whole minibatches"),
+        (["figures=progress", "callbacks=none"], "figures.progress: no pictures are drawn in this training"),
+        (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
+        (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
+        (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "looks at the minibatch as a whole"),
+        (
+            ["optim.momentum={_target_:gan.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
+            "has no momentum; take optim=sgd",
+        ),
+        (["optim=sgd2014", "g_steps=2"], "g_steps=2: with optim.simultaneous=true each player takes one step"),
+        (["optim=sgd2014", "trainer.precision=16-mixed"], "16-mixed does not go with optim.simultaneous=true"),
+    ],
+)
+def test_what_cannot_be_at_the_end_is_told_before_the_beginning(tmp_path, words, message):
+    cfg = composed(tmp_path, *words, "trainer.max_steps=1")
+    with pytest.raises(UserError, match=message):
+        run(cfg)
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_presets_choice_can_be_undone(tmp_path):

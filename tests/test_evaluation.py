@@ -12,7 +12,7 @@ from gan import evaluation
 from gan.cli import CONF, check
 from gan.data.base import scale
 from gan.errors import UserError
-from gan.evaluation import FLOOR, Row, evaluate, over_runs, record, table, training_images, write
+from gan.evaluation import FLOOR, Row, evaluate, over_runs, record, setting, table, told, training_images, write
 from gan.metrics import Parzen
 from gan.metrics.base import Measure
 from gan.runs import open_run
@@ -73,6 +73,16 @@ def test_mean_over_runs_has_its_error_over_runs():
     assert mean.measure.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
     assert "3.0 ± 1.5 nats" in table([mean])[0]
     assert "over 3 runs" in table([mean])[0]
+
+
+def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
+    same = [
+        setting(configure(f"seed={seed}", f"ema.decay={decay}", folder=f"{seed}"))
+        for seed in (1, 2)
+        for decay in (0, 0.9)
+    ]
+    assert same[0] == same[2] != same[1] == same[3]
+    assert told(same[0], same) == "ema.decay=0"
 
 
 def test_data_without_images_is_refused(configure, play):

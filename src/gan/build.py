@@ -1,6 +1,7 @@
 """From the configuration to the objects of a run: the only place that instantiates anything."""
 
 import inspect
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,16 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from gan import checkpoint
 from gan.checkpoint import AtomicCheckpointIO
 from gan.config import TRAINING, check
 from gan.data.base import Source
 from gan.errors import UserError, did_you_mean, one_line
 from gan.module import GAN, PLAYERS
+from gan.networks.base import Generator
 from gan.seeding import derive
+
+log = logging.getLogger(__name__)
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 #: arguments of the Trainer that another key of ours stands for
@@ -50,7 +55,15 @@ def build(cfg: DictConfig) -> Game:
         UserError: a key or value that cannot be, named.
     """
     check(cfg, TRAINING)
-    return Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
+    game = Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
+    players = {player: getattr(game.module, player) for player in PLAYERS}
+    whole = [player for player, network in players.items() if network.needs_whole_minibatch]
+    if whole and game.trainer.world_size > 1:
+        raise UserError(
+            f"trainer.devices: model.{whole[0]} looks at the minibatch as a whole, of which each of "
+            f"{game.trainer.world_size} processes has a part; give trainer.devices=1."
+        )
+    return game
 
 
 def module(cfg: DictConfig) -> GAN:
@@ -59,7 +72,9 @@ def module(cfg: DictConfig) -> GAN:
     optimizers = {player: part(cfg, f"optim.{player}", **_not_fused(cfg, player)) for player in PLAYERS}
     for player, optimizer in optimizers.items():
         # A rate that torch refuses should be refused now, and not when the fit begins.
-        _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
+        tried = _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
+        if cfg.optim.get("momentum") and "momentum" not in tried.defaults:
+            raise UserError(f"optim.momentum: {type(tried).__name__}, optim.{player}, has no momentum; take optim=sgd.")
     if cfg.optim.simultaneous and cfg.trainer.precision == "16-mixed":
         # The one gradient scaler changes with D's step, which here comes after G's gradient.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
@@ -144,11 +159,26 @@ def prepare(game: Game, cfg: DictConfig) -> None:
     game.data.prepare_data()
     game.data.setup("fit")
     game.module.total_minibatches = total_minibatches(cfg, game.data.batches_per_epoch(game.trainer.world_size))
-    if not cfg.ckpt_path:  # a checkpoint brings all that the data has left in the weights
+    if not cfg.ckpt_path:  # a checkpoint brings all that has been left in the weights
         game.module.generator.adapt_to_data(game.data.mean_image)
+        load_trained(game.module.generator)
     if game.module.generator_ema is not None:
         game.module.generator_ema.load_state_dict(game.module.generator.state_dict())
     check_networks(game.module, (game.data.channels, game.data.image_size, game.data.image_size))
+
+
+def load_trained(generator: Generator) -> None:
+    """Hands a generator that starts from another run's the weights of that one."""
+    if generator.start_from is None:
+        return
+    key = "model.generator.start_from"
+    saved = checkpoint.read(generator.start_from, key)
+    weights = {k.removeprefix("generator."): v for k, v in saved["state_dict"].items() if k.startswith("generator.")}
+    try:
+        generator.load_trained(weights)
+    except RuntimeError as error:
+        raise UserError(f"{key}={generator.start_from} holds another generator: {one_line(error)[:200]}.") from error
+    log.info("G goes on from %s, minibatch %s", generator.start_from, f"{saved['minibatch']:,}")
 
 
 def total_minibatches(cfg: DictConfig, batches_per_epoch: int) -> int:
@@ -209,6 +239,8 @@ def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
     node = OmegaConf.select(cfg, key)
     if not OmegaConf.is_dict(node) or "_target_" not in node:
         raise UserError(f"{key} must be a mapping with a _target_ (a class to build), got {node}.")
+    if missing := OmegaConf.missing_keys(node):
+        raise UserError(f"{key}.{min(missing)} is missing; give {key}.{min(missing)}=… on the command line.")
     return _explain(key, node, instantiate, node, _convert_="all", **extra)
 
 

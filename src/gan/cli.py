@@ -198,7 +198,11 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
                 + (f" There are: {', '.join(known)}." if known else "")
             )
         parent, node = node, node._get_node(name)  # as written: interpolations are not followed
-    if override.type == OverrideType.DEL and "_target_" not in parent and names[0] not in ("callbacks", "logger"):
+    if (
+        override.type == OverrideType.DEL
+        and "_target_" not in parent
+        and names[0] not in ("callbacks", "logger", "figures", "metrics")
+    ):
         raise UserError(f"{override.key_or_group} cannot be removed, only set.")
 
 

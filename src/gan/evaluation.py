@@ -5,16 +5,16 @@ import logging
 import math
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build
-from gan.config import EVALUATION, check
+from gan.config import EVALUATION, check, flatten
 from gan.data.base import Split, scale
 from gan.errors import UserError
 from gan.metrics.base import Measure, Metric
@@ -24,6 +24,8 @@ from gan.sampling import save_samples
 from gan.seeding import derive
 
 log = logging.getLogger(__name__)
+
+Setting = tuple[tuple[str, str], ...]
 
 FLOOR = "floor"  # training images in place of samples
 #: what two records must share for the newer one to take the older one's place
@@ -50,7 +52,7 @@ def run(cfg: DictConfig) -> None:
     metrics = [build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}]
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
-    results = []
+    alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
     for folder in runs_in(cfg.run) or [None]:
         opened = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
         log.info("%s  %s, minibatch %s", opened.folder, opened.checkpoint.name, f"{opened.module.minibatch:,}")
@@ -61,11 +63,18 @@ def run(cfg: DictConfig) -> None:
             z = opened.noise(cfg.num_samples, cfg.seed)
             for name, images in samples.items():
                 log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
-        results.append(rows)
-    if len(results) > 1:
-        log.info("mean of %d runs", len(results))
-        for line in table(over_runs(results)):
-            log.info("%s", line)
+        alike.setdefault(setting(opened.cfg), []).append(rows)
+    for settings, results in alike.items():
+        if len(results) > 1:
+            log.info("mean of %d runs%s", len(results), f" with {told(settings, alike)}" if len(alike) > 1 else "")
+            for line in table(over_runs(results)):
+                log.info("%s", line)
+
+
+def check_images(run: Run) -> None:
+    """Raises UserError unless the run's data has images to measure with."""
+    if any(len(split) < 2 for fold in run.load_images().folds() for split in fold.values()):
+        raise UserError("metrics need validation and test images; set some aside (data.validation_size, …_share).")
 
 
 def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
@@ -90,11 +99,12 @@ def evaluate(
     Returns:
         The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
     """
-    data = run.load_images()
+    check_images(run)
+    data = run.data
     device = next(run.module.parameters()).device
+    if device.type == "mps":  # has no float64
+        device = torch.device("cpu")
     folds = [{name: scale(split.images).to(device) for name, split in fold.items()} for fold in data.folds()]
-    if any(len(images) < 2 for fold in folds for images in fold.values()):
-        raise UserError("data: evaluation needs validation and test images; set some aside (data.validation_size).")
     z = run.noise(num_samples, seed)
     samples = {name: run.draw(name, z) for name in generators}
     compared = {**samples, FLOOR: training_images(data.splits["train"], num_samples, seed)}
@@ -119,11 +129,19 @@ def record(run: Run, row: Row, seed: int) -> dict:
         "generator": row.generator,
         "value": row.measure.value,
         "standard_error": row.measure.standard_error,
-        "checkpoint": run.checkpoint.name if run.checkpoint else "last.ckpt",
+        "checkpoint": _named(run),
         "minibatch": run.module.minibatch,
         "seed": seed,
         "protocol": row.measure.details,
     }
+
+
+def _named(run: Run) -> str:
+    """The checkpoint's file name, or its path where it lies outside of the run."""
+    if run.checkpoint is None:
+        return "last.ckpt"  # of a training that has just ended
+    inside = run.checkpoint.resolve().is_relative_to(run.folder.resolve())
+    return run.checkpoint.name if inside else str(run.checkpoint)
 
 
 def write(folder: Path, records: Sequence[dict]) -> Path:
@@ -184,6 +202,23 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
         measure = Measure(statistics.mean(values), error, {"standard_error_over": f"{len(values)} runs"})
         means.append(Row(same[0].metric, same[0].generator, measure))
     return means
+
+
+def setting(cfg: DictConfig) -> Setting:
+    """What a run was trained with but for its seed and its place."""
+    place = str(cfg.output_dir)
+    flat = flatten(OmegaConf.to_container(cfg, resolve=True))
+    return tuple(
+        (key, str(value))
+        for key, value in sorted(flat.items())
+        if key.split(".")[-1] not in ("seed", "output_dir", "ckpt_path") and place not in str(value)
+    )
+
+
+def told(one: Setting, all_of_them: Iterable[Setting]) -> str:
+    """The entries of one setting that not all settings share."""
+    shared = set.intersection(*(set(other) for other in all_of_them))
+    return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)
 
 
 def _remarks(details: dict) -> str:

@@ -11,6 +11,7 @@ from gan.data.base import Source
 from gan.errors import UserError
 from gan.metrics.theory import push_forward
 from gan.module import GAN, sample
+from gan.networks.base import Discriminator
 
 _REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
 
@@ -64,8 +65,7 @@ def portrait(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
     Raises:
         UserError: the game is not one-dimensional, or its densities are not known.
     """
-    if not hasattr(data, "density") or game.latent.dim != 1:
-        raise UserError("a portrait of the game needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
+    check_game(game, data)
     try:
         z, mass = game.latent.cells(2 * points)
     except ValueError as error:
@@ -79,15 +79,26 @@ def portrait(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
     )
     x = (edges[1:] + edges[:-1]) / 2
     d = probability(game.discriminator, x.float().to(device))
-    return Portrait(x, data.density(x), push_forward(g, mass, edges), d.cpu().double(), z, g, mass)
+    return Portrait(x, data.density(x), push_forward(g, mass, edges), d, z, g, mass)
+
+
+def check_game(game: GAN, data: Source) -> None:
+    """Raises UserError unless everything is one number of known density."""
+    if not hasattr(data, "density") or game.latent.dim != 1:
+        raise UserError("a portrait of the game needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
 
 
 @torch.no_grad()
-def probability(discriminator: nn.Module, x: Tensor) -> Tensor:
-    """D(x) of numbers x, (N,), D as in use: no dropout, running statistics."""
+def probability(discriminator: Discriminator, x: Tensor) -> Tensor:
+    """D(x) of numbers x, (N,), float64 on the CPU, D as in use: no dropout, running statistics.
+
+    Not a number where D judges whole minibatches and no single x.
+    """
+    if discriminator.needs_whole_minibatch:
+        return torch.full((len(x),), torch.nan, dtype=torch.float64)
     was_training = discriminator.training
     discriminator.eval()
     try:
-        return discriminator(x.view(-1, 1, 1, 1)).double().sigmoid()
+        return discriminator(x.view(-1, 1, 1, 1)).cpu().double().sigmoid()
     finally:
         discriminator.train(was_training)

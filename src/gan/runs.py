@@ -107,8 +107,9 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"run={folder}: no such folder. Runs are in outputs/runs/DATE/TIME.")
-    if which.endswith(".ckpt"):
+    if which.endswith(".ckpt") and not (folder / "checkpoints" / which).is_file():
         return Path(which)
+    which = which.removesuffix(".ckpt")
     held = {path.stem: path for path in sorted((folder / "checkpoints").glob("*.ckpt"))}
     if not held:
         raise UserError(f"run={folder} holds no checkpoints/; give the folder of a single run.")

@@ -21,7 +21,7 @@ from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
 from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
-from gan.evaluation import evaluate, report
+from gan.evaluation import check_images, evaluate, report
 from gan.figures.base import Figure
 from gan.metrics.base import Metric
 from gan.quiet import quiet
@@ -56,6 +56,11 @@ def run(cfg: DictConfig) -> float | None:
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
         prepare(game, cfg)
+        finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
+        if metrics:
+            check_images(finished)
+        for figure in figures:
+            figure.check(finished)
         if saved and saved["minibatch"] >= game.module.total_minibatches:
             raise UserError(
                 f"ckpt_path={cfg.ckpt_path} stands at minibatch {saved['minibatch']:,} and the run ends at "
@@ -65,7 +70,7 @@ def run(cfg: DictConfig) -> float | None:
         started = time.perf_counter()
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, game, time.perf_counter() - started)
-        look_back(cfg, game, metrics, figures)
+        look_back(finished, game, metrics, figures)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -114,12 +119,11 @@ def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
 
-def look_back(cfg: DictConfig, game: Game, metrics: Sequence[Metric], figures: Sequence[Figure]) -> None:
+def look_back(finished: Run, game: Game, metrics: Sequence[Metric], figures: Sequence[Figure]) -> None:
     """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
     if not game.trainer.is_global_zero:
         return
     game.module.to(game.trainer.strategy.root_device)
-    finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
     if metrics:
         report(finished, evaluate(finished, metrics, list(game.module.generators()))[0])
     for figure in figures:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from gan.build import load_trained
 from gan.errors import UserError
 from gan.networks import maxout, paper
 from gan.networks.layers import Dense, MaxoutConv2d, sparse_linear
@@ -110,14 +111,20 @@ def test_maxout_discriminator_standardizes_pixels():
     assert torch.allclose(discriminator(x), discriminator.layers((x.flatten(1) - 0.5) / 0.25).squeeze(1))
 
 
-def test_prepended_layers_feed_the_trained_generator(tmp_path):
-    trained = faces()
-    state = {f"generator.{k}": v for k, v in trained.state_dict().items()} | {"discriminator.x": torch.zeros(1)}
-    path = tmp_path / "last.ckpt"
+def first_stage(path, weights):
+    """A checkpoint of a run whose generator has these weights."""
+    state = {f"generator.{k}": v for k, v in weights.items()} | {"discriminator.x": torch.zeros(1)}
     torch.save({"minibatch": 3, "hyper_parameters": {}, "state_dict": state}, path)
+    return str(path)
+
+
+def test_prepended_layers_feed_the_trained_generator(tmp_path):
+    trained = faces(mean_bias=True)
     front = [dense(8, nn.ReLU(), init_range=0.1), dense(10, nn.Sigmoid(), init_range=0.1)]
-    both = paper.Prepended(6, front, faces(), start_from=str(path))
+    path = first_stage(tmp_path / "last.ckpt", trained.state_dict())
+    both = paper.Prepended(6, front, faces(mean_bias=True), start_from=path)
     both.adapt_to_data(lambda: torch.rand(1, 4, 4))
+    load_trained(both)
     z = torch.randn(5, 6)
     assert torch.equal(both(z), trained(both.front(z)))
     assert all(p.requires_grad for p in both.parameters())
@@ -126,14 +133,13 @@ def test_prepended_layers_feed_the_trained_generator(tmp_path):
 def test_prepended_layers_must_fit(tmp_path):
     with pytest.raises(ValueError, match="the last of layers has 8 units, the generator's noise 10"):
         paper.Prepended(6, [dense(8, nn.ReLU(), init_range=0.1)], faces())
-    path = tmp_path / "other.ckpt"
-    torch.save({"minibatch": 3, "hyper_parameters": {}, "state_dict": {"generator.x": torch.zeros(2)}}, path)
-    both = paper.Prepended(6, [dense(10, nn.ReLU(), init_range=0.1)], faces(), start_from=str(path))
+    path = first_stage(tmp_path / "other.ckpt", {"x": torch.zeros(2)})
+    both = paper.Prepended(6, [dense(10, nn.ReLU(), init_range=0.1)], faces(), start_from=path)
     with pytest.raises(UserError, match=r"model.generator.start_from=.*other.ckpt holds another generator"):
-        both.adapt_to_data(lambda: torch.rand(1, 4, 4))
+        load_trained(both)
     missing = paper.Prepended(6, [dense(10, nn.ReLU(), init_range=0.1)], faces(), start_from=str(tmp_path / "no.ckpt"))
     with pytest.raises(UserError, match=r"model.generator.start_from=.*no.ckpt: no such file"):
-        missing.adapt_to_data(lambda: torch.rand(1, 4, 4))
+        load_trained(missing)
 
 
 def test_dense_layers_start_in_one_way():

@@ -58,5 +58,5 @@ class Guard(Callback):
         kept = f"The last good checkpoint is {saved[0]}." if saved else "No checkpoint had been written yet."
         return UserError(
             f"{name} became {value} at minibatch {minibatch}: stopped. {kept} optim.gradient_clip=1 usually helps, "
-            "in a new run a lower recipe.lr too."
+            "in a new run lower rates (optim.generator.lr, optim.discriminator.lr) too."
         )

@@ -67,11 +67,18 @@ class TFD(ImageData):
                 + (f"{file} has {EXPRESSIONS}." if file else f"the images in {self.root} count as unlabelled; give 0.")
             )
         self.everything = self._fit(everything)
-        return {"train": self._part(TRAINED_ON[self.train_on], self.fold), **self.folds()[self.fold]}
+        return {
+            "train": self._part(TRAINED_ON[self.train_on], self.fold),
+            **self.folds()[self.fold if self.train_on == "unlabelled" else 0],
+        }
 
     def folds(self) -> list[dict[str, Split]]:
-        """The ``valid`` and ``test`` images of all five folds, whichever ``fold`` is."""
-        return [{"valid": self._part([VALID], fold), "test": self._part([TEST], fold)} for fold in range(FOLDS)]
+        """The ``valid`` and ``test`` images of all five folds, or of ``fold`` alone where its labelled images train.
+
+        Those are among the images that the other folds validate and test with.
+        """
+        folds = range(FOLDS) if self.train_on == "unlabelled" else [self.fold]
+        return [{"valid": self._part([VALID], fold), "test": self._part([TEST], fold)} for fold in folds]
 
     def _part(self, uses: list[int], fold: int) -> Split:
         return self.everything[torch.isin(self.table[:, fold], torch.tensor(uses))]

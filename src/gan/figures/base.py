@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # half a second that --help and runs without a plot need not 
 class Figure(ABC):
     """Draws something about a run."""
 
+    def check(self, run: Run) -> None:  # noqa: B027 - most can be drawn of any run
+        """Raises UserError for a run of which this cannot be drawn, as far as its configuration tells.
+
+        Called before a training that is to end with the figure.
+        """
+
     @abstractmethod
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         """Draws it.

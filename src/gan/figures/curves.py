@@ -40,6 +40,10 @@ class Curves(Comparison):
         at_least(1, **{"the number of scalars": len(self.scalars)})
         self.name, self.log, self.epochs, self.level = name, log, epochs, level
 
+    def check(self, run: Run) -> None:
+        if not run.cfg.get("logger"):
+            raise UserError(f"figures.{self.name}: no curves are written in this training; take logger=tensorboard.")
+
     def compare(self, runs: Sequence[Run], folder: Path) -> list[Path]:
         plot = new_plot(7, 4)
         axes = plot.add_subplot(xlabel="epoch", yscale="log" if self.log else "linear")
@@ -48,6 +52,10 @@ class Curves(Comparison):
         for i, (run, label) in enumerate(zip(runs, labels(runs), strict=True)):
             for j, (name, points) in enumerate(read_scalars(run, self.scalars).items()):
                 shown = [(x, y) for x, y in points if self.epochs is None or x <= self.epochs]
+                if not shown:
+                    raise UserError(
+                        f"figures.{self.name}: {run.folder} has no {name} in its first {self.epochs} epochs."
+                    )
                 # One run: a colour for each scalar. Several: a colour for each run.
                 axes.plot(
                     *zip(*shown, strict=True),

@@ -32,6 +32,9 @@ class Neighbours(Figure):
         at_least(1, rows=rows, columns=columns)
         self.generator, self.rows, self.columns, self.seed = generator, rows, columns, seed
 
+    def check(self, run: Run) -> None:
+        run.load_images()
+
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)
         training = run.load_images().splits["train"].images

@@ -9,7 +9,7 @@ from torch import Tensor
 from gan.figures.base import Figure, at_least, new_plot, plot_to_image, save_animation, save_plot
 from gan.figures.progress import thinned
 from gan.metrics.theory import optimal_discriminator
-from gan.portrait import Portrait, portrait
+from gan.portrait import Portrait, check_game, portrait
 from gan.runs import Run
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class OneDimension(Figure):
         self.generator, self.arrows = generator, arrows
         self.frames, self.seconds, self.hold = frames, seconds, hold
 
+    def check(self, run: Run) -> None:
+        check_game(run.module, run.data)
+
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = self.generator or "raw"
         now = portrait(run.module, run.load_data(), run.generator(name))
@@ -68,7 +71,8 @@ def draw(moment: Portrait, arrows: int = 20, title: str = "") -> "Plot":
     upper.plot(x, moment.p_data, "k:", label="$p_{data}$")
     upper.plot(x, moment.p_g, color="green", label="$p_g$")
     upper.plot(x, optimal_discriminator(moment.p_data, moment.p_g), color="0.7", linewidth=1, label="$D^*$")
-    upper.plot(x, moment.d, "--", color="blue", label="$D$")
+    if not moment.d.isnan().all():
+        upper.plot(x, moment.d, "--", color="blue", label="$D$")
     window = seen(moment)
     upper.set(xlim=window, ylim=(0, 1.05), title=title)
     upper.tick_params(labelbottom=True)

@@ -23,6 +23,10 @@ class Progress(Figure):
         at_least(1, frames=frames)
         self.generator, self.frames, self.seconds, self.hold = generator, frames, seconds, hold
 
+    def check(self, run: Run) -> None:
+        if "_target_" not in ((run.cfg.get("callbacks") or {}).get("pictures") or {}):
+            raise UserError("figures.progress: no pictures are drawn in this training; take callbacks=default.")
+
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         from PIL import Image
 

@@ -5,9 +5,10 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
+from gan.errors import UserError
 from gan.figures.base import Figure
 from gan.metrics.theory import EQUILIBRIUM, Report, report
-from gan.portrait import portrait
+from gan.portrait import check_game, portrait
 from gan.runs import Run
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,13 @@ class Theory(Figure):
     def __init__(self, generator: str | None = None) -> None:
         self.generator = generator
 
+    def check(self, run: Run) -> None:
+        check_game(run.module, run.data)
+        if run.module.discriminator.needs_whole_minibatch:
+            raise UserError("figures=theory: this D judges whole minibatches, so there is no D(x) to compare with D*.")
+
     def __call__(self, run: Run, folder: Path) -> list[Path]:
+        self.check(run)
         name = self.generator or "raw"
         now = portrait(run.module, run.load_data(), run.generator(name))
         found = report(now.d, now.p_data, now.p_g, now.x)

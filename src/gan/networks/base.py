@@ -10,7 +10,14 @@ from gan.networks.layers import Constrained
 
 
 class Network(nn.Module, ABC):
-    """A player."""
+    """A player.
+
+    Attributes:
+        needs_whole_minibatch: whether what it makes of one example depends on the others beside it, so that
+            several processes, each with a part of the minibatch, would play another game.
+    """
+
+    needs_whole_minibatch = False
 
     def constrain(self) -> None:
         """Called after each update: brings the weights of constrained layers back to where they may be."""
@@ -23,7 +30,18 @@ class Network(nn.Module, ABC):
 
 
 class Generator(Network):
-    """Noise (B, latent_dim) to images, float32 (B, C, H, W) in [0, 1]."""
+    """Noise (B, latent_dim) to images, float32 (B, C, H, W) in [0, 1].
+
+    Attributes:
+        start_from: a checkpoint whose generator's weights :meth:`load_trained` is to get before a training
+            begins, or None.
+    """
+
+    start_from: str | None = None
+
+    def load_trained(self, weights: dict[str, Tensor]) -> None:
+        """Takes the weights of the generator in ``start_from``; raises RuntimeError where they do not fit."""
+        raise NotImplementedError
 
     @abstractmethod
     def forward(self, z: Tensor) -> Tensor: ...

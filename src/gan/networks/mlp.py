@@ -30,6 +30,7 @@ class Generator(base.Generator):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.needs_whole_minibatch = batch_norm
         self.image_shape = tuple(image_shape)
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
@@ -63,6 +64,7 @@ class Discriminator(base.Discriminator):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
+        self.needs_whole_minibatch = batch_norm
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gan import checkpoint
-from gan.errors import UserError, one_line
 from gan.networks import base
 from gan.networks.layers import Dense, Dropout, Maxout, MaxoutConv2d
 
@@ -60,7 +58,7 @@ class Prepended(base.Generator):
         latent_dim: length of z.
         layers: what makes each new layer of the width of its input; the last as wide as the generator's noise.
         generator: the one to go on with.
-        start_from: the checkpoint with its weights, read once before the training; None starts it anew.
+        start_from: the checkpoint with its weights; None starts it anew.
     """
 
     def __init__(
@@ -80,16 +78,11 @@ class Prepended(base.Generator):
         return self.generator(self.front(z))
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        self.generator.adapt_to_data(mean_image)
         if self.start_from is None:
-            return
-        key = "model.generator.start_from"
-        weights = checkpoint.read(self.start_from, key)["state_dict"]
-        trained = {k.removeprefix("generator."): v for k, v in weights.items() if k.startswith("generator.")}
-        try:
-            self.generator.load_state_dict(trained)
-        except RuntimeError as error:
-            raise UserError(f"{key}={self.start_from} holds another generator: {one_line(error)[:200]}.") from error
+            self.generator.adapt_to_data(mean_image)
+
+    def load_trained(self, weights: dict[str, Tensor]) -> None:
+        self.generator.load_state_dict(weights)
 
 
 class DeconvolutionalGenerator(base.Generator):
