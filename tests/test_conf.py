@@ -91,7 +91,7 @@ def test_every_preset_starts(preset, tmp_path, play, request):
 
 def test_the_second_stage_names_what_is_missing(tmp_path):
     cfg = composed(tmp_path, "experiment=paper_tfd_2014_prepended", "data=digits", "data.image_size=48")
-    with pytest.raises(UserError, match=r"model.generator.start_from is missing"):
+    with pytest.raises(UserError, match=r"^model.generator.start_from is missing"):
         build(cfg)
 
 

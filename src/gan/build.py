@@ -240,7 +240,7 @@ def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
     if not OmegaConf.is_dict(node) or "_target_" not in node:
         raise UserError(f"{key} must be a mapping with a _target_ (a class to build), got {node}.")
     if missing := OmegaConf.missing_keys(node):
-        raise UserError(f"{key}.{min(missing)} is missing; give {key}.{min(missing)}=… on the command line.")
+        raise UserError(f"{min(missing)} is missing; give {min(missing)}=… on the command line.")
     return _explain(key, node, instantiate, node, _convert_="all", **extra)
 
 
