@@ -40,11 +40,13 @@ def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
 
 
 def test_a_film_where_portraits_were_kept(numbers, tmp_path):
-    still, film = OneDimension(frames=2, hold=1.0)(numbers, tmp_path)
+    still, film, single = OneDimension(frames=2, hold=1.0)(numbers, tmp_path)
     assert (still.name, film.name) == ("one_dimension_raw.png", "one_dimension.gif")
     shown, times = frames(film)
     assert times == [120, 1000]
     assert (shown[0] != shown[1]).any()
+    kept = sorted(path.stem for path in (numbers.folder / "portraits").glob("*.npz"))
+    assert sorted(path.name for path in single.iterdir()) == [f"{name}.png" for name in (kept[0], kept[-1])]
 
 
 def test_only_in_one_dimension(digits, tmp_path):

@@ -83,6 +83,14 @@ def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: 
     return path
 
 
+def save_frames(frames: "Sequence[Image]", folder: Path, names: Sequence[str]) -> Path:
+    """Writes each frame as ``NAME.png`` in a folder of their own; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, name in zip(frames, names, strict=True):
+        frame.save(folder / f"{name}.png")
+    return folder
+
+
 def new_plot(width: float, height: float) -> "Plot":
     """An empty matplotlib figure, of width and height in inches, that no global state knows of."""
     from matplotlib.figure import Figure as Plot

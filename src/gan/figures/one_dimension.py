@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gan.figures.base import Figure, at_least, new_plot, plot_to_image, save_animation, save_plot
+from gan.figures.base import Figure, at_least, new_plot, plot_to_image, save_animation, save_frames, save_plot
 from gan.figures.progress import thinned
 from gan.metrics.theory import optimal_discriminator
 from gan.portrait import Portrait, check_game, portrait
@@ -19,7 +19,7 @@ _TAIL = 1e-5  # share of the data to either side that is not shown
 
 
 class OneDimension(Figure):
-    """As it stands: ``one_dimension_GENERATOR.png``; over the training: ``one_dimension.gif``.
+    """As it stands: ``one_dimension_GENERATOR.png``; over the training: ``one_dimension.gif`` and its frames.
 
     The film is made of the portraits that ``callbacks=one_dimension`` kept in the run's folder; without
     them only the still is drawn.
@@ -55,6 +55,7 @@ class OneDimension(Figure):
             films = (draw(Portrait.load(path), self.arrows, f"minibatch {step(path):,}") for path in kept)
             frames = [plot_to_image(plot) for plot in films]
             written.append(save_animation(frames, folder / "one_dimension.gif", self.seconds, self.hold))
+            written.append(save_frames(frames, folder / "one_dimension", [path.stem for path in kept]))
         return written
 
 
