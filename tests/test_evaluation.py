@@ -73,6 +73,8 @@ def test_mean_over_runs_has_its_error_over_runs():
     assert mean.measure.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
     assert "3.0 ± 1.5 nats" in table([mean])[0]
     assert "over 3 runs" in table([mean])[0]
+    floors = [[Row(metric, FLOOR, Measure(5.0, 0.2))] for _ in range(3)]
+    assert over_runs(floors) == floors[0]
 
 
 def test_only_runs_that_differ_in_their_seed_are_averaged(configure):

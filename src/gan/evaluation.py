@@ -198,6 +198,9 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
     means = []
     for same in zip(*results, strict=True):
         values = [row.measure.value for row in same]
+        if len(set(values)) == 1:  # a floor of the same images, which no training has moved
+            means.append(same[0])
+            continue
         error = statistics.stdev(values) / math.sqrt(len(values))
         measure = Measure(statistics.mean(values), error, {"standard_error_over": f"{len(values)} runs"})
         means.append(Row(same[0].metric, same[0].generator, measure))
