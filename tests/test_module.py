@@ -12,7 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from gan.build import build, prepare
 from gan.callbacks import Monitor
 from gan.data.base import Batches
-from gan.module import frozen, sample
+from gan.module import GAN, frozen, sample
 from gan.seeding import derive
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
@@ -147,7 +147,8 @@ def test_who_moves_when_and_what_is_computed_for_it(configure):
         assert (g_has_gradients, d_wants_gradients) == ((True, False) if player == "G" else (False, True))
 
 
-def test_average_follows_its_recursion(configure, play):
+@pytest.mark.parametrize("power", [9, 2])
+def test_average_follows_its_recursion(configure, play, power):
     """Replays the average from the generators after each step."""
     seen = []
 
@@ -155,14 +156,14 @@ def test_average_follows_its_recursion(configure, play):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
             seen.append(pl_module.generator.layers[0].weight.detach().clone().double())
 
-    cfg = configure(*SMALL, "ema.decay=0.5")
+    cfg = configure(*SMALL, "ema.decay=0.8", f"ema.power={power}")
     game = build(cfg)
     prepare(game, cfg)
     game.trainer.callbacks.append(Record())
     average = game.module.generator.layers[0].weight.detach().clone().double()
     game.trainer.fit(game.module, game.data)
     for t, weight in enumerate(seen, start=1):
-        decay = min(0.5, (1 + t) / (10 + t))
+        decay = min(0.8, (1 + t) / (1 + power + t))
         average = decay * average + (1 - decay) * weight
     assert torch.allclose(game.module.generator_ema.layers[0].weight.double(), average, atol=1e-6)
     assert not any(p.requires_grad for p in game.module.generator_ema.parameters())
@@ -245,6 +246,15 @@ def test_frozen_thaws_after_an_exception_and_keeps_what_was_frozen():
         fail()
     assert net.weight.requires_grad
     assert not net.bias.requires_grad
+
+
+def test_report_counts_what_the_discriminator_gets_right():
+    real, fake = torch.tensor([2.0, 1.0, -1.0]), torch.tensor([-3.0, 4.0])
+    report = GAN.report(real, fake, torch.tensor(0.0))
+    assert report["rate/true_positive"].item() == pytest.approx(2 / 3)
+    assert report["rate/true_negative"].item() == pytest.approx(1 / 2)
+    assert report["D(x)"].item() == pytest.approx(torch.sigmoid(real).mean().item())
+    assert report["D(G(z))"].item() == pytest.approx(torch.sigmoid(fake).mean().item())
 
 
 def test_sample_leaves_the_mode_as_it_was():

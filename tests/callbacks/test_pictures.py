@@ -36,3 +36,11 @@ def test_files_show_both_generators_on_the_same_noise(configure, play, tmp_path)
 def test_no_average_no_second_picture(configure, play, tmp_path):
     play(configure("trainer.max_steps=2", "ema.decay=0", "logger=none"))
     assert {path.name.split("_")[1] for path in (tmp_path / "run" / "samples").iterdir()} == {"raw.png"}
+
+
+def test_pictures_after_chosen_epochs(configure, play, tmp_path):
+    epochs = ["callbacks.pictures.every_n_batches=1000", "callbacks.pictures.epochs=[1,3]"]
+    play(configure(*epochs, "data.batch_size=400", "trainer.max_epochs=4", "ema.decay=0", "logger=none"))
+    # Three minibatches an epoch; the start and the end are drawn always.
+    steps = [f"step={n:07d}_raw.png" for n in (0, 3, 9, 12)]
+    assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir()) == steps
