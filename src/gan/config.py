@@ -76,9 +76,9 @@ TRAINING = {
     "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),
 }
 SAMPLING = {"seed": Number(whole=True), "num_samples": COUNT}
-EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True)}
+EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True, also=(None,))}
 #: keys that hold text or null, wherever they occur
-TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder")
+TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder", "select_by")
 
 
 def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:

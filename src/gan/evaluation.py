@@ -1,12 +1,9 @@
-"""Numbers of a run: every metric for every generator asked for, beside the metric's floor."""
+"""What a run's samples score: every metric for every generator asked for, beside the metric's floor."""
 
-import json
 import logging
-import math
-import os
-import statistics
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -14,31 +11,21 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build
-from gan.config import EVALUATION, check, flatten
-from gan.data.base import Split, scale
-from gan.errors import UserError
-from gan.metrics.base import Measure, Metric
+from gan.config import EVALUATION, check
+from gan.data.base import Source, Split
+from gan.errors import UserError, did_you_mean
+from gan.features.base import FeatureNet
+from gan.metrics.base import Case, Images, Metric
 from gan.quiet import quiet
-from gan.runs import Run, open_run, runs_in
+from gan.records import FLOOR, Protocol, Row, record, write
+from gan.runs import Run, find_checkpoint, open_run, runs_in
 from gan.sampling import save_samples
 from gan.seeding import derive
+from gan.tables import Setting, over_runs, setting, table, told
 
 log = logging.getLogger(__name__)
 
-Setting = tuple[tuple[str, str], ...]
-
-FLOOR = "floor"  # training images in place of samples
-#: what two records must share for the newer one to take the older one's place
-IDENTITY = ("metric", "generator", "checkpoint", "minibatch", "seed", "protocol")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A metric's value for one generator of one run, or for the training images."""
-
-    metric: Metric
-    generator: str
-    measure: Measure
+BEST = "best"  # the checkpoint that a selection has pointed out
 
 
 def run(cfg: DictConfig) -> None:
@@ -49,19 +36,24 @@ def run(cfg: DictConfig) -> None:
     """
     quiet()
     check(cfg, EVALUATION)
-    metrics = [build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}]
+    metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
+    grounds: dict[str, Grounds] = {}  # real images are looked at once for all runs that share them
     alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
     for folder in runs_in(cfg.run) or [None]:
-        opened = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
+        which = cfg.checkpoint
+        if which == BEST:
+            which = select(cfg, folder, metrics, grounds)
+        opened = open_run(folder, which, cfg.data.root, cfg.device)
         log.info("%s  %s, minibatch %s", opened.folder, opened.checkpoint.name, f"{opened.module.minibatch:,}")
         generators = [cfg.generator] if cfg.generator else list(opened.module.generators())
-        rows, samples = evaluate(opened, metrics, generators, cfg.num_samples, cfg.seed)
-        report(opened, rows, cfg.seed)
+        ground = ground_of(cfg, opened, grounds)
+        rows, samples = evaluate(opened, ground, list(metrics.values()), generators, cfg.num_samples, cfg.seed)
+        report(opened, rows, Protocol(ground.net.name, "test", cfg.seed))
         if cfg.save_samples:
-            z = opened.noise(cfg.num_samples, cfg.seed)
             for name, images in samples.items():
+                z = opened.noise(len(images), cfg.seed)
                 log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
         alike.setdefault(setting(opened.cfg), []).append(rows)
     for settings, results in alike.items():
@@ -71,163 +63,213 @@ def run(cfg: DictConfig) -> None:
                 log.info("%s", line)
 
 
-def check_images(run: Run) -> None:
-    """Raises UserError unless the run's data has images to measure with."""
-    if any(len(split) < 2 for fold in run.load_images().folds() for split in fold.values()):
+# What samples are compared with
+
+
+@dataclass
+class Grounds:
+    """Real images as a feature net sees them; what is computed of them is kept for the next run.
+
+    Attributes:
+        data: read, with a fixed set of examples.
+        net: prepared.
+        device: where metrics compute.
+        split: the images that stand for the data's distribution, ``test`` or ``valid``.
+    """
+
+    data: Source
+    net: FeatureNet
+    device: torch.device
+    split: str = "test"
+    _images: dict[str, Images] = field(default_factory=dict)
+    _floors: dict[tuple, list[Row]] = field(default_factory=dict)
+
+    def see(self, images: Tensor) -> Images:
+        """The images as the net sees them."""
+        return Images(images.to(self.device), self.net)
+
+    def images(self, split: str) -> Images:
+        """All images of a split."""
+        if split not in self._images:
+            self._images[split] = self.see(self.data.splits[split].images)
+        return self._images[split]
+
+    @cached_property
+    def folds(self) -> list[dict[str, Images]]:
+        """What :class:`Case` has under that name."""
+        if self.split != "test":  # then no test image is looked at
+            return [{name: self.images(self.split) for name in ("valid", "test")}]
+        if len(self.data.folds()) == 1:
+            return [{name: self.images(name) for name in ("valid", "test")}]
+        return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
+
+    def measure(self, metric: Metric, name: str, samples: Images) -> list[Row]:
+        """A metric's numbers for the samples of the generator called ``name``."""
+        case = Case(samples, *(self.images(split) for split in ("train", "valid", self.split)), self.folds)
+        return [Row(name, measure, len(samples)) for measure in metric(case)]
+
+    def floor(self, metric: Metric, count: int, seed: int) -> list[Row]:
+        """A metric's numbers for ``count`` different real images, or all where there are fewer."""
+        key = (metric, count, seed)
+        if key not in self._floors:
+            images = some_of(self.data.splits[metric.floor], count, seed)
+            self._floors[key] = self.measure(metric, FLOOR, self.see(images))
+        return self._floors[key]
+
+
+def ground_of(cfg: DictConfig, run: Run, known: dict[str, Grounds], split: str = "test") -> Grounds:
+    """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
+    features = cfg.features if build.chosen(cfg, "features") else run.cfg.get("features")
+    if not features:
+        raise UserError(
+            f"{run.folder} names no feature net; give features=mnist, digits, trained, pixels or inception."
+        )
+    description = OmegaConf.create({"data": run.cfg.data, "features": features})
+    data = OmegaConf.to_container(description, resolve=True)
+    data["data"].pop("seed", None)  # of the order of the minibatches
+    key = f"{split} {data}"
+    if key not in known:
+        known[key] = grounds(run.load_data(), build.part(description, "features"), device_of(run), split)
+    run.data = known[key].data
+    return known[key]
+
+
+def grounds(data: Source, net: FeatureNet, device: torch.device, split: str = "test") -> Grounds:
+    """The data's real images, seen by a net that is fitted to them.
+
+    Raises:
+        UserError: the data has nothing to compare with, or the net cannot serve it.
+    """
+    check_images(data)
+    net.prepare(data)
+    return Grounds(data, net.to(device).eval().requires_grad_(False), device, split)
+
+
+def check_images(data: Source) -> None:
+    """Raises UserError unless the data has a fixed set of images to measure with."""
+    if not data.splits:
+        raise UserError(f"{data.describe()}: metrics need a set of images to compare with.")
+    if any(len(split) < 2 for fold in data.folds() for split in fold.values()):
         raise UserError("metrics need validation and test images; set some aside (data.validation_size, …_share).")
 
 
-def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
-    """Prints the numbers and writes them into the run's folder."""
-    for line in table(rows):
-        log.info("%s", line)
-    log.info("  → %s", write(run.folder, [record(run, row, seed) for row in rows]))
+def device_of(run: Run) -> torch.device:
+    """Where the metrics of a run compute: where its networks are, but for devices without float64."""
+    device = next(run.module.parameters()).device
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+def some_of(split: Split, count: int, seed: int) -> Tensor:
+    """``count`` different images, or all where there are fewer, (N, C, H, W)."""
+    generator = torch.Generator().manual_seed(derive(seed, "floor"))
+    return split.images[torch.randperm(len(split), generator=generator)[:count]]
+
+
+# Judging
 
 
 def evaluate(
-    run: Run, metrics: Sequence[Metric], generators: Sequence[str], num_samples: int = 10_000, seed: int = 0
+    run: Run,
+    ground: Grounds,
+    metrics: Sequence[Metric],
+    generators: Sequence[str],
+    num_samples: int | None = None,
+    seed: int = 0,
 ) -> tuple[list[Row], dict[str, Tensor]]:
-    """Draws samples and measures them.
+    """Draws samples and measures them, and the floor of each metric.
 
     Args:
-        run: with its data.
-        metrics: what to measure.
+        run: whose generators draw.
+        ground: what the samples are compared with.
+        metrics: what to measure; those that the feature net cannot serve are left out with a line.
         generators: ``raw``, ``ema`` or both.
-        num_samples: how many samples of each; the floor takes as many training images, or all there are.
-        seed: of the noise and of the choice of training images.
+        num_samples: how many samples of each; None for what the data's literature takes, but no more than there
+            are training images, so that samples and floor are equally many.
+        seed: of the noise and of the floor's choice of images.
 
     Returns:
         The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
     """
-    check_images(run)
-    data = run.data
-    device = next(run.module.parameters()).device
-    if device.type == "mps":  # has no float64
-        device = torch.device("cpu")
-    folds = [{name: scale(split.images).to(device) for name, split in fold.items()} for fold in data.folds()]
-    z = run.noise(num_samples, seed)
+    count = num_samples or min(run.data.samples_to_score, len(run.data.splits["train"]))
+    z = run.noise(count, seed)
     samples = {name: run.draw(name, z) for name in generators}
-    compared = {**samples, FLOOR: training_images(data.splits["train"], num_samples, seed)}
-    rows = [
-        Row(metric, name, metric(images.to(device), folds)) for metric in metrics for name, images in compared.items()
-    ]
+    seen = {name: ground.see(images) for name, images in samples.items()}
+    rows = []
+    for metric in serviceable(metrics, ground):
+        for name, images in seen.items():
+            rows += ground.measure(metric, name, images)
+        rows += ground.floor(metric, count, seed)
     return rows, samples
 
 
-def training_images(split: Split, count: int, seed: int) -> Tensor:
-    """``count`` different training images, or all where there are fewer, (N, C, H, W) in [0, 1]."""
-    generator = torch.Generator().manual_seed(derive(seed, "floor"))
-    chosen = torch.randperm(len(split), generator=generator)[:count]
-    return scale(split.images[chosen])
+def serviceable(metrics: Sequence[Metric], ground: Grounds) -> list[Metric]:
+    """The metrics that the feature net has everything for; raises UserError where there is none."""
+    view = ground.see(ground.images(ground.split).stored[:2]).view
+    given = {name for name, value in vars(view).items() if value is not None}
+    served = [metric for metric in metrics if metric.needs <= given]
+    if left := [type(metric).__name__ for metric in metrics if not metric.needs <= given]:
+        line = f"left out, since features={ground.net.name} know no classes: {', '.join(left)}"
+        if not served:
+            raise UserError(f"{line}.")
+        log.info("%s", line)
+    return served
 
 
-def record(run: Run, row: Row, seed: int) -> dict:
-    """A row as it stands in ``metrics.json``."""
-    return {
-        "metric": row.metric.name,
-        "unit": row.metric.unit,
-        "generator": row.generator,
-        "value": row.measure.value,
-        "standard_error": row.measure.standard_error,
-        "checkpoint": _named(run),
-        "minibatch": run.module.minibatch,
-        "seed": seed,
-        "protocol": row.measure.details,
-    }
-
-
-def _named(run: Run) -> str:
-    """The checkpoint's file name, or its path where it lies outside of the run."""
-    if run.checkpoint is None:
-        return "last.ckpt"  # of a training that has just ended
-    inside = run.checkpoint.resolve().is_relative_to(run.folder.resolve())
-    return run.checkpoint.name if inside else str(run.checkpoint)
-
-
-def write(folder: Path, records: Sequence[dict]) -> Path:
-    """Adds the records to the run's ``metrics.json``; only a number of the very same protocol is replaced."""
-    path = folder / "metrics.json"
-    kept = [old for old in read(path) if all(_identity(old) != _identity(new) for new in records)]
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    unfinished.write_text(json.dumps([*kept, *records], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-    return path
-
-
-def read(path: Path) -> list[dict]:
-    """The records in a ``metrics.json``, none where there is no such file."""
-    if not path.is_file():
-        return []
-    try:
-        records = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
-            raise ValueError("not a list of records")
-    except ValueError as error:
-        raise UserError(
-            f"{path} is not a list of records ({error}); move it away to have a new one written."
-        ) from error
-    return records
-
-
-def _identity(record: dict) -> list:
-    # What was found, unlike what was laid down, may differ between two runs of one protocol.
-    protocol = {k: v for k, v in record.get("protocol", {}).items() if not k.startswith("sigma") or k == "sigma_grid"}
-    return [protocol if key == "protocol" else record.get(key) for key in IDENTITY]
-
-
-# What the terminal shows
-
-
-def table(rows: Sequence[Row]) -> list[str]:
-    """Lines with one number each."""
-    return [
-        f"  {row.metric.name}  {row.generator:<5}  {spread(row.measure)} {row.metric.unit}"
-        + _remarks(row.measure.details)
-        for row in rows
-    ]
-
-
-def spread(measure: Measure) -> str:
-    """``225.3 ± 2.1``."""
-    error = "" if measure.standard_error is None else f" ± {measure.standard_error:.1f}"
-    return f"{measure.value:8.1f}{error}"
-
-
-def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
-    """The mean over runs of each number, its standard error being over runs."""
-    means = []
-    for same in zip(*results, strict=True):
-        values = [row.measure.value for row in same]
-        if len(set(values)) == 1:  # a floor of the same images, which no training has moved
-            means.append(same[0])
-            continue
-        error = statistics.stdev(values) / math.sqrt(len(values))
-        measure = Measure(statistics.mean(values), error, {"standard_error_over": f"{len(values)} runs"})
-        means.append(Row(same[0].metric, same[0].generator, measure))
-    return means
-
-
-def setting(cfg: DictConfig) -> Setting:
-    """What a run was trained with but for its seed and its place."""
-    place = str(cfg.output_dir)
-    flat = flatten(OmegaConf.to_container(cfg, resolve=True))
-    return tuple(
-        (key, str(value))
-        for key, value in sorted(flat.items())
-        if key.split(".")[-1] not in ("seed", "output_dir", "ckpt_path") and place not in str(value)
+def report(run: Run, rows: Sequence[Row], protocol: Protocol) -> None:
+    """Prints the numbers and writes them into the run's folder."""
+    counts = sorted({row.samples for row in rows}, reverse=True)
+    log.info(
+        "features: %s · compared with the %s images · %s samples",
+        protocol.features,
+        protocol.split,
+        " and ".join(f"{count:,}" for count in counts),
     )
+    for line in table(rows):
+        log.info("%s", line)
+    log.info("  → %s", write(run.folder, [record(run, row, protocol) for row in rows]))
 
 
-def told(one: Setting, all_of_them: Iterable[Setting]) -> str:
-    """The entries of one setting that not all settings share."""
-    shared = set.intersection(*(set(other) for other in all_of_them))
-    return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)
+# Choosing a checkpoint
 
 
-def _remarks(details: dict) -> str:
-    remarks = [f"over {details['standard_error_over']}"] if "standard_error_over" in details else []
-    if "sigma" in details:
-        remarks.append("σ " + " ".join(f"{s:.3f}" for s in details["sigma"]))
-    if details.get("sigma_on_grid_edge"):
-        remarks.append("the best σ is at the edge of the grid: widen it with metrics.parzen.low, .high")
-    return f"   ({', '.join(remarks)})" if remarks else ""
+def select(cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], known: dict[str, Grounds]) -> str:
+    """Scores each checkpoint of a run on the validation images and makes ``best.ckpt`` a name of the best one.
+
+    The test images are never looked at. The numbers are written down with ``split`` valid.
+
+    Args:
+        cfg: the configuration of an evaluation.
+        folder: the run's.
+        metrics: those of the evaluation, of which ``cfg.select_by`` names one that knows better from worse.
+        known: the real images seen so far.
+
+    Returns:
+        ``best``.
+    """
+    metric = metrics.get(cfg.select_by)
+    if metric is None or metric.better is None:
+        able = [name for name, one in metrics.items() if one.better]
+        raise UserError(
+            f"select_by={cfg.select_by} must be one of metrics that knows better from worse: "
+            f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
+        )
+    last = find_checkpoint(folder, "last")
+    paths = [path for path in sorted(last.parent.glob("*.ckpt")) if path.stem != BEST]
+    if len(paths) == 1:
+        log.warning(
+            "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more to choose from", folder
+        )
+    scored: dict[Path, float] = {}
+    for path in paths:
+        opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
+        ground = ground_of(cfg, opened, known, split="valid")
+        generator = opened.preferred(cfg.generator)
+        rows, _ = evaluate(opened, ground, [metric], [generator], cfg.num_samples, cfg.seed)
+        write(opened.folder, [record(opened, row, Protocol(ground.net.name, "valid", cfg.seed)) for row in rows])
+        scored[path] = rows[0].measure.value
+        log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, scored[path], generator)
+    best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)
+    link = last.parent / f"{BEST}.ckpt"
+    link.unlink(missing_ok=True)
+    link.symlink_to(best.name)  # relative: the folder may move
+    return BEST

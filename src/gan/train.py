@@ -21,10 +21,11 @@ from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
 from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
-from gan.evaluation import check_images, evaluate, report
+from gan.evaluation import Grounds, evaluate, grounds, report
 from gan.figures.base import Figure
 from gan.metrics.base import Metric
 from gan.quiet import quiet
+from gan.records import Protocol
 from gan.runs import Run
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,7 @@ def run(cfg: DictConfig) -> float | None:
     try:
         prepare(game, cfg)
         finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
-        if metrics:
-            check_images(finished)
+        ground = grounds(game.data, part(cfg, "features"), game.trainer.strategy.root_device) if metrics else None
         for figure in figures:
             figure.check(finished)
         if saved and saved["minibatch"] >= game.module.total_minibatches:
@@ -70,7 +70,7 @@ def run(cfg: DictConfig) -> float | None:
         started = time.perf_counter()
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, game, time.perf_counter() - started)
-        look_back(finished, game, metrics, figures)
+        look_back(finished, game, metrics, ground, figures)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -119,13 +119,16 @@ def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
 
-def look_back(finished: Run, game: Game, metrics: Sequence[Metric], figures: Sequence[Figure]) -> None:
+def look_back(
+    finished: Run, game: Game, metrics: Sequence[Metric], ground: Grounds | None, figures: Sequence[Figure]
+) -> None:
     """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
     if not game.trainer.is_global_zero:
         return
     game.module.to(game.trainer.strategy.root_device)
-    if metrics:
-        report(finished, evaluate(finished, metrics, list(game.module.generators()))[0])
+    if ground is not None:
+        rows, _ = evaluate(finished, ground, metrics, list(game.module.generators()))
+        report(finished, rows, Protocol(ground.net.name))
     for figure in figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)

@@ -19,6 +19,8 @@ PART = 2**24  # bytes of images that are looked at in one go
 class Split:
     """Images (N, C, H, W), uint8, and their classes (N,), int64, -1 where there is none.
 
+    Examples that are no images, points of the plane say, are float32 of the same form.
+
     The images may lie in a file that is mapped into memory: read them in parts, never write to them.
     """
 
@@ -115,7 +117,12 @@ class Source(pl.LightningDataModule):
         channels: 1 for grey, 3 for colour.
         classes: number of classes, 0 where there are none.
         seed: the run's seed.
+
+    Attributes:
+        samples_to_score: how many samples an evaluation draws unless told otherwise.
     """
+
+    samples_to_score = 10_000
 
     def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
         super().__init__()
@@ -133,6 +140,10 @@ class Source(pl.LightningDataModule):
     @abstractmethod
     def batches_per_epoch(self, world: int = 1) -> int:
         """Minibatches in an epoch with ``world`` processes."""
+
+    def folds(self) -> list[dict[str, Split]]:
+        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds."""
+        return [{name: self.splits[name] for name in ("valid", "test")}] if self.splits else []
 
     @abstractmethod
     def describe(self) -> str:
@@ -184,10 +195,6 @@ class ImageData(Source):
     def describe(self) -> str:
         size = self.image_size
         return f"{type(self).__name__}: {len(self.splits['train']):,} images {self.channels}×{size}×{size}"
-
-    def folds(self) -> list[dict[str, Split]]:
-        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds."""
-        return [{name: self.splits[name] for name in ("valid", "test")}]
 
     def train_dataloader(self) -> Batches:
         return Batches(self.splits["train"].images.to(self.trainer.strategy.root_device), **self.course())

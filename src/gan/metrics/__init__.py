@@ -1,5 +1,23 @@
-"""Numbers that say how good samples are: pure functions of arrays of images."""
+"""Numbers that say how good samples are: pure functions of matrices of features, classes or pixels."""
 
+from gan.metrics.birthday import Birthday
+from gan.metrics.classes import ClassHistogram, Modes
+from gan.metrics.frechet import Frechet
+from gan.metrics.inception_score import InceptionScore
+from gan.metrics.kernel import Kernel
+from gan.metrics.manifold import DensityCoverage, PrecisionRecall
+from gan.metrics.memorization import Memorization
 from gan.metrics.parzen import Parzen
 
-__all__ = ["Parzen"]
+__all__ = [
+    "Birthday",
+    "ClassHistogram",
+    "DensityCoverage",
+    "Frechet",
+    "InceptionScore",
+    "Kernel",
+    "Memorization",
+    "Modes",
+    "Parzen",
+    "PrecisionRecall",
+]

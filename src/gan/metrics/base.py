@@ -1,9 +1,17 @@
 """What a metric gets and gives."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
+
+from gan.metrics.distances import nearest_distances
+
+BATCH = 500  # images that a feature net looks at in one go
 
 
 @dataclass(frozen=True)
@@ -11,33 +19,103 @@ class Measure:
     """One number with its uncertainty.
 
     Attributes:
-        value: in the metric's unit.
+        name: the key of the number in ``metrics.json``.
+        value: in ``unit``.
+        unit: of value and error, empty for a plain number.
         standard_error: of the value, over what ``details`` name; None where there is none.
         details: whatever else the number depends on, plain values.
+        found: whatever else came out beside the number, plain values.
     """
 
+    name: str
     value: float
+    unit: str = ""
     standard_error: float | None = None
-    details: dict[str, float | int | str | bool | list] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+class Images:
+    """Images as a metric sees them: their pixels, and what a feature net makes of them once somebody asks.
+
+    Args:
+        pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
+        look: the feature net, for float32 images (B, C, H, W) in [0, 1]; what it returns has attributes
+            ``features`` and ``log_probabilities`` and ``good``, see :class:`gan.features.base.View`.
+    """
+
+    def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any]) -> None:
+        self.stored, self.look = pixels, look
+        self._distances: dict[int, tuple[Images, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    @cached_property
+    def pixels(self) -> Tensor:
+        """(N, C, H, W), float32 in [0, 1]."""
+        return _unit(self.stored)
+
+    @cached_property
+    @torch.no_grad()
+    def view(self) -> Any:
+        """What the feature net makes of all of them."""
+        views = [self.look(_unit(part)) for part in self.stored.split(BATCH)]
+        return type(views[0]).join(views)
+
+    @property
+    def features(self) -> Tensor:
+        """(N, F), float32."""
+        return self.view.features
+
+    @property
+    def log_probabilities(self) -> Tensor:
+        """log p(class | image), (N, K)."""
+        return self.view.log_probabilities
+
+    def distances_to(self, others: "Images") -> Tensor:
+        """From each image to the nearest of the others in feature space, (N,), float64; computed once."""
+        if id(others) not in self._distances:  # `others` is kept, so that no other object takes its id
+            self._distances[id(others)] = (others, nearest_distances(self.features, others.features))
+        return self._distances[id(others)][1]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is compared with what.
+
+    Attributes:
+        samples: what is judged.
+        train, valid, test: the real images of the data's splits, all of them.
+        folds: the pairs ``valid`` and ``test`` over which the data's own protocol averages.
+    """
+
+    samples: Images
+    train: Images
+    valid: Images
+    test: Images
+    folds: Sequence[Mapping[str, Images]]
 
 
 class Metric(ABC):
     """A function of samples and real images.
 
     Attributes:
-        name: the key of its numbers in ``metrics.json``.
-        unit: of its values.
+        needs: what a feature net must give for it: ``features``, ``log_probabilities``, ``good``.
+        floor: the split whose images, in place of samples, show what a perfect generator could score.
+        better: whether of two generators the one with the ``lower`` or the ``higher`` first number is the
+            better one; None where neither is.
     """
 
-    name: str
-    unit: str
+    needs: ClassVar[frozenset[str]] = frozenset({"features"})
+    floor: ClassVar[Literal["train", "valid"]] = "train"
+    better: ClassVar[Literal["lower", "higher"] | None] = None
 
     @abstractmethod
-    def __call__(self, samples: Tensor, folds: list[dict[str, Tensor]]) -> Measure:
-        """Measures samples.
+    def __call__(self, case: Case) -> list[Measure]:
+        """The numbers of the case's samples, the one that the metric is chosen for first."""
 
-        Args:
-            samples: (N, C, H, W) in [0, 1].
-            folds: real images likewise, under ``valid`` and ``test``: one such pair, or one for each fold
-                over which the data's protocol averages.
-        """
+
+def _unit(images: Tensor) -> Tensor:
+    """uint8 0..255 to float32 in [0, 1]."""
+    return images if images.is_floating_point() else images.float() / 255

@@ -5,15 +5,14 @@ Goodfellow et al. 2014, section 5. Exact: every sample counts for every point.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gan.metrics.base import Measure, Metric
-
-_TILE = 2_000_000  # squared distances held at a time: they stay in a CPU's cache
+from gan.metrics.base import Case, Measure, Metric
+from gan.metrics.distances import squared_distances
 
 
 @dataclass(frozen=True)
@@ -67,20 +66,10 @@ def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
     samples = samples.flatten(1).double()
     points = points.flatten(1).to(samples)
     scales = (-0.5 / sigmas.double().square()).tolist()
-    rows = max(1, _TILE // len(samples))
-    parts = [[_log_sum_exp(d, scale) for scale in scales] for d in _squared_distances(points, samples, rows)]
+    parts = [[_log_sum_exp(d, scale) for scale in scales] for d in squared_distances(points, samples)]
     sums = torch.stack([torch.cat(column) for column in zip(*parts, strict=True)]).cpu()  # (S, P)
     norms = math.log(len(samples)) + 0.5 * samples.shape[1] * (2 * math.pi * sigmas.double().square()).log()
     return sums - norms[:, None]
-
-
-def _squared_distances(a: Tensor, b: Tensor, rows: int) -> Iterator[Tensor]:
-    """‖a_i - b_j‖² for ``rows`` rows of a at a time, (rows, len(b)); one buffer, overwritten each time."""
-    b_transposed, b_norms = b.T.contiguous(), b.square().sum(1)
-    for part in a.split(rows):
-        # ‖a‖² + ‖b‖² - 2 a·b, the sum in one pass of the matrix product.
-        distances = torch.addmm(b_norms, part, b_transposed, alpha=-2)
-        yield distances.add_(part.square().sum(1, keepdim=True)).clamp_(min=0)
 
 
 def _log_sum_exp(squared_distances: Tensor, scale: float) -> Tensor:
@@ -100,27 +89,32 @@ class Parzen(Metric):
         low, high: exponents of the first and the last width.
     """
 
-    name, unit = "parzen_log_likelihood", "nats"
+    needs, better = frozenset(), "higher"
 
     def __init__(self, sigmas: int = 10, low: float = -1.0, high: float = 0.0) -> None:
         if sigmas < 1 or not low <= high:
             raise ValueError(f"sigmas must be at least 1 and low at most high, got {sigmas}, {low}, {high}")
         self.grid = torch.logspace(low, high, sigmas, dtype=torch.float64).tolist()
 
-    def __call__(self, samples: Tensor, folds: list[dict[str, Tensor]]) -> Measure:
-        estimates = [estimate(samples, fold["valid"], fold["test"], self.grid) for fold in folds]
+    def __call__(self, case: Case) -> list[Measure]:
+        samples = case.samples.pixels
+        estimates = [estimate(samples, f["valid"].pixels, f["test"].pixels, self.grid) for f in case.folds]
         means = torch.tensor([e.mean for e in estimates], dtype=torch.float64)
         several = len(estimates) > 1
-        return Measure(
-            value=float(means.mean()),
-            standard_error=float(means.std() / math.sqrt(len(means))) if several else estimates[0].standard_error,
+        measure = Measure(
+            "parzen_log_likelihood",
+            float(means.mean()),
+            "nats",
+            float(means.std() / math.sqrt(len(means))) if several else estimates[0].standard_error,
             details={
                 "standard_error_over": "folds" if several else "test images",
+                "sigma_grid": [round(s, 6) for s in self.grid],
+                "validation_images": [len(fold["valid"]) for fold in case.folds],
+                "test_images": [len(fold["test"]) for fold in case.folds],
+            },
+            found={
                 "sigma": [e.sigma for e in estimates],
                 "sigma_on_grid_edge": any(e.on_grid_edge for e in estimates),
-                "sigma_grid": [round(s, 6) for s in self.grid],
-                "samples": len(samples),
-                "validation_images": [len(fold["valid"]) for fold in folds],
-                "test_images": [len(fold["test"]) for fold in folds],
             },
         )
+        return [measure]

@@ -1,0 +1,8 @@
+"""What images look like to a metric: nets that turn them into features and class probabilities."""
+
+from gan.features.base import FeatureNet, View
+from gan.features.classifier import Shipped, Trained
+from gan.features.inception import Inception
+from gan.features.pixels import Pixels
+
+__all__ = ["FeatureNet", "Inception", "Pixels", "Shipped", "Trained", "View"]

@@ -1,0 +1,37 @@
+"""Fréchet distance between two sets of features.
+
+Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", equation 6.
+"""
+
+import torch
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from gan.metrics.base import Case, Measure, Metric
+
+
+@torch.no_grad()
+def frechet_distance(a: Tensor, b: Tensor) -> float:
+    """‖μ_a - μ_b‖² + Tr(Σ_a + Σ_b - 2 (Σ_a Σ_b)^½) of two normal distributions with the features' moments.
+
+    Torchmetrics computes it, in float64. Samples from one distribution are apart too, by about
+    (trace terms) / N: compare only numbers of equally many samples.
+
+    Args:
+        a, b: features (N, F) and (M, F), at least two rows each.
+    """
+    distance = FrechetInceptionDistance(nn.Identity(), input_img_size=(a.shape[1],)).to(a.device)
+    distance.set_dtype(torch.float64)
+    distance.update(a.double(), real=True)
+    distance.update(b.double(), real=False)
+    return float(distance.compute())
+
+
+class Frechet(Metric):
+    """:func:`frechet_distance` between samples and test images."""
+
+    better = "lower"
+
+    def __call__(self, case: Case) -> list[Measure]:
+        value = frechet_distance(case.samples.features, case.test.features)
+        return [Measure("frechet_distance", value, details={"test_images": len(case.test)})]
