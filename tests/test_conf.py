@@ -98,7 +98,7 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["data=gaussian", "metrics=parzen"], "was trained on .*; this needs a set of images"),
+        (["data=gaussian", "metrics=parzen"], "endless numbers.*: metrics need a set of images"),
         (["figures=one_dimension"], "needs data=gaussian and latent.dim=1"),
         (["figures=theory", "data=gaussian", "model=moments", "latent.dim=1"], "judges whole minibatches"),
         (["figures=progress", "callbacks=none"], "figures.progress: no pictures are drawn in this training"),

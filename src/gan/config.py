@@ -71,6 +71,8 @@ TRAINING = {
     "callbacks.pictures.every_n_batches": COUNT,
     "callbacks.pictures.count": COUNT,
     "callbacks.pictures.columns": COUNT,
+    "callbacks.scores.every_n_epochs": COUNT,
+    "callbacks.scores.num_samples": Number(low=2, whole=True),
     "callbacks.checkpoint.every_n_minutes": Number(low=0, also=(None,)),
     "callbacks.checkpoint.every_n_batches": Number(low=1, whole=True, also=(None,)),
     "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),

@@ -13,6 +13,7 @@ from gan.errors import UserError, did_you_mean
 from gan.module import GAN, sample
 from gan.seeding import derive
 
+BEST = "best"  # the checkpoint that evaluate.py select=best has chosen
 BATCH = 500  # images drawn at a time: enough to fill a device, little enough for its memory
 
 
@@ -107,13 +108,16 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"run={folder}: no such folder. Runs are in outputs/runs/DATE/TIME.")
-    if which.endswith(".ckpt") and not (folder / "checkpoints" / which).is_file():
+    inside = folder / "checkpoints" / Path(which).name
+    if which.endswith(".ckpt") and not (inside.name == which and inside.is_file()):
         return Path(which)
     which = which.removesuffix(".ckpt")
     held = {path.stem: path for path in sorted((folder / "checkpoints").glob("*.ckpt"))}
     if not held:
         raise UserError(f"run={folder} holds no checkpoints/; give the folder of a single run.")
     if which not in held:
+        if which == BEST:
+            raise UserError(f"checkpoint=best: none has been chosen; python evaluate.py run={folder} select=best does.")
         raise UserError(f"checkpoint={which}: {folder} has {', '.join(held)}.{did_you_mean(which, held)}")
     return held[which]
 

@@ -16,19 +16,22 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan import checkpoint
-from gan.build import Game, build, load_weights, part, prepare
+from gan.build import Game, build, chosen, load_weights, part, prepare
 from gan.callbacks import Pictures
 from gan.callbacks.monitor import SCALARS
 from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
-from gan.evaluation import Grounds, evaluate, grounds, report
+from gan.evaluation import report
 from gan.figures.base import Figure
+from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
 from gan.quiet import quiet
 from gan.records import Protocol
 from gan.runs import Run
 
 log = logging.getLogger(__name__)
+
+SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # what the callback scores writes
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -136,16 +139,21 @@ def look_back(
 
 def check_objective(cfg: DictConfig) -> None:
     """Raises UserError for an objective that nothing will write."""
+    if SCORE.match(cfg.objective or "") and cfg.get("metrics") and chosen(cfg, "callbacks.scores"):
+        return
     if cfg.objective is not None and cfg.objective not in SCALARS:
         raise UserError(
             f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, SCALARS)} "
-            f"Choose one of {', '.join(SCALARS)}, or null."
+            f"Choose one of {', '.join(SCALARS)}, valid/METRIC/GENERATOR with metrics=…, or null."
         )
 
 
 def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
     """The last value of the objective for the sweeper, which cannot cope with NaN."""
     if cfg.objective is None or cfg.objective not in trainer.callback_metrics:
+        if SCORE.match(cfg.objective or ""):
+            scored = [name for name in trainer.callback_metrics if SCORE.match(name)]
+            raise UserError(f"objective={cfg.objective} was not scored.{did_you_mean(cfg.objective, scored)}")
         return None
     value = float(trainer.callback_metrics[cfg.objective])
     return value if math.isfinite(value) else math.inf

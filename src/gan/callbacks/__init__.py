@@ -6,5 +6,6 @@ from gan.callbacks.monitor import Monitor
 from gan.callbacks.pictures import Pictures
 from gan.callbacks.portraits import Portraits
 from gan.callbacks.progress import Progress
+from gan.callbacks.scores import Scores
 
-__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Portraits", "Progress"]
+__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Portraits", "Progress", "Scores"]

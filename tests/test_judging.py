@@ -1,0 +1,154 @@
+"""What samples and the floor are compared with."""
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from gan.data.base import scale
+from gan.errors import UserError
+from gan.features import Pixels, Shipped
+from gan.judging import evaluate, grounds, some_of
+from gan.metrics import ClassHistogram, Frechet, InceptionScore, Memorization, Parzen
+from gan.metrics.base import Measure, Metric
+from gan.records import FLOOR
+from gan.runs import open_run
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def run(configure, play):
+    cfg = configure("trainer.max_steps=5", "logger=none")
+    play(cfg)
+    opened = open_run(cfg.output_dir)
+    opened.load_data()
+    return opened
+
+
+class Witness(Metric):
+    """Remembers the cases it was given."""
+
+    needs, floor = frozenset(), "valid"
+
+    def __init__(self):
+        self.cases = []
+
+    def __call__(self, case):
+        self.cases.append(case)
+        return [Measure("first", float(len(self.cases))), Measure("second", 0.0)]
+
+
+def test_samples_and_floor_are_what_the_metric_gets(run):
+    witness = Witness()
+    ground = grounds(run.data, Pixels(), CPU)
+    rows, samples = evaluate(run, ground, [witness], ["raw", "ema"], num_samples=150, seed=5)
+    assert [(row.generator, row.measure.name) for row in rows] == [
+        (generator, name) for generator in ("raw", "ema", FLOOR) for name in ("first", "second")
+    ]
+    assert {row.samples for row in rows} == {150}
+    raw, ema, floor = witness.cases
+    assert torch.equal(samples["ema"], run.draw("ema", run.noise(150, 5)))
+    assert torch.equal(ema.samples.pixels, samples["ema"])
+    assert torch.equal(raw.samples.pixels, samples["raw"])
+    assert torch.equal(floor.samples.pixels, scale(some_of(run.data.splits["valid"], 150, 5)))
+    for name in ("train", "valid", "test"):
+        assert torch.equal(getattr(raw, name).pixels, scale(run.data.splits[name].images))
+    assert raw.folds[0]["valid"] is raw.valid
+    assert raw.folds[0]["test"] is raw.test
+
+
+def test_samples_and_floor_are_equally_many_unless_told(run):
+    ground = grounds(run.data, Pixels(), CPU)
+    rows, samples = evaluate(run, ground, [Frechet()], ["ema"])
+    assert [row.samples for row in rows] == [1397, 1397]  # as many as there are training images
+    run.data.samples_to_score = 300
+    assert len(evaluate(run, ground, [Frechet()], ["ema"])[1]["ema"]) == 300
+    assert len(samples["ema"]) == 1397
+
+
+def test_of_a_split_different_images_are_taken(run):
+    split = run.data.splits["train"]
+    chosen = some_of(split, 300, 5)
+    everything = {tuple(image.flatten().tolist()) for image in split.images}
+    kept = {tuple(image.flatten().tolist()) for image in chosen}
+    assert kept <= everything
+    assert len(kept) == 300
+    assert not torch.equal(chosen, some_of(split, 300, 6))
+    assert len(some_of(split, 10_000, 5)) == 1397
+
+
+def test_no_test_image_is_looked_at_when_validating(run):
+    witness = Witness()
+    test = run.data.splits.pop("test")
+    run.data.splits["test"] = type(test)(torch.full_like(test.images, 99), test.labels)
+    ground = grounds(run.data, Pixels(), CPU, split="valid")
+    evaluate(run, ground, [witness], ["ema"], num_samples=10)
+    for case in witness.cases:
+        for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
+            assert torch.equal(images.pixels, scale(run.data.splits["valid"].images))
+
+
+def test_every_fold_is_handed_over(tmp_path):
+    data = instantiate(
+        {
+            "_target_": "gan.data.digits.Digits",
+            "batch_size": 2,
+            "image_size": 8,
+            "channels": 1,
+            "classes": 10,
+            "seed": 0,
+        }
+    )
+    data.setup()
+    pairs = [{"valid": data.splits["valid"][:20], "test": data.splits["test"][:30]}, data.folds()[0]]
+    data.folds = lambda: pairs
+    folds = grounds(data, Pixels(), CPU).folds
+    assert [{name: len(images) for name, images in fold.items()} for fold in folds] == [
+        {"valid": 20, "test": 30},
+        {"valid": 200, "test": 200},
+    ]
+
+
+def test_the_floor_is_measured_once(run):
+    witness = Witness()
+    ground = grounds(run.data, Pixels(), CPU)
+    for _ in range(3):
+        rows, _ = evaluate(run, ground, [witness], ["ema"], num_samples=10)
+        assert rows[-2].generator == FLOOR
+    assert len(witness.cases) == 4
+    evaluate(run, ground, [witness], ["ema"], num_samples=11)
+    assert len(witness.cases) == 6
+
+
+def test_real_images_are_better_than_a_net_of_five_minibatches(run):
+    ground = grounds(run.data, Shipped("digits"), CPU)
+    for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):
+        rows, _ = evaluate(run, ground, [metric], ["raw"], num_samples=500)
+        samples, floor = (row.measure.value for row in rows)
+        assert (floor < samples) == (metric.better == "lower"), metric
+
+
+def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
+    ground = grounds(run.data, Pixels(), CPU)
+    with caplog.at_level("INFO"):
+        rows, _ = evaluate(run, ground, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
+    assert {row.measure.name for row in rows} == {"frechet_distance"}
+    assert "left out, since features=pixels know no classes: InceptionScore" in caplog.text
+    with pytest.raises(UserError, match=r"left out, since features=pixels know no classes: InceptionScore"):
+        evaluate(run, ground, [InceptionScore()], ["ema"], num_samples=100)
+
+
+def test_memorization_is_told_from_new_images(run):
+    ground = grounds(run.data, Pixels(), CPU)
+    copies = ground.see(run.data.splits["train"].images[:200])
+    (copied,) = ground.measure(Memorization(), "copies", copies)
+    (floor,) = ground.floor(Memorization(), 200, 0)
+    assert copied.measure.value == 1.0
+    assert abs(floor.measure.value - 0.5) < 4 * floor.measure.standard_error
+
+
+def test_data_without_a_set_of_images_is_refused(configure, play):
+    cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
+    play(cfg)
+    with pytest.raises(UserError, match=r"endless numbers.*: metrics need a set of images"):
+        grounds(open_run(cfg.output_dir).load_data(), Pixels(), CPU)
