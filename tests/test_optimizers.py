@@ -15,6 +15,8 @@ def test_rates_fall_with_the_inputs():
     assert rate[id(net[1].weight)] == pytest.approx(0.1 * 100 / 400)
     assert rate[id(net[2].weight)] == pytest.approx(0.1 * 100 / (8 * 25))
     assert len(rate) == 6
+    assert optimizer.param_groups[0]["lr"] == 0.1  # the one that curves show
+    assert WidthScaledAdam([net[1].weight, net[1].bias], lr=0.1).param_groups[0]["lr"] == 0.1
 
 
 def test_a_step_moves_a_wide_and_a_narrow_unit_alike():

@@ -31,4 +31,6 @@ class WidthScaledAdam(torch.optim.Adam):
         for parameter in params:
             inputs = parameter[0].numel() if parameter.dim() > 1 else 1
             groups.setdefault(min(1.0, reference_width / inputs), []).append(parameter)
-        super().__init__([{"params": same, "lr": lr * share} for share, same in groups.items()], lr=lr, **adam)
+        # The widest rate first: it is the one that curves show.
+        ordered = sorted(groups.items(), reverse=True)
+        super().__init__([{"params": same, "lr": lr * share} for share, same in ordered], lr=lr, **adam)
