@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gan.errors import UserError
 from gan.features.base import FeatureNet, View
-from gan.seeding import derive
+from gan.seeding import derive, reseed
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def fit(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int 
     """
     batches = len(images) // min(recipe.batch_size, len(images))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "classifier"))
+        reseed(torch.device("cpu"), derive(seed, "classifier"))
         net = Classifier(images.shape[1], images.shape[2], classes)
         optimizer = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=recipe.epochs * batches)

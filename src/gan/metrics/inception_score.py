@@ -31,7 +31,7 @@ def inception_score(log_probabilities: Tensor, splits: int, seed: int = 0) -> tu
         raise ValueError(f"{len(log_probabilities)} samples do not fill {splits} splits")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", message="Metric `InceptionScore` will save all extracted features")
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU's numbers too
         score = Score(nn.Identity(), splits=splits)
         score.set_dtype(torch.float64)
         score.update(log_probabilities[: size * splits].double().cpu().clamp(min=_LEAST))
