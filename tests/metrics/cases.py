@@ -28,5 +28,6 @@ def certain(chosen: Tensor, classes: int) -> Tensor:
 
 
 def case(samples: Images, test: Images, train: Images | None = None) -> Case:
-    """Samples against test images, which are the only fold's validation images too."""
-    return Case(samples, train or test, test, test, [{"valid": test, "test": test}])
+    """Samples against test images, the only fold's validation images too; there are no others unless given."""
+    nothing = points(torch.zeros(0, 1))
+    return Case(samples, train or nothing, nothing, test, [{"valid": test, "test": test}])

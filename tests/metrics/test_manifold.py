@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from gan.metrics import distances, manifold
 from gan.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from tests.metrics.cases import case, points
 
@@ -33,6 +34,14 @@ def test_equals_loops_over_all_pairs(k):
     coverage = sum(map(any, held)) / len(real)
     assert density_coverage(samples, real, k) == pytest.approx((density, coverage))
     assert 0 < expected[0] < 1
+
+
+def test_tiles_do_not_matter(monkeypatch):
+    samples, real = 1 + draw(40, 3), draw(50, 3, seed=1)
+    whole = precision_recall(samples, real), density_coverage(samples, real)
+    monkeypatch.setattr(manifold, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile=350))
+    assert (precision_recall(samples, real), density_coverage(samples, real)) == whole
+    assert 0 < whole[1][1] < 1
 
 
 def test_by_hand_on_a_line():
