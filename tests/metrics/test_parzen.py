@@ -10,8 +10,10 @@ from scipy.special import logsumexp
 from gan.data.base import scale
 from gan.data.digits import Digits
 from gan.data.mnist import MNIST
-from gan.metrics import parzen
+from gan.metrics import distances, parzen
+from gan.metrics.base import Case
 from gan.metrics.parzen import Parzen, estimate, log_density
+from tests.metrics.cases import points
 
 SIGMAS = torch.logspace(-1, 0, 10, dtype=torch.float64)
 
@@ -59,7 +61,8 @@ def test_is_the_density_of_the_smoothed_normal_distribution():
 def test_tiles_do_not_matter(monkeypatch):
     samples, points = torch.rand(50, 1, 4, 4), torch.rand(33, 1, 4, 4)
     whole = log_density(samples, points, SIGMAS)
-    monkeypatch.setattr(parzen, "_TILE", 250)  # five points at a time, three at the end
+    # Five points at a time, three at the end.
+    monkeypatch.setattr(parzen, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile=250))
     assert torch.allclose(whole, log_density(samples, points, SIGMAS), rtol=0, atol=1e-9)
 
 
@@ -79,6 +82,14 @@ def test_sigma_is_chosen_on_validation_images_alone():
     assert not wide.on_grid_edge
 
 
+def measure(samples, folds, **arguments):
+    """What the metric says of rows (N, F) and pairs of them."""
+    seen = [{name: points(rows) for name, rows in fold.items()} for fold in folds]
+    unseen = points(samples[:0])
+    (found,) = Parzen(**arguments)(Case(points(samples), unseen, unseen, unseen, seen))
+    return found
+
+
 def test_direction():
     """Collapse, noise and shifted samples score lower than fresh draws of the data; so does a swap of roles."""
     generator = torch.Generator().manual_seed(0)
@@ -89,30 +100,35 @@ def test_direction():
         return centres[rows] + 0.05 * torch.randn(count, 16, generator=generator)
 
     fold = {"valid": draw(300), "test": draw(300)}
-    good = Parzen()(draw(1000), [fold]).value
-    assert good > Parzen()(draw(1000, modes=10), [fold]).value + 1
-    assert good > Parzen()(draw(1000) + 0.2, [fold]).value + 1
-    assert good > Parzen()(draw(1000) + 0.3 * torch.randn(1000, 16, generator=generator), [fold]).value + 1
+    good = measure(draw(1000), [fold]).value
+    assert good > measure(draw(1000, modes=10), [fold]).value + 1
+    assert good > measure(draw(1000) + 0.2, [fold]).value + 1
+    assert good > measure(draw(1000) + 0.3 * torch.randn(1000, 16, generator=generator), [fold]).value + 1
+    assert Parzen.better == "higher"
 
 
 def test_folds_are_averaged_with_the_error_over_folds():
     generator = torch.Generator().manual_seed(0)
     samples = torch.rand(50, 4, generator=generator)
     folds = [{n: torch.rand(20, 4, generator=generator) for n in ("valid", "test")} for _ in range(5)]
-    values = [Parzen()(samples, [fold]).value for fold in folds]
-    found = Parzen()(samples, folds)
+    values = [measure(samples, [fold]).value for fold in folds]
+    found = measure(samples, folds)
     assert found.value == pytest.approx(np.mean(values))
     assert found.standard_error == pytest.approx(np.std(values, ddof=1) / math.sqrt(5))
     assert found.details["standard_error_over"] == "folds"
-    assert len(found.details["sigma"]) == 5
+    assert len(found.found["sigma"]) == 5
 
 
 def test_one_fold_has_its_error_over_test_images():
     samples, fold = torch.rand(50, 4), {"valid": torch.rand(20, 4), "test": torch.rand(30, 4)}
-    found = Parzen(sigmas=3, low=-2, high=1)(samples, [fold])
+    found = measure(samples, [fold], sigmas=3, low=-2, high=1)
     assert found.details["standard_error_over"] == "test images"
     assert found.details["sigma_grid"] == pytest.approx([0.01, math.sqrt(0.1), 10], abs=1e-6)
-    assert (found.details["samples"], found.details["test_images"]) == (50, [30])
+    assert (found.details["validation_images"], found.details["test_images"]) == ([20], [30])
+    assert (found.name, found.unit) == ("parzen_log_likelihood", "nats")
+    expected = estimate(samples, fold["valid"], fold["test"], [0.01, math.sqrt(0.1), 10])
+    assert (found.value, found.standard_error) == pytest.approx((expected.mean, expected.standard_error))
+    assert found.found == {"sigma": pytest.approx([expected.sigma]), "sigma_on_grid_edge": expected.on_grid_edge}
 
 
 @pytest.mark.parametrize("arguments", [{"sigmas": 0}, {"low": 1.0, "high": 0.0}])

@@ -1,5 +1,6 @@
 """A small convolutional classifier, whose last hidden layer is a feature space for images with classes."""
 
+import errno
 import hashlib
 import json
 import logging
@@ -10,13 +11,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from gan.errors import UserError
+from gan.errors import UserError, one_line
 from gan.features.base import FeatureNet, View
-from gan.seeding import derive
+from gan.seeding import derive, reseed
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def fit(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int 
     """
     batches = len(images) // min(recipe.batch_size, len(images))
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "classifier"))
+        reseed(torch.device("cpu"), derive(seed, "classifier"))
         net = Classifier(images.shape[1], images.shape[2], classes)
         optimizer = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=recipe.epochs * batches)
@@ -232,7 +233,7 @@ class Trained(FeatureNet):
         labelled = train[train.labels >= 0]
         classes = int(labelled.labels.max()) + 1 if len(labelled) else 0
         if classes < 2:
-            self.name = "pixels"
+            self.name, self.classifier = "pixels", None
             log.info("the data has no classes to train a classifier on: features are the pixels")
             return
         digest = hashlib.sha256(repr((self.recipe, self.seed, classes)).encode())
@@ -241,12 +242,16 @@ class Trained(FeatureNet):
             digest.update(part.contiguous().numpy().tobytes())
         path = self.cache / f"classifier-{digest.hexdigest()[:16]}.safetensors"
         if not path.is_file():
+            _check_writable(self.cache)
             log.info(
                 "training a classifier of %d classes on %s images, kept in %s", classes, f"{len(labelled):,}", path
             )
             net = fit(labelled.images, labelled.labels, classes, self.recipe, self.seed)
             save(net, path, {"data": data.describe(), "recipe": asdict(self.recipe), "seed": self.seed})
-        self.classifier = load(path)
+        try:
+            self.classifier = load(path)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path} is damaged ({one_line(error)}); delete it to have it trained again.") from error
         self.name = f"trained classifier {checksum(path)[:8]}"
         log.info("%s%s", self.name, _rightness(self.classifier, data))
 
@@ -258,6 +263,18 @@ def look(classifier: Classifier, images: Tensor) -> View:
     """The last hidden layer and the log-probabilities, of images as the classifier was trained on."""
     features = classifier.features(images)
     return View(features, classifier.output(features).log_softmax(1))
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise UserError(
+            f"features.cache={folder} cannot keep a classifier ({error.strerror}); give a folder that can be written "
+            "to as features.cache=FOLDER."
+        ) from error
 
 
 def _rightness(net: Classifier, data) -> str:

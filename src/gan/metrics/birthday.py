@@ -28,8 +28,8 @@ def support_size(pairs: int, samples: int) -> tuple[float, float | None]:
     """1 / P(two samples are alike), the number of images for equally likely ones, and its standard error.
 
     Args:
-        pairs: alike ones that were found; with none the size is the one that leaves fewer than three with 95%
-            chance, a lower bound, and has no error.
+        pairs: alike ones that were found; with none the size is a lower bound, below which there would have been
+            one with 95% chance (e^-3 is 5%), and has no error.
         samples: at least 2.
     """
     possible = samples * (samples - 1) / 2

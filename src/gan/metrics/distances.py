@@ -9,7 +9,7 @@ _TILE = 2_000_000  # squared distances held at a time: they stay in a CPU's cach
 
 
 def squared_distances(a: Tensor, b: Tensor, tile: int = _TILE) -> Iterator[Tensor]:
-    """‖a_i - b_j‖² for some rows of a at a time, (rows, len(b)); one buffer, overwritten each time.
+    """‖a_i - b_j‖² for some rows of a at a time, (rows, len(b)), to do with as one likes.
 
     Args:
         a, b: (N, D) and (M, D), float64: in float32 the matrix product loses the digits of near neighbours.

@@ -20,7 +20,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Args:
         a, b: features (N, F) and (M, F), at least two rows each.
     """
-    distance = FrechetInceptionDistance(nn.Identity(), input_img_size=(a.shape[1],)).to(a.device)
+    with torch.random.fork_rng(devices=[]):  # it looks at an image of random numbers to learn their size
+        distance = FrechetInceptionDistance(nn.Identity(), input_img_size=(a.shape[1],)).to(a.device)
     distance.set_dtype(torch.float64)
     distance.update(a.double(), real=True)
     distance.update(b.double(), real=False)

@@ -12,24 +12,29 @@ from torchmetrics.image.inception import InceptionScore as Score
 
 from gan.metrics.base import Case, Measure, Metric
 
+_LEAST = -600.0  # the log of a probability that float64 still tells from 0
+
 
 @torch.no_grad()
 def inception_score(log_probabilities: Tensor, splits: int, seed: int = 0) -> tuple[float, float]:
     """exp E_x KL(p(y|x) ‖ p(y)), from 1 to the number of classes: mean over splits, and its standard error.
 
-    Torchmetrics computes it.
+    Torchmetrics computes it. Samples that do not fill a split are left out.
 
     Args:
-        log_probabilities: log p(y|x), (N, K).
+        log_probabilities: log p(y|x), (N, K), at least a row for each split.
         splits: parts of the samples, at least 2, each with a p(y) of its own.
         seed: of the order in which the samples fill the splits.
     """
+    size = len(log_probabilities) // splits
+    if size < 1:
+        raise ValueError(f"{len(log_probabilities)} samples do not fill {splits} splits")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", message="Metric `InceptionScore` will save all extracted features")
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU's numbers too
         score = Score(nn.Identity(), splits=splits)
         score.set_dtype(torch.float64)
-        score.update(log_probabilities.double().cpu())
+        score.update(log_probabilities[: size * splits].double().cpu().clamp(min=_LEAST))
         mean, deviation = score.compute()
     return float(mean), float(deviation) / math.sqrt(splits)
 

@@ -1,0 +1,106 @@
+"""Images are looked at once, in parts, and metrics leave everything else as it was."""
+
+import pytest
+import torch
+
+from gan import metrics
+from gan.features.base import View
+from gan.metrics import base
+from gan.metrics.base import Images, Metric
+from tests.metrics.cases import case
+
+ALL = [getattr(metrics, name) for name in metrics.__all__]
+
+
+def draw(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Looks:
+    """A feature net that counts the images of each look."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, images):
+        assert images.dtype == torch.float32
+        self.sizes.append(len(images))
+        rows = images.flatten(1)
+        return View(rows, rows.log_softmax(1), rows[:, 0] < 0.9)
+
+
+def test_the_net_looks_once_in_parts(monkeypatch):
+    monkeypatch.setattr(base, "BATCH", 20)
+    look, pixels = Looks(), draw(50, 1, 2, 2)
+    images = Images(pixels, look)
+    assert (len(images), look.sizes) == (50, [])
+    assert torch.equal(images.features, pixels.flatten(1))
+    assert torch.equal(images.log_probabilities, pixels.flatten(1).log_softmax(1))
+    assert torch.equal(images.view.good, pixels[:, 0, 0, 0] < 0.9)
+    assert look.sizes == [20, 20, 10]
+
+
+def test_bytes_are_looked_at_as_numbers_from_0_to_1():
+    stored = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
+    images = Images(stored, Looks())
+    assert images.pixels.flatten().tolist() == pytest.approx([0, 0.2, 1])
+    assert torch.equal(images.features, images.pixels.flatten(1))
+    whole = draw(3, 1, 1, 1)
+    assert Images(whole, Looks()).pixels is whole
+
+
+def test_no_gradient_is_kept():
+    weight = torch.ones((), requires_grad=True)
+    assert not Images(draw(3, 1, 2, 2), lambda images: View(images.flatten(1) * weight)).features.requires_grad
+
+
+def test_distances_are_computed_once_for_each_other_set(monkeypatch):
+    calls = []
+    nearest = base.nearest_distances
+    monkeypatch.setattr(base, "nearest_distances", lambda a, b: calls.append(1) or nearest(a, b))
+    a, b, c = (Images(draw(9, 1, 2, 2, seed=i), Looks()) for i in range(3))
+    brute = torch.cdist(a.features.double(), b.features.double()).amin(1)
+    assert torch.allclose(a.distances_to(b), brute)
+    assert a.distances_to(b) is a.distances_to(b)
+    assert len(calls) == 1
+    assert not torch.equal(a.distances_to(c), a.distances_to(b))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_metric_gives_the_same_numbers_twice_and_leaves_its_case_and_the_random_numbers_alone(kind, monkeypatch):
+    monkeypatch.delattr(torch.cuda, "manual_seed_all")  # what torch.manual_seed calls, GPU or not
+    pixels = [draw(60, 1, 2, 2, seed=i) for i in range(3)]
+    kept = [p.clone() for p in pixels]
+    before = torch.get_rng_state()
+    first, second = (kind()(case(*(Images(p, Looks()) for p in pixels))) for _ in range(2))
+    assert first == second
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(p, k) for p, k in zip(pixels, kept, strict=True))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_metric_says_what_it_needs_and_gives_numbers_under_names_of_their_own(kind):
+    assert issubclass(kind, Metric)
+    assert kind.needs <= {"features", "log_probabilities", "good"}
+    assert kind.floor in ("train", "valid")
+    assert kind.better in ("lower", "higher", None)
+    names = [m.name for m in kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), Looks()) for i in range(3))))]
+    assert len(set(names)) == len(names) > 0
+
+
+def test_the_metric_names_are_unlike_one_another():
+    images = [Images(draw(60, 1, 2, 2, seed=i), Looks()) for i in range(3)]
+    names = [m.name for kind in ALL for m in kind()(case(*images))]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_metric_asks_for_nothing_that_it_does_not_need(kind):
+    """Whatever the net does not give is missing, and nobody minds."""
+
+    def look(images):
+        rows = images.flatten(1)
+        return View(rows, rows.log_softmax(1) if "log_probabilities" in kind.needs else None)
+
+    kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), look) for i in range(3))))

@@ -1,0 +1,89 @@
+"""The support size against generators whose support is known."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from gan.metrics import birthday, distances
+from gan.metrics.birthday import Birthday, pairs_within, support_size
+from tests.metrics.cases import case, points
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("tile", [1, 40, 100, 10_000])
+def test_pairs_equal_a_loop(tile, monkeypatch):
+    rows = draw(40, 2)
+    monkeypatch.setattr(birthday, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile))
+    for distance in (0.1, 0.5, 1.0):
+        expected = sum(float((a - b).norm()) <= distance for a, b in itertools.combinations(rows.double(), 2))
+        assert pairs_within(rows, distance) == expected
+
+
+def test_support_size_of_equally_likely_images_and_its_error():
+    """Draws with replacement from 500 images."""
+    generator = torch.Generator().manual_seed(0)
+    sizes = []
+    for _ in range(300):
+        counts = torch.randint(500, (200,), generator=generator).bincount()
+        sizes.append(support_size(int((counts * (counts - 1) // 2).sum()), 200))
+    values = np.array([value for value, _ in sizes])
+    assert np.median(values) == pytest.approx(500, rel=0.05)
+    assert np.median([error for _, error in sizes]) == pytest.approx(values.std(), rel=0.25)
+
+
+def test_without_a_pair_a_lower_bound():
+    """Fewer images than that would have shown a pair with 95% chance."""
+    bound, error = support_size(0, 100)
+    assert error is None
+    # No two of n equally likely images among 100: the product of 1 - i / n.
+    assert math.prod(1 - i / bound for i in range(100)) == pytest.approx(0.05, abs=0.005)
+
+
+def measure(samples, quantile=0.01):
+    return Birthday(quantile)(case(points(samples), points(draw(500, 8)), points(draw(1000, 8, seed=1))))[0]
+
+
+@pytest.mark.parametrize("size", [5, 50])
+def test_of_samples_on_few_points_their_number(size):
+    rows = torch.randint(size, (400,), generator=torch.Generator().manual_seed(0))
+    found = measure(3 * draw(size, 8, seed=2)[rows])
+    assert found.value == pytest.approx(size, rel=0.15)
+    assert abs(found.value - size) < 4 * found.standard_error
+    assert not found.found["lower_bound"]
+    assert found.found["even_chance_of_a_pair_among"] == round(math.sqrt(2 * math.log(2) * found.value))
+
+
+def test_direction():
+    """Fewer and fewer different samples."""
+    fresh = draw(400, 8, seed=3)
+    values = [measure(fresh[: 400 // copies].repeat(copies, 1)).value for copies in (1, 4, 40, 400)]
+    assert values == sorted(values, reverse=True)
+    assert values[-1] == 1
+    assert Birthday.better == "higher"
+
+
+def test_distance_is_the_one_that_few_test_images_keep_to_training_images():
+    found = measure(draw(400, 8, seed=3), quantile=0.1)
+    nearest = torch.cdist(draw(500, 8), draw(1000, 8, seed=1)).amin(1)
+    assert float((nearest <= found.found["distance"]).double().mean()) == pytest.approx(0.1, abs=0.002)
+    assert found.details["quantile"] == 0.1
+    assert (found.details["training_images"], found.details["test_images"]) == (1000, 500)
+
+
+def test_no_pair_is_said_so():
+    spread = 100 * torch.arange(40.0)[:, None].repeat(1, 8)
+    found = measure(spread)
+    assert (found.value, found.standard_error) == (40 * 39 / 2 / 3, None)
+    assert (found.found["pairs"], found.found["lower_bound"]) == (0, True)
+
+
+@pytest.mark.parametrize("quantile", [0, 1, -0.5])
+def test_impossible_quantiles(quantile):
+    with pytest.raises(ValueError, match=r"quantile must lie in \(0, 1\)"):
+        Birthday(quantile)

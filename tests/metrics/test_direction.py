@@ -1,0 +1,107 @@
+"""Every metric on real digits, as the shipped classifier sees them: real ones, noisy ones, one class, a few copies."""
+
+import pytest
+import torch
+
+from gan import metrics
+from gan.data.base import scale
+from gan.data.digits import Digits
+from gan.evaluation import grounds
+from gan.features import Shipped
+
+CHOSEN = 390  # images of each kind
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    """Each metric's numbers for each kind of samples: ``numbers["noisy"]["precision"]``."""
+    data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
+    data.setup()
+    ground = grounds(data, Shipped("digits"), torch.device("cpu"))
+    generator = torch.Generator().manual_seed(0)
+    train, labels = scale(data.splits["train"].images), data.splits["train"].labels
+    real = train[torch.randperm(len(train), generator=generator)[:CHOSEN]]
+    kinds = {
+        "real": real,
+        "noisy": (real + 0.3 * torch.randn(real.shape, generator=generator)).clamp(0, 1),
+        "one class": train[labels == 3],
+        "few": real[:10].repeat(CHOSEN // 10, 1, 1, 1),
+        "new": scale(data.splits["valid"].images),
+    }
+    every = [getattr(metrics, name)() for name in metrics.__all__]
+    return {
+        kind: {row.measure.name: row.measure for metric in every for row in ground.measure(metric, kind, ground.see(x))}
+        for kind, x in kinds.items()
+    }
+
+
+BETTER = {"lower": -1, "higher": 1}
+OF_VARIETY = [
+    ("frechet_distance", "lower", 50),
+    ("kernel_distance", "lower", 1),
+    ("inception_score", "higher", 1),
+    ("recall", "higher", 0.5),
+    ("coverage", "higher", 0.5),
+    ("class_divergence", "lower", 0.2),
+    ("mode_divergence", "lower", 0.2),
+    ("modes_found", "higher", 2),
+    ("parzen_log_likelihood", "higher", 20),
+    ("support_size", "higher", 5000),
+]
+OF_QUALITY = [
+    ("frechet_distance", "lower", 20),
+    ("kernel_distance", "lower", 0.5),
+    ("inception_score", "higher", 1),
+    ("precision", "higher", 0.2),
+    ("density", "higher", 0.5),
+    ("recall", "higher", 0.1),
+    ("coverage", "higher", 0.3),
+    ("class_divergence", "lower", 0.02),
+    ("mode_divergence", "lower", 0.02),
+    ("parzen_log_likelihood", "higher", 10),
+]
+
+
+def worse_by(numbers, kind, name, better):
+    return (numbers["real"][name].value - numbers[kind][name].value) * BETTER[better]
+
+
+@pytest.mark.parametrize("kind", ["one class", "few"])
+@pytest.mark.parametrize(("name", "better", "least"), OF_VARIETY)
+def test_lost_variety_is_seen(numbers, kind, name, better, least):
+    assert worse_by(numbers, kind, name, better) > least / (2 if kind == "few" else 1)
+
+
+@pytest.mark.parametrize(("name", "better", "least"), OF_QUALITY)
+def test_noise_is_seen(numbers, name, better, least):
+    assert worse_by(numbers, "noisy", name, better) > least
+
+
+@pytest.mark.parametrize("kind", ["one class", "few"])
+def test_lost_variety_costs_no_fidelity(numbers, kind):
+    assert numbers[kind]["precision"].value > numbers["real"]["precision"].value - 0.05
+    assert numbers[kind]["density"].value > numbers["real"]["density"].value - 0.1
+
+
+def test_memorization_tells_copies_from_new_images_and_from_noise(numbers):
+    values = {kind: found["memorization"].value for kind, found in numbers.items()}
+    assert min(values[kind] for kind in ("real", "one class", "few")) > 0.999  # training images
+    assert values["new"] == pytest.approx(0.5, abs=3 * numbers["new"]["memorization"].standard_error)
+    assert values["noisy"] < 0.2
+
+
+def test_support_of_ten_copied_images_is_ten(numbers):
+    assert numbers["few"]["support_size"].value == pytest.approx(10, rel=0.1)
+
+
+def test_every_metric_that_knows_better_from_worse_is_among_these():
+    """By its first number, the one that checkpoints are chosen by."""
+    directions = {name: better for name, better, _ in OF_VARIETY + OF_QUALITY}
+    first = ["frechet_distance", "kernel_distance", "inception_score", "precision", "density"]
+    first += ["class_divergence", "modes_found", "parzen_log_likelihood", "support_size"]
+    order = ["Frechet", "Kernel", "InceptionScore", "PrecisionRecall", "DensityCoverage"]
+    order += ["ClassHistogram", "Modes", "Parzen", "Birthday"]
+    assert {name: getattr(metrics, name).better for name in order} == {
+        name: directions[number] for name, number in zip(order, first, strict=True)
+    }
+    assert set(metrics.__all__) - set(order) == {"Memorization"}

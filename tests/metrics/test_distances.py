@@ -1,0 +1,56 @@
+"""Distances against scipy's, which subtracts before it squares."""
+
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from gan.metrics.distances import nearest_distances, neighbour_radii, squared_distances
+
+
+def draw(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(shape[0]), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("tile", [1, 40, 41, 130, 10_000])
+def test_squared_distances_whatever_the_tile(tile):
+    a, b = draw(13, 5), draw(40, 5)
+    parts = list(squared_distances(a, b, tile))
+    assert torch.allclose(torch.cat(parts), torch.from_numpy(cdist(a, b, "sqeuclidean")), atol=1e-12)
+    assert {len(part) for part in parts[:-1]} <= {max(1, tile // 40)}
+
+
+def test_nearest_distances_and_the_distance_to_oneself():
+    a, b = draw(30, 7), draw(50, 7)
+    assert torch.allclose(nearest_distances(a, b), torch.from_numpy(cdist(a, b).min(1)), atol=1e-12)
+    assert nearest_distances(b[10:20], b).max() < 1e-7
+
+
+def test_near_ones_keep_their_digits_in_float32():
+    """‖a‖² + ‖b‖² - 2 a·b is 700,000 here, the distances are 0.001 and 0.002: float32 would lose them."""
+    a = 100 + draw(1, 64).float()
+    b = torch.cat([a + 0.002 / 8, a - 0.001 / 8, a + 1])
+    expected = cdist(a.double(), b.double()).min()
+    assert nearest_distances(a, b).item() == pytest.approx(expected, rel=1e-3)
+    assert nearest_distances(a, b).dtype == torch.float64
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 39])
+def test_radius_reaches_to_the_kth_other_point(k):
+    points = draw(40, 3)
+    expected = [
+        sorted(float((p - q).norm()) for j, q in enumerate(points) if j != i)[k - 1] for i, p in enumerate(points)
+    ]
+    assert neighbour_radii(points, k).tolist() == pytest.approx(expected)
+
+
+def test_of_copies_the_radius_is_zero_until_there_are_none_left():
+    points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [3.0, 4.0]])
+    assert neighbour_radii(points, 1).tolist() == [0, 0, 0, 5]
+    assert neighbour_radii(points, 2).tolist() == [0, 0, 0, 5]
+    assert neighbour_radii(points, 3).tolist() == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("k", [0, 4, 7])
+def test_no_kth_neighbour(k):
+    with pytest.raises(ValueError, match=f"4 points have no {k}-th nearest neighbour"):
+        neighbour_radii(draw(4, 2), k)

@@ -1,0 +1,122 @@
+"""Precision, recall, density and coverage against loops over all pairs, by hand, and in their directions."""
+
+import pytest
+import torch
+
+from gan.metrics import distances, manifold
+from gan.metrics.manifold import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from tests.metrics.cases import case, points
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def balls(centres, k):
+    """Each centre with the distance to its k-th nearest other centre."""
+    for i, centre in enumerate(centres):
+        others = sorted(float((centre - other).norm()) for j, other in enumerate(centres) if j != i)
+        yield centre, others[k - 1]
+
+
+def share_in_balls(points, centres, k):
+    held = [any(float((p - c).norm()) <= r for c, r in balls(centres, k)) for p in points]
+    return sum(held) / len(points)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_equals_loops_over_all_pairs(k):
+    samples, real = 0.3 + 1.2 * draw(40, 3).double(), draw(50, 3, seed=1).double()
+    expected = (share_in_balls(samples, real, k), share_in_balls(real, samples, k))
+    assert precision_recall(samples, real, k) == pytest.approx(expected)
+    held = [[float((s - c).norm()) <= r for s in samples] for c, r in balls(real, k)]
+    density = sum(map(sum, held)) / (k * len(samples))
+    coverage = sum(map(any, held)) / len(real)
+    assert density_coverage(samples, real, k) == pytest.approx((density, coverage))
+    assert 0 < expected[0] < 1
+
+
+def test_tiles_do_not_matter(monkeypatch):
+    samples, real = 1 + draw(40, 3), draw(50, 3, seed=1)
+    whole = precision_recall(samples, real), density_coverage(samples, real)
+    monkeypatch.setattr(manifold, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile=350))
+    assert (precision_recall(samples, real), density_coverage(samples, real)) == whole
+    assert 0 < whole[1][1] < 1
+
+
+def test_by_hand_on_a_line():
+    """Real points at 0, 1, 3 have balls of 1, 1, 2 (k = 1); the samples at 0.5, 2, 9 have 1.5, 1.5, 7."""
+    real, samples = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[0.5], [2.0], [9.0]])
+    precision, recall = precision_recall(samples, real, k=1)
+    assert (precision, recall) == pytest.approx((2 / 3, 1))
+    # 0.5 lies in the balls of 0 and 1; 2 in those of 1, at its border, and 3; 9 in none.
+    assert density_coverage(samples, real, k=1) == pytest.approx((4 / 3, 1))
+
+
+def test_swapped_sets_swap_precision_and_recall():
+    wide, narrow = 2 * draw(200, 4), draw(200, 4, seed=1)
+    precision, recall = precision_recall(narrow, wide)
+    assert precision > recall + 0.2
+    assert precision_recall(wide, narrow) == (recall, precision)
+    assert density_coverage(narrow, wide) != density_coverage(wide, narrow)
+
+
+def clusters(count, modes, seed):
+    """Points around the first of ten centres that lie far apart."""
+    generator = torch.Generator().manual_seed(seed)
+    return 10 * torch.eye(10)[torch.randint(modes, (count,), generator=generator)] + draw(count, 10, seed=seed)
+
+
+def numbers(samples, test):
+    both = case(points(samples), points(test))
+    return {m.name: m.value for m in PrecisionRecall()(both) + DensityCoverage()(both)}
+
+
+def test_direction():
+    """Dropped modes cost recall and coverage alone, noise costs precision and density too."""
+    test = clusters(400, 10, seed=0)
+    good, dropped = numbers(clusters(400, 10, seed=1), test), numbers(clusters(400, 4, seed=1), test)
+    assert dropped["recall"] < good["recall"] - 0.3
+    assert dropped["coverage"] < good["coverage"] - 0.3
+    assert dropped["precision"] > good["precision"] - 0.1
+    assert dropped["density"] > good["density"] - 0.1
+    noisy = numbers(clusters(400, 10, seed=1) + 2 * draw(400, 10, seed=2), test)
+    assert noisy["precision"] < good["precision"] - 0.3
+    assert noisy["density"] < good["density"] - 0.3
+    # A few points that are real ones, each many times: their own balls have no width.
+    collapsed = numbers(test[:4].repeat(100, 1) + 1e-3, test)
+    assert (collapsed["precision"], collapsed["recall"]) == (1, 0)
+    assert collapsed["coverage"] < 0.1
+    assert collapsed["density"] > 0.5
+
+
+def test_one_outlier_of_the_samples_gives_recall_away_but_not_coverage():
+    """Naeem et al., section 3: the ball of a far sample swallows the real images."""
+    test = draw(200, 4)
+    samples = torch.cat([20 + 0.1 * draw(8, 4, seed=1), torch.full((1, 4), -100.0)])
+    found = numbers(samples, test)
+    assert found["recall"] == 1
+    assert found["coverage"] == 0
+
+
+def test_density_of_a_perfect_generator_is_one():
+    values = [density_coverage(draw(500, 4, seed=2 * i), draw(500, 4, seed=2 * i + 1))[0] for i in range(1, 9)]
+    assert sum(values) / len(values) == pytest.approx(1, abs=0.03)
+
+
+def test_what_is_written_down():
+    first, second = PrecisionRecall(k=2)(case(points(draw(20, 3)), points(draw(30, 3))))
+    assert [m.name for m in (first, second)] == ["precision", "recall"]
+    assert first.details == {"k": 2, "test_images": 30}
+    assert [m.name for m in DensityCoverage()(case(points(draw(20, 3)), points(draw(30, 3))))] == [
+        "density",
+        "coverage",
+    ]
+
+
+@pytest.mark.parametrize("metric", [PrecisionRecall, DensityCoverage])
+def test_impossible_neighbours(metric):
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        metric(k=0)
+    with pytest.raises(ValueError, match="5 points have no 5-th nearest neighbour"):
+        metric(k=5)(case(points(draw(9, 2)), points(draw(5, 2))))
