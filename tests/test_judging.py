@@ -8,7 +8,7 @@ from gan.data.base import scale
 from gan.errors import UserError
 from gan.features import Pixels, Shipped
 from gan.judging import evaluate, grounds, some_of
-from gan.metrics import ClassHistogram, Frechet, InceptionScore, Memorization, Parzen
+from gan.metrics import ClassHistogram, Frechet, InceptionScore, Kernel, Memorization, Parzen
 from gan.metrics.base import Measure, Metric
 from gan.records import FLOOR
 from gan.runs import open_run
@@ -152,3 +152,9 @@ def test_data_without_a_set_of_images_is_refused(configure, play):
     play(cfg)
     with pytest.raises(UserError, match=r"endless numbers.*: metrics need a set of images"):
         grounds(open_run(cfg.output_dir).load_data(), Pixels(), CPU)
+
+
+def test_too_few_samples_are_named(run):
+    ground = grounds(run.data, Pixels(), CPU)
+    with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
+        evaluate(run, ground, [Kernel()], ["ema"], num_samples=15)

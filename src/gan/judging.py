@@ -57,9 +57,12 @@ class Grounds:
         return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
 
     def measure(self, metric: Metric, name: str, samples: Images) -> list[Row]:
-        """A metric's numbers for the samples of the generator called ``name``."""
+        """A metric's numbers for the samples of the generator called ``name``; UserError where it has none."""
         case = Case(samples, *(self.images(split) for split in ("train", "valid", self.split)), self.folds)
-        return [Row(name, measure, len(samples)) for measure in metric(case)]
+        try:
+            return [Row(name, measure, len(samples)) for measure in metric(case)]
+        except ValueError as error:  # too few images, as a rule
+            raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
 
     def floor(self, metric: Metric, count: int, seed: int) -> list[Row]:
         """A metric's numbers for ``count`` different real images, or all where there are fewer."""

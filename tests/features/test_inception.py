@@ -49,26 +49,46 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     assert "\n" not in str(info.value)
 
 
-@pytest.mark.parametrize(("weights", "tried"), [(None, "fetched"), ("inception.pth", "read from inception.pth")])
-def test_without_the_weights_one_line_says_where_to_give_them(package, weights, tried):
+def test_without_the_weights_one_line_says_where_to_give_them(package):
     def fail(*_, **__):
         raise URLError("no route\nto host")
 
     package(fail)
-    with pytest.raises(UserError, match=f"could not be {tried} .*no route to host.*features.weights=FILE") as info:
-        Inception(weights).prepare(None)
+    with pytest.raises(UserError, match=r"could not be fetched .*no route to host.*features.weights=FILE") as info:
+        Inception().prepare(None)
     assert "\n" not in str(info.value)
 
 
-def test_the_net_is_made_once_and_learns_nothing(package):
+class Bomb:
+    def __reduce__(self):
+        return print, ("unpickled",)
+
+
+@pytest.mark.parametrize("content", [None, b"no weights", Bomb()])
+def test_a_file_that_does_not_hold_weights_is_named_and_nothing_in_it_runs(package, tmp_path, capsys, content):
     package(Net)
-    inception = Inception("there.pth")
+    path = tmp_path / "inception.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        torch.save(content, path)
+    with pytest.raises(UserError, match=r"could not be read from .*inception.pth .*features.weights=FILE") as info:
+        Inception(str(path)).prepare(None)
+    assert "\n" not in str(info.value)
+    assert "unpickled" not in capsys.readouterr().out
+
+
+def test_the_net_is_made_once_and_learns_nothing(package, tmp_path):
+    package(Net)
+    path = str(tmp_path / "there.pth")
+    torch.save({}, path)
+    inception = Inception(path)
     assert not inception.ready
     inception.prepare(None)
     net = inception.net
     inception.prepare(None)
     assert inception.net is net
-    assert net.arguments == (inception.name, ["2048", "logits_unbiased"], "there.pth")
+    assert net.arguments == (inception.name, ["2048", "logits_unbiased"], path)
     assert not net.training
     assert not net.weight.requires_grad
 

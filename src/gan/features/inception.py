@@ -39,6 +39,8 @@ class Inception(FeatureNet):
                 "features=trained and features=pixels need nothing more."
             ) from error
         try:
+            if self.weights:  # torch-fidelity unpickles whatever is in the file; this refuses all but tensors
+                torch.load(self.weights, map_location="cpu", weights_only=True)
             self.net = FeatureExtractorInceptionV3(
                 self.name, ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights
             )
