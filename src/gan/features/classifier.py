@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "weights"  # what is shipped
 FEATURES = 128
-BATCH = 500  # images looked at in one go when nothing is learnt
+BATCH = 100  # images looked at in one go when nothing is learnt
 _SMALLEST_SIDE = 8  # of the feature maps that the dense layer sees, at most
 
 
@@ -161,7 +161,8 @@ def load(path: Path) -> Classifier:
     with safe_open(path, framework="pt") as file:
         net = Classifier(**json.loads(file.metadata()["shape"]))
     net.load_state_dict(load_file(path))
-    return net.eval().requires_grad_(False)
+    # With the channels innermost a CPU convolves in less than half the time.
+    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def checksum(path: Path) -> str:
@@ -261,7 +262,7 @@ class Trained(FeatureNet):
 
 def look(classifier: Classifier, images: Tensor) -> View:
     """The last hidden layer and the log-probabilities, of images as the classifier was trained on."""
-    features = classifier.features(images)
+    features = classifier.features(images.contiguous(memory_format=torch.channels_last))
     return View(features, classifier.output(features).log_softmax(1))
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gan.metrics.distances import nearest_distances
 
-BATCH = 500  # images that a feature net looks at in one go
+BATCH = 100  # images that a feature net looks at in one go: more takes longer on a CPU, whose cache it leaves
 
 
 @dataclass(frozen=True)
