@@ -1,10 +1,11 @@
 """What watches the game and writes the run's folder; none of it changes a bit of the training."""
 
 from gan.callbacks.checkpoint import Checkpoint
+from gan.callbacks.diagnosis import Diagnosis
 from gan.callbacks.guard import Guard
 from gan.callbacks.monitor import Monitor
 from gan.callbacks.pictures import Pictures
 from gan.callbacks.portraits import Portraits
 from gan.callbacks.progress import Progress
 
-__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Portraits", "Progress"]
+__all__ = ["Checkpoint", "Diagnosis", "Guard", "Monitor", "Pictures", "Portraits", "Progress"]
