@@ -21,7 +21,8 @@ OWN = "callbacks.diagnosis"
 #: looks five times as often, so that runs of seconds show what others show in minutes
 SHORT = [
     *(f"{OWN}.every_n_batches=10", f"{OWN}.warm_up=20", f"{OWN}.samples_every_n_batches=20"),
-    *(f"{OWN}.symptoms.mode_collapse.looks=8", f"{OWN}.symptoms.oscillation.looks=12", f"{OWN}.looks_to_clear=3"),
+    *(f"{OWN}.symptoms.mode_collapse.looks=8", f"{OWN}.looks_to_clear=3"),
+    *(f"{OWN}.symptoms.oscillation.looks=12", f"{OWN}.symptoms.oscillation.swings=6"),
     *("optim/schedule=constant", "ema.decay=0", "~callbacks.pictures", "model.discriminator.dropout=0"),
 ]
 
