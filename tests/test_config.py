@@ -9,6 +9,8 @@ from gan.errors import UserError
 
 def test_defaults_pass(configure):
     check(configure(), TRAINING)
+    check(configure("~callbacks.diagnosis"), TRAINING)
+    check(configure("~callbacks.diagnosis.symptoms.oscillation"), TRAINING)
     check(configure("callbacks=none", "data=mnist", "trainer.max_epochs=null", "trainer.max_steps=5"), TRAINING)
 
 
@@ -28,6 +30,10 @@ def test_defaults_pass(configure):
         ("trainer.max_epochs=abc", "trainer.max_epochs must be a whole number of at least 1, or -1, or null, got abc."),
         ("trainer.max_steps=0", "trainer.max_steps must be a whole number of at least 1, or -1, or null, got 0."),
         ("data.image_size=28.5", "data.image_size must be a whole number of at least 1, got 28.5."),
+        (
+            "callbacks.diagnosis.symptoms.discriminator_won.real=1",
+            "callbacks.diagnosis.symptoms.discriminator_won.real must be a number of at least 0 and below 1, got 1.",
+        ),
         ("objective=5", "objective must be text or null, got 5."),
     ],
 )

@@ -39,6 +39,7 @@ class Number:
 
 
 COUNT = Number(low=1, whole=True)
+SHARE = Number(low=0, below=1)
 #: keys that a configuration does not have (those of another data set, say) are passed over
 TRAINING = {
     "seed": Number(whole=True),
@@ -68,6 +69,31 @@ TRAINING = {
     "trainer.limit_train_batches": Number(low=0),
     "callbacks.monitor.every_n_batches": COUNT,
     "callbacks.guard.every_n_batches": COUNT,
+    "callbacks.diagnosis.every_n_batches": COUNT,
+    "callbacks.diagnosis.warm_up": Number(low=0, whole=True),
+    "callbacks.diagnosis.samples": Number(low=2, whole=True),
+    "callbacks.diagnosis.samples_every_n_batches": COUNT,
+    "callbacks.diagnosis.looks_to_clear": COUNT,
+    **{
+        f"callbacks.diagnosis.symptoms.{key}": number
+        for key, number in {
+            "discriminator_won.real": SHARE,
+            "discriminator_won.fake": SHARE,
+            "discriminator_won.looks": COUNT,
+            "generator_ahead.margin": Number(low=0),
+            "generator_ahead.looks": COUNT,
+            "mode_collapse.share": SHARE,
+            "mode_collapse.growth": Number(low=1),
+            "mode_collapse.fall": SHARE,
+            "mode_collapse.looks": COUNT,
+            "oscillation.low": SHARE,
+            "oscillation.high": SHARE,
+            "oscillation.swings": COUNT,
+            "oscillation.looks": COUNT,
+            "blow_up.factor": Number(low=1),
+            "blow_up.looks": COUNT,
+        }.items()
+    },
     "callbacks.pictures.every_n_batches": COUNT,
     "callbacks.pictures.count": COUNT,
     "callbacks.pictures.columns": COUNT,

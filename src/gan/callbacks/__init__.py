@@ -1,6 +1,7 @@
 """What watches the game and writes the run's folder; none of it changes a bit of the training."""
 
 from gan.callbacks.checkpoint import Checkpoint
+from gan.callbacks.diagnosis import Diagnosis
 from gan.callbacks.guard import Guard
 from gan.callbacks.monitor import Monitor
 from gan.callbacks.pictures import Pictures
@@ -8,4 +9,4 @@ from gan.callbacks.portraits import Portraits
 from gan.callbacks.progress import Progress
 from gan.callbacks.scores import Scores
 
-__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Portraits", "Progress", "Scores"]
+__all__ = ["Checkpoint", "Diagnosis", "Guard", "Monitor", "Pictures", "Portraits", "Progress", "Scores"]

@@ -60,10 +60,8 @@ class Monitor(Callback):
         to_point = self.every_n_batches - pl_module.minibatch % self.every_n_batches
         to_end = pl_module.total_minibatches - pl_module.minibatch
         if min(to_point, to_end) <= pl_module.k:
-            # The optimizers proper: Lightning's wrappers around them change.
-            player = PLAYERS[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
-            gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-            self.norms[f"gradient_norm/{player}"] = torch.nn.utils.get_total_norm(gradients)
+            player, norm = gradient_norm(trainer, optimizer)
+            self.norms[f"gradient_norm/{player}"] = norm
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         for name, value in outputs.items():
@@ -114,3 +112,11 @@ class Monitor(Callback):
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
         self.norms = {name: norm.to(device) for name, norm in state["norms"].items()}
+
+
+def gradient_norm(trainer: pl.Trainer, optimizer: Optimizer) -> tuple[str, Tensor]:
+    """The player whose optimizer is about to step, and the Euclidean norm of its gradient, a scalar."""
+    # The optimizers proper: Lightning's wrappers around them change.
+    player = PLAYERS[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    return player, torch.nn.utils.get_total_norm(gradients)

@@ -1,0 +1,230 @@
+"""Says what goes wrong in the game while it is played."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from gan.callbacks.monitor import gradient_norm
+from gan.errors import UserError
+from gan.features import FeatureNet, Pixels
+from gan.metrics.base import Images
+from gan.metrics.vendi import median_distance, vendi_score
+from gan.module import PLAYERS, sample
+from gan.seeding import derive
+from gan.symptoms import History, Look, Symptom
+
+log = logging.getLogger(__name__)
+
+AVERAGED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
+
+
+class Diagnosis(Callback):
+    """Every n-th minibatch looks for symptoms, and says each in one line when it comes and when it has gone.
+
+    The line goes to the terminal, to ``train.log`` and to TensorBoard's texts; there a curve ``diagnosis/NAME``
+    is 1 from the one line to the other. Nothing is said of the warm-up.
+
+    As for the monitor, between two looks only references to scalars on the device are kept. All that decides
+    what is said travels in the checkpoint: a resumed run says the same.
+
+    Args:
+        features: the space in which the variety of samples is measured; plain pixels are taken where the net
+            would first have to be trained or fetched, or cannot look at these images.
+        symptoms: what to look for, by name.
+        every_n_batches: minibatches between two looks, at least 1.
+        warm_up: minibatches at the start that are looked at to learn what is usual, at least 0.
+        samples: drawn to measure their variety, and as many real images, at least 2.
+        samples_every_n_batches: minibatches between two such measurements, a multiple of ``every_n_batches``.
+        looks_to_clear: looks without a symptom after which it has gone, at least 1.
+    """
+
+    def __init__(
+        self,
+        features: FeatureNet,
+        symptoms: Mapping[str, Symptom],
+        every_n_batches: int = 50,
+        warm_up: int = 100,
+        samples: int = 128,
+        samples_every_n_batches: int = 500,
+        looks_to_clear: int = 10,
+    ) -> None:
+        for name, value, least in (
+            ("every_n_batches", every_n_batches, 1),
+            ("warm_up", warm_up, 0),
+            ("samples", samples, 2),
+            ("samples_every_n_batches", samples_every_n_batches, 1),
+            ("looks_to_clear", looks_to_clear, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if samples_every_n_batches % every_n_batches:
+            raise ValueError(
+                f"samples_every_n_batches must be a multiple of every_n_batches={every_n_batches}, "
+                f"got {samples_every_n_batches}"
+            )
+        self.net, self.symptoms = features, dict(symptoms)
+        self.every_n_batches, self.warm_up = every_n_batches, warm_up
+        self.samples, self.samples_every_n_batches = samples, samples_every_n_batches
+        self.looks_to_clear = looks_to_clear
+        self.kept = max((symptom.looks for symptom in self.symptoms.values()), default=1)
+        self.history = History()
+        #: for each symptom that was told and has not gone: the looks since it was last seen
+        self.present: dict[str, int] = {}
+        self.window: dict[str, list[Tensor]] = {}
+        self.norms: dict[str, Tensor] = {}
+        self._real: tuple[float, float] | None = None  # the kernel's width, and the variety of real images
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.history.early:  # what is usual for the weights is what they start from
+            norms = {name: float(norm) for name, norm in weight_norms(pl_module).items()}
+            self.history.early.append(Look(pl_module.minibatch, norms))
+        if trainer.is_global_zero and trainer.datamodule.splits:
+            self._see_real_images(trainer, pl_module)
+
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        # G may have had its last turn up to k - 1 minibatches before the look.
+        if self.every_n_batches - pl_module.minibatch % self.every_n_batches <= pl_module.k:
+            player, norm = gradient_norm(trainer, optimizer)
+            self.norms[f"gradient_norm/{player}"] = norm
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        for name in AVERAGED:
+            if name in outputs:
+                self.window.setdefault(name, []).append(outputs[name])
+        if pl_module.minibatch % self.every_n_batches == 0:
+            self.remember(self.look(trainer, pl_module))
+            self.window, self.norms = {}, {}
+            if pl_module.minibatch > self.warm_up:
+                self.judge(trainer, pl_module)
+
+    # Looking
+
+    def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Look:
+        """The game since the look before, averaged over minibatches and processes."""
+        norms = self.norms | weight_norms(pl_module)
+        counts = [len(values) for values in self.window.values()]
+        everything = torch.cat([*map(torch.stack, self.window.values()), torch.stack(list(norms.values()))])
+        # The callback's only wait for the device between two looks.
+        numbers = trainer.strategy.reduce(everything, reduce_op="mean").tolist()
+        series = {}
+        for name, count in zip(self.window, counts, strict=True):
+            series[name], numbers = numbers[:count], numbers[count:]
+        values = {name: math.fsum(numbers) / len(numbers) for name, numbers in series.items()}
+        values |= dict(zip(norms, numbers, strict=True))
+        if trainer.is_global_zero and pl_module.minibatch % self.samples_every_n_batches == 0:
+            values |= self.variety(pl_module)
+        return Look(pl_module.minibatch, values, series["D(G(z))"])
+
+    def remember(self, look: Look) -> None:
+        """Puts a look where it belongs: in the warm-up or among the latest, of which no more than needed are kept."""
+        if look.minibatch <= self.warm_up:
+            self.history.early.append(look)
+        else:
+            self.history.latest = [*self.history.latest, look][-self.kept :]
+
+    def variety(self, pl_module: pl.LightningModule) -> dict[str, float]:
+        """How many different images as many samples and real images amount to; empty where that cannot be told."""
+        if self._real is None:
+            return {}
+        width, real = self._real
+        noise = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
+        z = pl_module.latent(self.samples, generator=noise).to(pl_module.device)
+        features = Images(sample(pl_module.generator, z), self.net).features
+        if not features.isfinite().all():  # for the guard to tell
+            return {}
+        return {"variety/samples": vendi_score(features, width), "variety/real": real}
+
+    def _see_real_images(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measures the variety of real images, the yardstick for the samples'."""
+        self.net = net_for(trainer.datamodule, self.net).to(pl_module.device)
+        images = trainer.datamodule.splits["train"].images
+        choice = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
+        some = images[torch.randperm(len(images), generator=choice)[: self.samples]]
+        self.samples = len(some)  # no more samples than there are images, or they would seem more varied
+        features = Images(some.to(pl_module.device), self.net).features
+        # Half the median: real images of different kinds count as different, those of one kind as somewhat so.
+        width = median_distance(features) / 2 if len(features) > 1 else 0.0
+        self._real = (width, vendi_score(features, width)) if width > 0 else None
+
+    # Telling
+
+    def judge(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Asks for each symptom, tells what has come and what has gone, and writes the curves."""
+        for name, symptom in self.symptoms.items():
+            found = symptom(self.history)
+            if found is not None:
+                if name not in self.present:
+                    self.tell(trainer, pl_module, f"{symptom.title}: {found}. What usually helps: {symptom.helps}")
+                self.present[name] = 0
+            elif name in self.present:
+                self.present[name] += 1
+                if self.present[name] == self.looks_to_clear:
+                    del self.present[name]
+                    self.tell(trainer, pl_module, f"no longer: {symptom.title}")
+        curves = {f"diagnosis/{name}": float(name in self.present) for name in self.symptoms}
+        for logger in trainer.loggers:
+            logger.log_metrics(curves, step=pl_module.minibatch)
+
+    @staticmethod
+    def tell(trainer: pl.Trainer, pl_module: pl.LightningModule, message: str) -> None:
+        """One line on the terminal and in the log, and a text in TensorBoard."""
+        if not trainer.is_global_zero:
+            return
+        with tqdm.external_write_mode():  # a progress bar makes room for the line
+            log.warning("minibatch %s: %s", f"{pl_module.minibatch:,}", message)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_text("diagnosis", message, pl_module.minibatch)
+
+    # Going on
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        # One file for all processes, so it holds the means over them.
+        checkpoint["diagnosis"] = {
+            "history": asdict(self.history),
+            "present": dict(self.present),
+            "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
+            "norms": dict(self.norms),
+        }
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        if (state := checkpoint.get("diagnosis")) is None:
+            return
+        looks = {when: [Look(**look) for look in looks] for when, looks in state["history"].items()}
+        self.history = History(**looks)
+        self.present = {name: count for name, count in state["present"].items() if name in self.symptoms}
+        device = trainer.strategy.root_device
+        self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+        self.norms = {name: norm.to(device) for name, norm in state["norms"].items()}
+
+
+def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:
+    """The Euclidean norm of each player's weights."""
+    return {
+        f"weight_norm/{player}": torch.nn.utils.get_total_norm(
+            [parameter.detach() for parameter in getattr(pl_module, player).parameters()]
+        )
+        for player in PLAYERS
+    }
+
+
+def net_for(data, net: FeatureNet) -> FeatureNet:
+    """The net if it can look at once at images of ``data``, or else plain pixels."""
+    if not net.ready:
+        return Pixels()
+    try:
+        net.prepare(data)
+    except UserError:  # its own words are for who asks for metrics
+        return Pixels()
+    return net.eval().requires_grad_(False)

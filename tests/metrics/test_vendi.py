@@ -1,0 +1,66 @@
+"""The number of different images against closed forms, and what makes it larger or smaller."""
+
+import math
+
+import pytest
+import torch
+
+from gan.metrics.vendi import median_distance, vendi_score
+
+
+@pytest.mark.parametrize(("groups", "each"), [(1, 12), (3, 4), (12, 1)])
+def test_equal_points_far_apart_count_once(groups, each):
+    points = 100 * torch.eye(groups, 12).repeat(each, 1)
+    assert vendi_score(points, width=1.0) == pytest.approx(groups, rel=1e-9)
+
+
+@pytest.mark.parametrize("distance", [0.1, 1.0, 3.0])
+def test_two_points_against_the_formula(distance):
+    """K = [[1, c], [c, 1]] has the eigenvalues 1 ± c."""
+    width = 1.5
+    c = math.exp(-(distance**2) / (2 * width**2))
+    entropy = -sum(share * math.log(share) for share in ((1 + c) / 2, (1 - c) / 2))
+    score = vendi_score(torch.tensor([[0.0, 7.0], [distance, 7.0]]), width)
+    assert score == pytest.approx(math.exp(entropy), rel=1e-6)
+
+
+def test_groups_of_unequal_size_count_as_their_entropy():
+    """Eigenvalues are the shares of the groups: ½, ¼, ¼."""
+    points = 100 * torch.eye(3)[[0, 0, 1, 2]]
+    assert vendi_score(points, width=1.0) == pytest.approx(2**1.5, rel=1e-9)
+
+
+def test_against_the_matrix_logarithm():
+    """exp(-tr(K/n log K/n)), definition 3.2 of the paper, with the logarithm of scipy."""
+    from scipy.linalg import logm
+
+    points = torch.randn(15, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    k = torch.exp(-torch.cdist(points, points).square() / (2 * 0.7**2)).numpy() / 15
+    assert vendi_score(points, width=0.7) == pytest.approx(math.exp(-(k @ logm(k)).trace().real), rel=1e-9)
+
+
+def test_it_grows_with_spread_and_modes_and_knows_no_order_place_or_turn():
+    random = torch.Generator().manual_seed(1)
+    points = torch.randn(64, 5, generator=random)
+    score = vendi_score(points, width=1.0)
+    assert vendi_score(0.5 * points, 1.0) < score < vendi_score(2 * points, 1.0) < 64
+    assert vendi_score(points[:8].repeat(8, 1), 1.0) < 8.001 < score
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=random)).Q
+    moved = (points @ turn + 3)[torch.randperm(64, generator=random)]
+    assert vendi_score(moved, 1.0) == pytest.approx(score, rel=1e-4)
+
+
+def test_many_points_are_compared_with_all_others(monkeypatch):
+    """The distances come in parts, one buffer for all of them."""
+    points = 100 * torch.eye(6)
+    monkeypatch.setattr("gan.metrics.vendi.squared_distances.__defaults__", (12,))
+    assert vendi_score(points, width=1.0) == pytest.approx(6, rel=1e-9)
+
+
+def test_a_width_must_be_positive():
+    with pytest.raises(ValueError, match="width must be positive, got 0"):
+        vendi_score(torch.zeros(2, 1), width=0)
+
+
+def test_median_distance_leaves_out_the_point_itself():
+    assert median_distance(torch.tensor([[0.0], [1.0], [3.0]])) == 2  # 1, 2, 3
