@@ -4,7 +4,8 @@ from gan.callbacks.checkpoint import Checkpoint
 from gan.callbacks.guard import Guard
 from gan.callbacks.monitor import Monitor
 from gan.callbacks.pictures import Pictures
+from gan.callbacks.plane import Plane
 from gan.callbacks.portraits import Portraits
 from gan.callbacks.progress import Progress
 
-__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Portraits", "Progress"]
+__all__ = ["Checkpoint", "Guard", "Monitor", "Pictures", "Plane", "Portraits", "Progress"]

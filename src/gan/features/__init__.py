@@ -3,6 +3,7 @@
 from gan.features.base import FeatureNet, View
 from gan.features.classifier import Shipped, Trained
 from gan.features.inception import Inception
+from gan.features.mixture import Modes
 from gan.features.pixels import Pixels
 
-__all__ = ["FeatureNet", "Inception", "Pixels", "Shipped", "Trained", "View"]
+__all__ = ["FeatureNet", "Inception", "Modes", "Pixels", "Shipped", "Trained", "View"]
