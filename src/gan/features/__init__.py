@@ -5,5 +5,6 @@ from gan.features.classifier import Shipped, Trained
 from gan.features.inception import Inception
 from gan.features.mixture import Modes
 from gan.features.pixels import Pixels
+from gan.features.stacked import Stacked
 
-__all__ = ["FeatureNet", "Inception", "Modes", "Pixels", "Shipped", "Trained", "View"]
+__all__ = ["FeatureNet", "Inception", "Modes", "Pixels", "Shipped", "Stacked", "Trained", "View"]
