@@ -5,11 +5,13 @@ import itertools
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
 from gan.build import PRECISIONS, build, check_networks, part, prepare, total_minibatches
 from gan.cli import CONF
+from gan.data.endless import Endless
 from gan.errors import UserError
 from gan.train import run
 
@@ -77,12 +79,12 @@ def test_every_choice_builds(choice, tmp_path):
 
 @pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
 def test_every_preset_starts(preset, tmp_path, play, request):
-    """Until G's first turn is over, with scikit-learn's digits at the preset's size in place of its images."""
+    """Until G's first turn is over, with scikit-learn's digits at the preset's size in place of images from files."""
     tiny = ["trainer.max_steps=${k}", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
     if preset.endswith("_prepended"):
         tiny.append(request.getfixturevalue("first_stage"))
     cfg = composed(tmp_path, preset, *tiny, "data.batch_size=4")
-    if cfg.data._target_ != "gan.data.gaussian.Gaussian":
+    if not issubclass(get_class(cfg.data._target_), Endless):
         cfg = composed(tmp_path, preset, *tiny, "data=digits", f"data.image_size={cfg.data.image_size}")
     game = play(cfg)
     assert game.module.minibatch == cfg.k
@@ -100,6 +102,10 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
     [
         (["data=gaussian", "metrics=parzen"], "endless numbers.*: metrics need a set of images"),
         (["figures=one_dimension"], "needs data=gaussian and latent.dim=1"),
+        (["figures=plane"], r"needs points \(data=ring, data=grid\)"),
+        (["data=ring", "figures=grid"], r"data.channels=2: .* figures=plane"),
+        (["data=ring", "metrics=modes", "features=mnist"], "looks at images with 1 channel, the data's have 2"),
+        (["data=digits", "metrics=modes", "features=mixture"], "looks at points around known centres"),
         (["figures=theory", "data=gaussian", "model=moments", "latent.dim=1"], "judges whole minibatches"),
         (["figures=progress", "callbacks=none"], "figures.progress: no pictures are drawn in this training"),
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan import build
+from gan.callbacks.pictures import check_colours
 from gan.config import SAMPLING, check
 from gan.errors import UserError
 from gan.figures.base import Comparison, Figure
@@ -87,9 +88,13 @@ def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
 
 
 def save_images(folder: Path, images: Tensor) -> Path:
-    """Writes each of the images (N, C, H, W) as ``00000.png``, … at its own size; grey ones as grey."""
+    """Writes each of the images (N, C, H, W) as ``00000.png``, … at its own size; grey ones as grey.
+
+    Raises UserError unless C is 1 or 3.
+    """
     from PIL import Image
 
+    check_colours(images.shape[1])
     folder.mkdir(parents=True, exist_ok=True)
     levels = images.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
     for number, image in enumerate(levels):

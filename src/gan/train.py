@@ -171,8 +171,8 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
             f"{frozen[0]}={now.get(frozen[0])} differs from the checkpoint's {before.get(frozen[0])}: the optimizers "
             "go on with the state that was saved. Leave it out, or start a new run."
         )
-    where = ("output_dir", "ckpt_path", "callbacks.pictures.folder", "callbacks.checkpoint.folder")
-    told = [f"{k} {before.get(k)} → {now.get(k)}" for k in changed if k not in where and not k.startswith("logger.")]
+    where = re.compile(r"(output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*)")
+    told = [f"{key} {before.get(key)} → {now.get(key)}" for key in changed if not where.fullmatch(key)]
     if not game.trainer.is_global_zero:
         return
     log.info("going on from minibatch %s of %s", f"{saved['minibatch']:,}", Path(cfg.ckpt_path))

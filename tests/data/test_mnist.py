@@ -1,34 +1,11 @@
 """MNIST: the published files or a clear word about what is wrong with them."""
 
-import hashlib
-import struct
-
 import pytest
 import torch
 
 from gan.data import mnist
-from gan.data.mnist import CHECKSUMS, MNIST
+from gan.data.mnist import MNIST
 from gan.errors import UserError
-
-
-@pytest.fixture
-def small_root(tmp_path, monkeypatch):
-    """Files of MNIST's format with 60 and 10 images, taken for the published ones."""
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    generator = torch.Generator().manual_seed(0)
-    for part, count in (("train", 60), ("t10k", 10)):
-        images = torch.randint(0, 256, (count, 28, 28), dtype=torch.uint8, generator=generator)
-        labels = (torch.arange(count) % 10).to(torch.uint8)
-        header = struct.pack(">iiii", 2051, count, 28, 28)
-        (raw / f"{part}-images-idx3-ubyte").write_bytes(header + images.numpy().tobytes())
-        header = struct.pack(">ii", 2049, count)
-        (raw / f"{part}-labels-idx1-ubyte").write_bytes(header + labels.numpy().tobytes())
-    sums = {name: hashlib.md5((raw / name).read_bytes()).hexdigest() for name in CHECKSUMS}
-    monkeypatch.setattr(mnist, "CHECKSUMS", sums)
-    monkeypatch.setattr(mnist, "IN_TRAINING_FILE", 60)
-    return tmp_path
-
 
 COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "seed": 1}
 

@@ -5,8 +5,19 @@ from gan.callbacks.diagnosis import Diagnosis
 from gan.callbacks.guard import Guard
 from gan.callbacks.monitor import Monitor
 from gan.callbacks.pictures import Pictures
+from gan.callbacks.plane import Plane
 from gan.callbacks.portraits import Portraits
 from gan.callbacks.progress import Progress
 from gan.callbacks.scores import Scores
 
-__all__ = ["Checkpoint", "Diagnosis", "Guard", "Monitor", "Pictures", "Portraits", "Progress", "Scores"]
+__all__ = [
+    "Checkpoint",
+    "Diagnosis",
+    "Guard",
+    "Monitor",
+    "Pictures",
+    "Plane",
+    "Portraits",
+    "Progress",
+    "Scores",
+]

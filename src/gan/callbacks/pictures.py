@@ -9,6 +9,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
+from gan.data.base import Source
+from gan.errors import UserError
 from gan.module import sample
 from gan.seeding import derive
 
@@ -19,7 +21,8 @@ class Pictures(Callback):
     """Every n-th minibatch, at the start and at the end draws a grid from fixed noise.
 
     Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
-    as ``samples/raw`` and ``samples/ema`` on the axis of the curves.
+    as ``samples/raw`` and ``samples/ema`` on the axis of the curves. Raises UserError before the first step
+    where the data cannot be drawn.
 
     Args:
         folder: where the PNG files go.
@@ -45,7 +48,16 @@ class Pictures(Callback):
         self.latest: dict[str, Path] = {}
         self._drawn_at: int | None = None
 
+    def check(self, data: Source) -> None:
+        """Raises UserError for data of which no picture can be made."""
+        check_colours(data.channels)
+
+    def picture(self, images: Tensor, data: Source) -> Tensor:
+        """What is shown of samples (N, C, H, W) on the CPU, a picture (3, H', W') in [0, 1]."""
+        return grid(images, self.columns)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.check(trainer.datamodule)
         if pl_module.minibatch == 0:
             self.draw(trainer, pl_module)
 
@@ -59,7 +71,7 @@ class Pictures(Callback):
             self.draw(trainer, pl_module)
 
     def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws and writes one grid per generator."""
+        """Draws and writes one picture per generator."""
         self._drawn_at = pl_module.minibatch
         if not trainer.is_global_zero:
             return
@@ -69,7 +81,7 @@ class Pictures(Callback):
         noise = torch.Generator().manual_seed(derive(pl_module.seed, "pictures"))
         z = pl_module.latent(self.count, generator=noise).to(pl_module.device)
         for name, generator in pl_module.generators().items():
-            picture = grid(sample(generator, z).cpu(), self.columns)
+            picture = self.picture(sample(generator, z).cpu(), trainer.datamodule)
             self.latest[name] = self.folder / f"step={pl_module.minibatch:07d}_{name}.png"
             save_image(picture, self.latest[name])
             for logger in trainer.loggers:
@@ -77,13 +89,23 @@ class Pictures(Callback):
                     logger.experiment.add_image(f"samples/{name}", picture, pl_module.minibatch)
 
 
-def grid(images: Tensor, columns: int) -> Tensor:
-    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (C, H', W').
+def check_colours(channels: int) -> None:
+    """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
+    if channels not in (1, 3):
+        raise UserError(
+            f"data.channels={channels}: pictures show images of 1 or 3 channels; for points of the plane take "
+            "callbacks=plane and figures=plane."
+        )
 
-    Small images are enlarged by a whole factor, each pixel a square.
+
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (3, H', W').
+
+    Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
     """
     from torchvision.utils import make_grid
 
+    check_colours(images.shape[1])
     factor = -(-SMALLEST_TILE // images.shape[-1])  # rounded up
     enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
     return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)

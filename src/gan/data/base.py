@@ -153,6 +153,17 @@ class Source(pl.LightningDataModule):
     def train_dataloader(self) -> Iterable[Tensor]:
         """This process's minibatches; see :class:`Batches` for what is asked of them."""
 
+    def course(self) -> dict[str, Any]:
+        """What a stream of minibatches hangs on, as arguments of :class:`Batches` and its like."""
+        trainer = self.trainer
+        return {
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "position": lambda: trainer.lightning_module.minibatch,
+            "rank": trainer.global_rank,
+            "world": trainer.world_size,
+        }
+
 
 class ImageData(Source):
     """Base of the sources of images: subclasses say where these come from, in ``load``.
@@ -198,17 +209,6 @@ class ImageData(Source):
 
     def train_dataloader(self) -> Batches:
         return Batches(self.splits["train"].images.to(self.trainer.strategy.root_device), **self.course())
-
-    def course(self) -> dict[str, Any]:
-        """What the order of the minibatches hangs on, as arguments of :class:`Batches`."""
-        trainer = self.trainer
-        return {
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-            "position": lambda: trainer.lightning_module.minibatch,
-            "rank": trainer.global_rank,
-            "world": trainer.world_size,
-        }
 
     def _fit(self, split: Split) -> Split:
         """The split at ``image_size``, its channels checked."""

@@ -5,7 +5,8 @@ from gan.figures.grid import Grid
 from gan.figures.interpolation import Interpolation
 from gan.figures.neighbours import Neighbours
 from gan.figures.one_dimension import OneDimension
+from gan.figures.plane import Plane
 from gan.figures.progress import Progress
 from gan.figures.theory import Theory
 
-__all__ = ["Curves", "Grid", "Interpolation", "Neighbours", "OneDimension", "Progress", "Theory"]
+__all__ = ["Curves", "Grid", "Interpolation", "Neighbours", "OneDimension", "Plane", "Progress", "Theory"]

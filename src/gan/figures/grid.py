@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from gan.callbacks.pictures import grid
+from gan.callbacks.pictures import check_colours, grid
 from gan.figures.base import Figure, at_least, save_picture
 from gan.runs import Run
 
@@ -22,6 +22,9 @@ class Grid(Figure):
         at_least(1, count=count, columns=columns or 1)
         self.generator, self.count, self.seed = generator, count, seed
         self.columns = columns or math.ceil(math.sqrt(count))
+
+    def check(self, run: Run) -> None:
+        check_colours(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.callbacks.pictures import grid
+from gan.callbacks.pictures import check_colours, grid
 from gan.figures.base import Figure, at_least, save_picture
 from gan.latents import lerp
 from gan.runs import Run
@@ -35,6 +35,9 @@ class Interpolation(Figure):
         at_least(1, rows=rows)
         at_least(2, steps=steps)
         self.generator, self.rows, self.steps, self.path, self.seed = generator, rows, steps, path, seed
+
+    def check(self, run: Run) -> None:
+        check_colours(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)

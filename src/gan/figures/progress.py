@@ -24,7 +24,8 @@ class Progress(Figure):
         self.generator, self.frames, self.seconds, self.hold = generator, frames, seconds, hold
 
     def check(self, run: Run) -> None:
-        if "_target_" not in ((run.cfg.get("callbacks") or {}).get("pictures") or {}):
+        callbacks = run.cfg.get("callbacks") or {}
+        if not any("_target_" in (callbacks.get(name) or {}) for name in ("pictures", "plane")):
             raise UserError("figures.progress: no pictures are drawn in this training; take callbacks=default.")
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:

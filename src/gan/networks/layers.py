@@ -1,8 +1,19 @@
 """Layers that torch lacks, or has in a form that does not suit several processes."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+
+def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
+    """Linear layers of these widths, at least two, with an activation that has no weights between them."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        layers += [nn.Linear(n_in, n_out), activation]
+    return nn.Sequential(*layers[:-1])
 
 
 class Constrained(nn.Module):

@@ -6,12 +6,12 @@ they take any image shape.
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from gan.networks import base
+from gan.networks.layers import perceptron
 
 
 class Affine(base.Generator):
@@ -65,7 +65,7 @@ class Generator(base.Generator):
         self.image_shape = tuple(image_shape)
         self.affine = Affine(latent_dim, image_shape, mean, deviation)
         widths = [latent_dim, *base.check_widths("hidden", hidden), math.prod(self.image_shape)]
-        self.layers = perceptron(widths, sharpness)
+        self.layers = perceptron(widths, softplus(sharpness))
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
@@ -95,20 +95,18 @@ class Discriminator(base.Discriminator):
         if not scale > 0:
             raise ValueError(f"scale must be positive, got {scale}")
         self.center, self.scale = center, scale
-        self.layers = perceptron([math.prod(image_shape), *base.check_widths("hidden", hidden), 1], sharpness)
+        widths = [math.prod(image_shape), *base.check_widths("hidden", hidden), 1]
+        self.layers = perceptron(widths, softplus(sharpness))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers((x.flatten(1) - self.center) / self.scale).squeeze(1)
 
 
-def perceptron(widths: Sequence[int], sharpness: float) -> nn.Sequential:
-    """Linear layers of these widths, softplus between them: log(1 + exp(sharpness · x)) / sharpness, smooth, no bound.
+def softplus(sharpness: float) -> nn.Softplus:
+    """log(1 + exp(sharpness · x)) / sharpness, smooth, without bound.
 
     Raises ValueError unless the sharpness is positive.
     """
     if not sharpness > 0:
         raise ValueError(f"sharpness must be positive, got {sharpness}")
-    layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.Softplus(beta=sharpness)]
-    return nn.Sequential(*layers[:-1])
+    return nn.Softplus(beta=sharpness)

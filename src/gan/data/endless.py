@@ -1,0 +1,82 @@
+"""Examples that are drawn without end from a known distribution."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Generator, Tensor
+
+from gan.data.base import Source
+from gan.seeding import derive
+
+
+class Draws:
+    """An endless stream of minibatches, each a function of (seed, minibatch number).
+
+    Args:
+        draw: (count, generator) to examples, float32 (count, C, H, W), on the CPU.
+        batch_size: examples per process.
+        batches: minibatches that Lightning is to call an epoch.
+        seed: the run's seed.
+        position: tells how many minibatches the game has seen.
+        rank, world: this process and their number; process r takes examples r, r + world, … of the
+            ``world * batch_size`` that are drawn.
+        device: where the minibatches are wanted.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[int, Generator], Tensor],
+        batch_size: int,
+        batches: int,
+        seed: int,
+        position: Callable[[], int],
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.draw, self.batches = draw, batches
+        self.seed, self.position, self.device = seed, position, device
+        self.rank, self.world, self.total = rank, world, batch_size * world
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        # A generator, as in Batches: a checkpoint may be restored after iter().
+        minibatch = self.position()
+        while True:
+            generator = Generator().manual_seed(derive(self.seed, "data", minibatch))
+            yield self.draw(self.total, generator)[self.rank :: self.world].to(self.device)
+            minibatch += 1
+
+    # Lightning takes a loader with these for one that can go on in the middle of an epoch.
+    def state_dict(self) -> dict:
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        pass
+
+
+class Endless(Source):
+    """Base of the sources without a fixed set of training examples: subclasses say how to draw one.
+
+    Args:
+        batches_per_epoch: what counts as an epoch of a stream that has none, in minibatches.
+        **common: see :class:`Source`.
+    """
+
+    def __init__(self, batches_per_epoch: int = 100, **common) -> None:
+        super().__init__(**common)
+        self.epoch_length = batches_per_epoch
+
+    @abstractmethod
+    def draw(self, count: int, generator: Generator) -> Tensor:
+        """``count`` examples, float32 (count, C, H, W), a function of the generator's state alone."""
+
+    def batches_per_epoch(self, world: int = 1) -> int:
+        return self.epoch_length
+
+    def train_dataloader(self) -> Draws:
+        device = self.trainer.strategy.root_device
+        return Draws(self.draw, batches=self.epoch_length, device=device, **self.course())

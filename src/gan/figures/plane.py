@@ -1,0 +1,31 @@
+"""Samples in the plane beside real points."""
+
+from pathlib import Path
+
+from gan.callbacks.plane import check_points, plane
+from gan.figures.base import Figure, at_least, save_picture
+from gan.runs import Run
+
+
+class Plane(Figure):
+    """Samples over as many real points: ``plane_GENERATOR.png``, as in a training with ``callbacks=plane``.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        count: samples, and real points.
+        seed: of their noise: those that evaluate.py scores with this seed and count.
+    """
+
+    def __init__(self, generator: str | None = None, count: int = 2500, seed: int = 0) -> None:
+        at_least(1, count=count)
+        self.generator, self.count, self.seed = generator, count, seed
+
+    def check(self, run: Run) -> None:
+        check_points(run.data)
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        self.check(run)
+        name = run.preferred(self.generator)
+        samples = run.draw(name, run.noise(self.count, self.seed))  # (N, 2, 1, 1)
+        real = run.load_data().splits["train"].images[: self.count]
+        return [save_picture(plane(real, samples), folder / f"plane_{name}.png")]

@@ -1,0 +1,44 @@
+"""The fully connected pair for points of the plane, as the literature on dropped modes has it."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gan.networks import base
+from gan.networks.layers import perceptron
+
+
+class Generator(base.Generator):
+    """Linear layers with rectifiers between them; nothing confines the output.
+
+    Args:
+        latent_dim: length of z.
+        image_shape: (C, H, W) of what is drawn.
+        hidden: widths of the hidden layers.
+    """
+
+    def __init__(self, latent_dim: int, image_shape: Sequence[int], hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        widths = [latent_dim, *base.check_widths("hidden", hidden), math.prod(self.image_shape)]
+        self.layers = perceptron(widths, nn.ReLU())
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W)
+
+
+class Discriminator(base.Discriminator):
+    """Linear layers with rectifiers between them, one logit at the end.
+
+    Args:
+        image_shape: (C, H, W) of the points.
+        hidden: widths of the hidden layers.
+    """
+
+    def __init__(self, image_shape: Sequence[int], hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = perceptron([math.prod(image_shape), *base.check_widths("hidden", hidden), 1], nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x.flatten(1)).squeeze(1)

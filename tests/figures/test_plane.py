@@ -1,0 +1,54 @@
+"""The figure shows the samples and real points of the run that was asked for."""
+
+import pytest
+import torch
+
+from gan.callbacks.plane import plane
+from gan.errors import UserError
+from gan.figures import Grid, Plane, Progress
+from gan.runs import open_run
+from gan.sampling import save_images
+from tests.figures.reading import frames, read_picture
+
+POINTS = ("data=ring", "model=points", "latent.dim=2", "data.batches_per_epoch=6", "callbacks.plane.every_n_batches=3")
+
+
+@pytest.fixture(scope="module")
+def points_folder(trained):
+    return trained(*POINTS)
+
+
+@pytest.fixture
+def points(points_folder):
+    return open_run(points_folder, device="cpu")
+
+
+@pytest.mark.parametrize("name", ["raw", "ema"])
+def test_samples_of_the_generator_noise_and_number(points, tmp_path, name):
+    (path,) = Plane(name, count=50, seed=7)(points, tmp_path / "new")
+    assert path == tmp_path / "new" / f"plane_{name}.png"
+    expected = plane(points.data.splits["train"].images[:50], points.draw(name, points.noise(50, 7)))
+    assert torch.allclose(read_picture(path), expected, atol=0.6 / 255)
+
+
+def test_without_a_name_the_average_where_there_is_one(points, tmp_path):
+    assert Plane()(points, tmp_path)[0].name == "plane_ema.png"
+    with pytest.raises(ValueError, match="count must be a whole number of at least 1, got 0"):
+        Plane(count=0)
+
+
+def test_its_training_is_a_film(points, tmp_path):
+    Progress("raw").check(points)
+    assert len(frames(Progress("raw")(points, tmp_path)[0])[0]) == 3  # minibatches 0, 3, 6
+
+
+def test_points_and_images_have_their_own_figures(points, digits, tmp_path):
+    with pytest.raises(UserError, match=r"needs points \(data=ring, data=grid\)"):
+        Plane()(digits, tmp_path)
+    with pytest.raises(UserError, match=r"data.channels=2: .* figures=plane"):
+        Grid()(points, tmp_path)
+    with pytest.raises(UserError, match=r"data.channels=2: .* figures=plane"):
+        Grid().check(points)
+    with pytest.raises(UserError, match=r"data.channels=2: pictures show images of 1 or 3 channels"):
+        save_images(tmp_path / "images", points.draw("raw", points.noise(2, 0)))
+    assert not list(tmp_path.rglob("*.png"))
