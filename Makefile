@@ -21,7 +21,7 @@ train: $(READY)  ## train the default: an MLP on scikit-learn's digits, about a 
 	$(RUN) train.py $(ARGS)
 
 test: $(READY)  ## the tests: no network, no GPU
-	$(RUN) -m pytest $(ARGS)
+	$(RUN) -m pytest -n auto $(ARGS)
 
 lint: $(READY)  ## ruff: style and format
 	$(RUN) -m ruff check .

@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Small nets gain nothing from two threads, and two test workers would fight for the cores."""
+    """Small nets gain nothing from two threads, and the workers of -n auto would fight for the cores."""
     torch.set_num_threads(1)
 
 
