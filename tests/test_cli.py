@@ -1,11 +1,12 @@
 """The words of a command line: what is accepted, and what the refusal says."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 
-from gan.cli import check, resumed
+from gan.cli import CONF, check, resumed
 from gan.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -81,7 +82,11 @@ def command(*words, **options):
 
 @pytest.mark.parametrize(
     ("script", "shown"),
-    [("train.py", "model: affine, maxout, mlp"), ("evaluate.py", "metrics: none, parzen"), ("sample.py", "neighbours")],
+    [
+        ("train.py", "model: affine, maxout, mlp"),
+        ("evaluate.py", "features: digits, inception"),
+        ("sample.py", "neighbours"),
+    ],
 )
 def test_help_imports_no_torch(tmp_path, script, shown):
     code = (
@@ -94,6 +99,13 @@ def test_help_imports_no_torch(tmp_path, script, shown):
     assert done.returncode == 0, done.stderr
     assert shown in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_of_evaluate_names_every_choice():
+    text = (CONF / "hydra" / "help" / "evaluate.yaml").read_text()
+    for group in ("metrics", "features"):
+        for path in (CONF / group).glob("*.yaml"):
+            assert re.search(rf"[ :]{path.stem}[,\n]", text), path.stem
 
 
 def test_a_typo_ends_with_one_line_and_no_folder(tmp_path):

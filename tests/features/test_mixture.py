@@ -7,15 +7,15 @@ import torch
 
 from gan.data.mixture import Grid, Ring
 from gan.errors import UserError
-from gan.features import Modes
-from gan.metrics import Modes as CountModes
+from gan.features import Components
+from gan.metrics import Modes
 from gan.metrics.base import Case, Images
 
 COMMON = {"batch_size": 4, "image_size": 1, "channels": 2, "classes": 0, "seed": 1, "examples": 2000}
 
 
 def prepared(data):
-    net = Modes()
+    net = Components()
     net.prepare(data)
     return net
 
@@ -64,11 +64,11 @@ def test_modes_are_counted_on_good_points_only(ring):
     """Three good points on mode 0, one on mode 2, one stray beside mode 4."""
     samples = Images(points((1.0, 0.0), (1.01, 0.0), (0.99, 0.0), (0.0, 1.01), (-1.1, 0.0)), prepared(ring))
     case = Case(samples, samples, samples, samples, [])
-    found, divergence, good = CountModes()(case)
+    found, divergence, good = Modes()(case)
     assert (found.name, found.value, found.unit) == ("modes_found", 2, "of 8")
     assert divergence.value == pytest.approx(0.75 * math.log(0.75 * 8) + 0.25 * math.log(0.25 * 8))
     assert good.value == pytest.approx(4 / 5)
-    assert CountModes(least=2)(case)[0].value == 1
+    assert Modes(least=2)(case)[0].value == 1
 
 
 def test_the_name_tells_mixtures_apart(ring):
@@ -83,4 +83,4 @@ def test_other_data_is_refused(configure):
     digits = part(configure(), "data")
     digits.setup()
     with pytest.raises(UserError, match=r"data=ring, data=grid\), not at Digits: .*; take features=pixels"):
-        Modes().prepare(digits)
+        Components().prepare(digits)

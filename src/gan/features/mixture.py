@@ -9,7 +9,7 @@ from gan.features.base import FeatureNet, View
 GOOD = 3.0  # deviations
 
 
-class Modes(FeatureNet):
+class Components(FeatureNet):
     """The coordinates are the features, the modes of the data's mixture are the classes.
 
     A point is good within three deviations of the nearest centre, in Euclidean distance (Srivastava et al. 2017,
