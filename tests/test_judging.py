@@ -40,7 +40,7 @@ class Witness(Metric):
 
 def test_samples_and_floor_are_what_the_metric_gets(run):
     witness = Witness()
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     rows, samples = evaluate(run, ground, [witness], ["raw", "ema"], num_samples=150, seed=5)
     assert [(row.generator, row.measure.name) for row in rows] == [
         (generator, name) for generator in ("raw", "ema", FLOOR) for name in ("first", "second")
@@ -58,7 +58,7 @@ def test_samples_and_floor_are_what_the_metric_gets(run):
 
 
 def test_samples_and_floor_are_equally_many_unless_told(run):
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     rows, samples = evaluate(run, ground, [Frechet()], ["ema"])
     assert [row.samples for row in rows] == [1397, 1397]  # as many as there are training images
     run.data.samples_to_score = 300
@@ -81,7 +81,7 @@ def test_no_test_image_is_looked_at_when_validating(run):
     witness = Witness()
     test = run.data.splits.pop("test")
     run.data.splits["test"] = type(test)(torch.full_like(test.images, 99), test.labels)
-    ground = grounds(run.data, Pixels(), CPU, split="valid")
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()], split="valid")
     evaluate(run, ground, [witness], ["ema"], num_samples=10)
     for case in witness.cases:
         for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
@@ -102,7 +102,7 @@ def test_every_fold_is_handed_over(tmp_path):
     data.setup()
     pairs = [{"valid": data.splits["valid"][:20], "test": data.splits["test"][:30]}, data.folds()[0]]
     data.folds = lambda: pairs
-    folds = grounds(data, Pixels(), CPU).folds
+    folds = grounds(data, Pixels(), CPU, [Frechet()]).folds
     assert [{name: len(images) for name, images in fold.items()} for fold in folds] == [
         {"valid": 20, "test": 30},
         {"valid": 200, "test": 200},
@@ -111,7 +111,7 @@ def test_every_fold_is_handed_over(tmp_path):
 
 def test_the_floor_is_measured_once(run):
     witness = Witness()
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     for _ in range(3):
         rows, _ = evaluate(run, ground, [witness], ["ema"], num_samples=10)
         assert rows[-2].generator == FLOOR
@@ -121,7 +121,7 @@ def test_the_floor_is_measured_once(run):
 
 
 def test_real_images_are_better_than_a_net_of_five_minibatches(run):
-    ground = grounds(run.data, Shipped("digits"), CPU)
+    ground = grounds(run.data, Shipped("digits"), CPU, [Frechet()])
     for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):
         rows, _ = evaluate(run, ground, [metric], ["raw"], num_samples=500)
         samples, floor = (row.measure.value for row in rows)
@@ -129,7 +129,7 @@ def test_real_images_are_better_than_a_net_of_five_minibatches(run):
 
 
 def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     with caplog.at_level("INFO"):
         rows, _ = evaluate(run, ground, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
     assert {row.measure.name for row in rows} == {"frechet_distance"}
@@ -139,7 +139,7 @@ def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
 
 
 def test_memorization_is_told_from_new_images(run):
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     copies = ground.see(run.data.splits["train"].images[:200])
     (copied,) = ground.measure(Memorization(), "copies", copies)
     (floor,) = ground.floor(Memorization(), 200, 0)
@@ -151,10 +151,34 @@ def test_data_without_a_set_of_images_is_refused(configure, play):
     cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
     play(cfg)
     with pytest.raises(UserError, match=r"endless numbers.*: metrics need a set of images"):
-        grounds(open_run(cfg.output_dir).load_data(), Pixels(), CPU)
+        grounds(open_run(cfg.output_dir).load_data(), Pixels(), CPU, [Frechet()])
+
+
+def test_a_net_that_no_metric_needs_is_left_alone(run):
+    class Dear(Pixels):
+        name = "dear"
+
+        def prepare(self, data):
+            raise AssertionError("trained in vain")
+
+    ground = grounds(run.data, Dear(), CPU, [Parzen()])
+    rows, _ = evaluate(run, ground, [Parzen()], ["ema"], num_samples=50)
+    assert {row.features for row in rows} == {"pixels"}
+    with pytest.raises(AssertionError, match="in vain"):
+        grounds(run.data, Dear(), CPU, [Parzen(), Frechet()])
+
+
+def test_each_number_names_what_looked(run):
+    ground = grounds(run.data, Shipped("digits"), CPU, [Frechet(), Parzen()], split="valid")
+    rows, _ = evaluate(run, ground, [Frechet(), Parzen()], ["ema"], num_samples=50)
+    assert {(row.measure.name, row.features) for row in rows} == {
+        ("frechet_distance", ground.net.name),
+        ("parzen_log_likelihood", "pixels"),
+    }
+    assert {row.split for row in rows} == {"valid"}
 
 
 def test_too_few_samples_are_named(run):
-    ground = grounds(run.data, Pixels(), CPU)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
     with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
         evaluate(run, ground, [Kernel()], ["ema"], num_samples=15)

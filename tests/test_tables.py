@@ -9,7 +9,7 @@ from gan.tables import over_runs, setting, spread, table, told
 
 
 def row(generator, value, error=None, name="m", **rest):
-    return Row(generator, Measure(name, value, "nats", error, **rest), 10)
+    return Row(generator, Measure(name, value, "nats", error, **rest), 10, "pixels")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gan.errors import UserError, did_you_mean
 from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
 from gan.quiet import quiet
-from gan.records import Protocol, Row, record, write
+from gan.records import Row, record, write
 from gan.runs import BEST, Run, find_checkpoint, open_run, runs_in
 from gan.sampling import save_samples
 from gan.tables import Setting, over_runs, setting, table, told
@@ -32,19 +32,19 @@ def run(cfg: DictConfig) -> None:
     metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
-    grounds: dict[str, Grounds] = {}  # real images are looked at once for all runs that share them
+    known: dict[str, Grounds] = {}  # real images are looked at once for all runs that share them
     alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
     for folder in runs_in(cfg.run) or [None]:
         which = cfg.checkpoint
         if which == BEST:
-            which = select(cfg, folder, metrics, grounds)
+            which = select(cfg, folder, metrics, known)
         opened = open_run(folder, which, cfg.data.root, cfg.device)
         name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
         log.info("%s  %s, minibatch %s", opened.folder, name, f"{opened.module.minibatch:,}")
         generators = [cfg.generator] if cfg.generator else list(opened.module.generators())
-        ground = ground_of(cfg, opened, grounds)
+        ground = ground_of(cfg, opened, list(metrics.values()), known)
         rows, samples = evaluate(opened, ground, list(metrics.values()), generators, cfg.num_samples, cfg.seed)
-        report(opened, rows, Protocol(ground.net.name, "test", cfg.seed))
+        report(opened, rows, cfg.seed)
         if cfg.save_samples:
             for name, images in samples.items():
                 z = opened.noise(len(images), cfg.seed)
@@ -57,36 +57,39 @@ def run(cfg: DictConfig) -> None:
                 log.info("%s", line)
 
 
-def report(run: Run, rows: Sequence[Row], protocol: Protocol) -> None:
+def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
     """Prints the numbers and writes them into the run's folder."""
     counts = sorted({row.samples for row in rows}, reverse=True)
     log.info(
         "features: %s · compared with the %s images · %s samples",
-        protocol.features,
-        protocol.split,
+        " and ".join(dict.fromkeys(row.features for row in rows)),
+        rows[0].split,
         " and ".join(f"{count:,}" for count in counts),
     )
     for line in table(rows):
         log.info("%s", line)
-    log.info("  → %s", write(run.folder, [record(run, row, protocol) for row in rows]))
+    log.info("  → %s", write(run.folder, [record(run, row, seed) for row in rows]))
 
 
 # What several runs share
 
 
-def ground_of(cfg: DictConfig, run: Run, known: dict[str, Grounds], split: str = "test") -> Grounds:
+def ground_of(
+    cfg: DictConfig, run: Run, metrics: Sequence[Metric], known: dict[str, Grounds], split: str = "test"
+) -> Grounds:
     """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
     features = cfg.features if build.chosen(cfg, "features") else run.cfg.get("features")
     if not features:
-        raise UserError(
-            f"{run.folder} names no feature net; give features=mnist, digits, trained, pixels or inception."
-        )
+        if any(metric.needs for metric in metrics):
+            raise UserError(f"{run.folder} names no feature net; give features=mnist, trained, pixels, ….")
+        features = {"_target_": "gan.features.Pixels"}
     description = OmegaConf.create({"data": run.cfg.data, "features": features})
     data = OmegaConf.to_container(description, resolve=True)
     data["data"].pop("seed", None)  # of the order of the minibatches
     key = f"{split} {data}"
     if key not in known:
-        known[key] = grounds(run.load_data(), build.part(description, "features"), device_of(run), split)
+        net = build.part(description, "features")
+        known[key] = grounds(run.load_data(), net, device_of(run), metrics, split)
     run.data = known[key].data
     return known[key]
 
@@ -130,10 +133,10 @@ def select(cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], 
     scored: dict[Path, float] = {}
     for path in paths:
         opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
-        ground = ground_of(cfg, opened, known, split="valid")
+        ground = ground_of(cfg, opened, [metric], known, split="valid")
         generator = opened.preferred(cfg.generator)
         rows, _ = evaluate(opened, ground, [metric], [generator], cfg.num_samples, cfg.seed)
-        write(opened.folder, [record(opened, row, Protocol(ground.net.name, "valid", cfg.seed)) for row in rows])
+        write(opened.folder, [record(opened, row, cfg.seed) for row in rows])
         scored[path] = rows[0].measure.value
         log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, scored[path], generator)
     best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)

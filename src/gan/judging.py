@@ -18,6 +18,8 @@ from gan.seeding import derive
 
 log = logging.getLogger(__name__)
 
+PIXELS = "pixels"  # what a metric without a feature net looks at
+
 
 @dataclass
 class Grounds:
@@ -59,8 +61,9 @@ class Grounds:
     def measure(self, metric: Metric, name: str, samples: Images) -> list[Row]:
         """A metric's numbers for the samples of the generator called ``name``; UserError where it has none."""
         case = Case(samples, *(self.images(split) for split in ("train", "valid", self.split)), self.folds)
+        features = self.net.name if metric.needs else PIXELS
         try:
-            return [Row(name, measure, len(samples)) for measure in metric(case)]
+            return [Row(name, measure, len(samples), features, self.split) for measure in metric(case)]
         except ValueError as error:  # too few images, as a rule
             raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
 
@@ -73,14 +76,17 @@ class Grounds:
         return self._floors[key]
 
 
-def grounds(data: Source, net: FeatureNet, device: torch.device, split: str = "test") -> Grounds:
-    """The data's real images, seen by a net that is fitted to them.
+def grounds(
+    data: Source, net: FeatureNet, device: torch.device, metrics: Sequence[Metric], split: str = "test"
+) -> Grounds:
+    """The data's real images, seen by a net that is fitted to them, which is left undone where no metric needs it.
 
     Raises:
         UserError: the data has nothing to compare with, or the net cannot serve it.
     """
     check_images(data)
-    net.prepare(data)
+    if any(metric.needs for metric in metrics):
+        net.prepare(data)
     return Grounds(data, net.to(device).eval().requires_grad_(False), device, split)
 
 
@@ -134,6 +140,8 @@ def evaluate(
 
 def serviceable(metrics: Sequence[Metric], ground: Grounds) -> list[Metric]:
     """The metrics that the feature net has everything for; raises UserError where there is none."""
+    if not any(metric.needs for metric in metrics):
+        return list(metrics)
     view = ground.see(ground.images(ground.split).stored[:2]).view
     given = {name for name, value in vars(view).items() if value is not None}
     served = [metric for metric in metrics if metric.needs <= given]

@@ -20,21 +20,6 @@ IDENTITY = ("metric", "generator", "checkpoint", "minibatch", "split", "features
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How samples were judged, whatever the metric.
-
-    Attributes:
-        features: the feature net's name.
-        split: the images they were compared with, ``test`` or ``valid``.
-        seed: of the noise and of the choice of images for the floor.
-    """
-
-    features: str
-    split: str = "test"
-    seed: int = 0
-
-
-@dataclass(frozen=True)
 class Row:
     """One number of one generator of one run, or of real images.
 
@@ -42,15 +27,19 @@ class Row:
         generator: ``raw``, ``ema`` or ``floor``.
         measure: the number.
         samples: how many images were judged.
+        features: the name of the feature net that looked at them, ``pixels`` where none did.
+        split: the images they were compared with, ``test`` or ``valid``.
     """
 
     generator: str
     measure: Measure
     samples: int
+    features: str
+    split: str = "test"
 
 
-def record(run: Run, row: Row, protocol: Protocol) -> dict:
-    """A row as it stands in ``metrics.json``; docs/metrics.md describes the keys."""
+def record(run: Run, row: Row, seed: int) -> dict:
+    """A row, drawn with noise of ``seed``, as it stands in ``metrics.json``; docs/metrics.md describes the keys."""
     measure = row.measure
     return {
         "metric": measure.name,
@@ -60,10 +49,10 @@ def record(run: Run, row: Row, protocol: Protocol) -> dict:
         "generator": row.generator,
         "checkpoint": _named(run),
         "minibatch": run.module.minibatch,
-        "split": protocol.split,
-        "features": protocol.features,
+        "split": row.split,
+        "features": row.features,
         "samples": row.samples,
-        "seed": protocol.seed,
+        "seed": seed,
         "protocol": measure.details,
         "found": measure.found,
         "provenance": {

@@ -79,7 +79,7 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
             error,
             {"standard_error_over": f"{len(values)} runs"},
         )
-        means.append(Row(first.generator, measure, first.samples))
+        means.append(Row(first.generator, measure, first.samples, first.features, first.split))
     return means
 
 

@@ -26,7 +26,6 @@ from gan.figures.base import Figure
 from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
 from gan.quiet import quiet
-from gan.records import Protocol
 from gan.runs import Run
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,9 @@ def run(cfg: DictConfig) -> float | None:
     try:
         prepare(game, cfg)
         finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
-        ground = grounds(game.data, part(cfg, "features"), game.trainer.strategy.root_device) if metrics else None
+        ground = (
+            grounds(game.data, part(cfg, "features"), game.trainer.strategy.root_device, metrics) if metrics else None
+        )
         for figure in figures:
             figure.check(finished)
         if saved and saved["minibatch"] >= game.module.total_minibatches:
@@ -131,7 +132,7 @@ def look_back(
     game.module.to(game.trainer.strategy.root_device)
     if ground is not None:
         rows, _ = evaluate(finished, ground, metrics, list(game.module.generators()))
-        report(finished, rows, Protocol(ground.net.name))
+        report(finished, rows)
     for figure in figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)

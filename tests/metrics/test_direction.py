@@ -6,8 +6,8 @@ import torch
 from gan import metrics
 from gan.data.base import scale
 from gan.data.digits import Digits
-from gan.evaluation import grounds
 from gan.features import Shipped
+from gan.judging import grounds
 
 CHOSEN = 390  # images of each kind
 
@@ -17,7 +17,7 @@ def numbers():
     """Each metric's numbers for each kind of samples: ``numbers["noisy"]["precision"]``."""
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
-    ground = grounds(data, Shipped("digits"), torch.device("cpu"))
+    ground = grounds(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
     generator = torch.Generator().manual_seed(0)
     train, labels = scale(data.splits["train"].images), data.splits["train"].labels
     real = train[torch.randperm(len(train), generator=generator)[:CHOSEN]]

@@ -48,7 +48,9 @@ class Scores(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.metrics and trainer.is_global_zero:
-            self.ground = grounds(trainer.datamodule, self.features, trainer.strategy.root_device, split="valid")
+            self.ground = grounds(
+                trainer.datamodule, self.features, trainer.strategy.root_device, self.metrics, "valid"
+            )
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         epoch, rest = divmod(pl_module.minibatch, trainer.num_training_batches)
