@@ -135,7 +135,7 @@ def test_training_can_end_with_its_numbers(tmp_path):
     assert [r["generator"] for r in records] == ["raw", "ema", FLOOR]
     assert f"{records[1]['value']:.1f}" in output
     assert records[1]["minibatch"] == 3
-    assert records[1]["features"].startswith("digits classifier")
+    assert records[1]["features"] == "pixels"  # which Parzen windows are put on
 
 
 def test_defaults_agree_with_those_of_the_command():
