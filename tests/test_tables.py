@@ -81,3 +81,5 @@ def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
     ]
     assert same[0] == same[2] != same[1] == same[3]
     assert told(same[0], same) == "ema.decay=0"
+    watched = configure("callbacks.pictures.count=9", "metrics=frechet", "logger=none", "ema.decay=0", folder="watched")
+    assert setting(watched) == same[0]

@@ -12,6 +12,9 @@ from gan.records import Row
 
 Setting = tuple[tuple[str, str], ...]
 
+#: groups and keys of a run's configuration that leave its training as it is
+WATCHING = ("callbacks", "logger", "metrics", "features", "figures", "objective")
+
 
 def table(rows: Sequence[Row]) -> list[str]:
     """A line for each number, a column for each generator and the floor."""
@@ -88,9 +91,10 @@ def _key(row: Row) -> tuple[str, str]:
 
 
 def setting(cfg: DictConfig) -> Setting:
-    """What a run was trained with but for its seed and its place."""
+    """What a run was trained with but for its seed, its place and what only watched it."""
     place = str(cfg.output_dir)
-    flat = flatten(OmegaConf.to_container(cfg, resolve=True))
+    content = OmegaConf.to_container(cfg, resolve=True)
+    flat = flatten({key: value for key, value in content.items() if key not in WATCHING})
     return tuple(
         (key, str(value))
         for key, value in sorted(flat.items())
