@@ -62,15 +62,17 @@ def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monk
         evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "num_samples=400")
     records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
     valid = {r["checkpoint"]: r["value"] for r in records if r["split"] == "valid" and r["generator"] == "ema"}
-    assert set(valid) == {"epoch=0001.ckpt", "epoch=0002.ckpt", "epoch=0003.ckpt", "last.ckpt"}
+    assert set(valid) == {"epoch=0001.ckpt", "epoch=0002.ckpt", "epoch=0003.ckpt"}
     best = find_checkpoint(folder, "best").resolve()
     assert valid[best.name] == min(valid.values())
     assert {r["checkpoint"] for r in records if r["split"] == "test"} == {best.name}
     # What better means is the metric's: Parzen's largest.
-    evaluate(f"run={folder}", "metrics=[frechet,parzen]", "checkpoint=best", "select_by=parzen", "num_samples=400")
+    evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "select_by=parzen", "num_samples=400")
     records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
     of_parzen = [r for r in records if r["split"] == "valid" and r["generator"] == "ema" and "parzen" in r["metric"]]
     best = find_checkpoint(folder, "best").resolve()
+    evaluate(f"run={folder}", "metrics=parzen", "checkpoint=best", "num_samples=400")  # chooses nothing anew
+    assert find_checkpoint(folder, "best").resolve() == best
     assert {r["checkpoint"]: r["value"] for r in of_parzen}[best.name] == max(r["value"] for r in of_parzen)
 
 
@@ -103,8 +105,10 @@ def test_another_feature_net_gives_other_numbers(folder):
         (["run=nowhere"], "run=nowhere: no such folder"),
         (["run=.", "num_samples=1"], "num_samples must be a whole number of at least 2, or null, got 1."),
         (["run=.", "metrics=none"], "metrics=none leaves nothing to measure"),
-        (["run=.", "metrics.parzen.sigmas=0"], "metrics.parzen: sigmas must be at least 1"),
-        (["run=.", "metrics.kernel.subsets=1"], "metrics.kernel: subsets must be at least 2"),
+        (["run=.", "metrics.parzen.sigmas=0"], "metrics.parzen.sigmas must be a whole number of at least 1, got 0"),
+        (["run=.", "metrics.kernel.subsets=1"], "metrics.kernel.subsets must be a whole number of at least 2, got 1"),
+        (["run=.", "metrics.precision_recall.k=2.5"], "metrics.precision_recall.k must be a whole number"),
+        (["run=.", "select=bset"], "select must be best or null, got bset"),
         (
             ["run=.", "select=best", "select_by=fretchet"],
             r"select_by=fretchet must be one of.*Did you mean 'frechet'\?",

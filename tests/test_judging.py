@@ -133,8 +133,10 @@ def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
     with caplog.at_level("INFO"):
         rows, _ = evaluate(run, ground, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
     assert {row.measure.name for row in rows} == {"frechet_distance"}
-    assert "left out, since features=pixels know no classes: InceptionScore" in caplog.text
-    with pytest.raises(UserError, match=r"left out, since features=pixels know no classes: InceptionScore"):
+    assert "left out: features=pixels know no classes, as InceptionScore would need" in caplog.text
+    with pytest.raises(
+        UserError, match=r"features=pixels know no classes, as InceptionScore would need; take other metrics"
+    ):
         evaluate(run, ground, [InceptionScore()], ["ema"], num_samples=100)
 
 
@@ -176,6 +178,14 @@ def test_each_number_names_what_looked(run):
         ("parzen_log_likelihood", "pixels"),
     }
     assert {row.split for row in rows} == {"valid"}
+
+
+def test_samples_that_are_no_numbers_are_not_measured(run):
+    with torch.no_grad():
+        next(run.module.generator.parameters()).fill_(torch.nan)
+    ground = grounds(run.data, Pixels(), CPU, [Frechet()])
+    with pytest.raises(UserError, match=r"the samples of the raw generator are not finite"):
+        evaluate(run, ground, [Frechet()], ["raw"], num_samples=50)
 
 
 def test_too_few_samples_are_named(run):

@@ -136,10 +136,10 @@ def test_swings_are_counted_between_the_sides():
 
 @pytest.mark.parametrize(
     ("period", "amplitude", "alarm"),
-    [(160, 0.4, True), (200, 0.4, False), (160, 0.29, False), (20, 0.31, True)],
+    [(32, 0.4, True), (40, 0.4, False), (32, 0.29, False), (20, 0.31, True)],
 )
 def test_oscillation(period, amplitude, alarm):
-    """1,000 minibatches of a sine around ½: two swings a period, and twelve are wanted."""
+    """1,000 minibatches of a sine around ½: two swings a period, and sixty are wanted."""
     values = [0.5 + amplitude * math.sin(2 * math.pi * i / period) for i in range(1000)]
     assert (Oscillation()(course(values)) is not None) is alarm
 

@@ -40,6 +40,17 @@ class Number:
 
 COUNT = Number(low=1, whole=True)
 SHARE = Number(low=0, below=1)
+METRICS = {
+    "metrics.kernel.subsets": Number(low=2, whole=True),
+    "metrics.inception_score.splits": Number(low=2, whole=True),
+    "metrics.precision_recall.k": COUNT,
+    "metrics.density_coverage.k": COUNT,
+    "metrics.birthday.quantile": Number(low=0, below=1),
+    "metrics.modes.least": COUNT,
+    "metrics.parzen.sigmas": COUNT,
+    "metrics.parzen.low": Number(),
+    "metrics.parzen.high": Number(),
+}
 #: keys that a configuration does not have (those of another data set, say) are passed over
 TRAINING = {
     "seed": Number(whole=True),
@@ -106,14 +117,15 @@ TRAINING = {
     "callbacks.scores.num_samples": Number(low=2, whole=True),
     "callbacks.plane.every_n_batches": COUNT,
     "callbacks.plane.count": COUNT,
+    **METRICS,
     "callbacks.checkpoint.every_n_minutes": Number(low=0, also=(None,)),
     "callbacks.checkpoint.every_n_batches": Number(low=1, whole=True, also=(None,)),
     "callbacks.checkpoint.keep_every_n_epochs": Number(low=1, whole=True, also=(None,)),
 }
 SAMPLING = {"seed": Number(whole=True), "num_samples": COUNT}
-EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True, also=(None,))}
+EVALUATION = {"seed": Number(whole=True), "num_samples": Number(low=2, whole=True, also=(None,)), **METRICS}
 #: keys that hold text or null, wherever they occur
-TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder", "select_by")
+TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder", "select", "select_by")
 
 
 def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:
@@ -126,8 +138,8 @@ def check(cfg: DictConfig, numbers: dict[str, Number]) -> None:
     for key, number in numbers.items():
         where, _, name = key.rpartition(".")
         parent = OmegaConf.select(cfg, where) if where else cfg
-        if parent is None and where.startswith("callbacks"):
-            continue  # a callback that was left out
+        if parent is None and where.startswith(("callbacks", "metrics")):
+            continue  # a callback or metric that was left out
         if not OmegaConf.is_dict(parent):
             raise UserError(f"{where} must be a mapping of keys to values, got {parent or 'null'}.")
         if name in parent and not number.admits(value := parent[name]):

@@ -1,6 +1,7 @@
 """Numbers of runs: what ``evaluate.py`` does."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gan.errors import UserError, did_you_mean
 from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
 from gan.quiet import quiet
-from gan.records import Row, record, write
+from gan.records import Row, read, record, write
 from gan.runs import BEST, Run, find_checkpoint, open_run, runs_in
 from gan.sampling import save_samples
 from gan.tables import Setting, over_runs, setting, table, told
@@ -32,15 +33,16 @@ def run(cfg: DictConfig) -> None:
     metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
+    if cfg.select not in (None, BEST):
+        raise UserError(f"select must be best or null, got {cfg.select}; checkpoint={cfg.select} names a checkpoint.")
     known: dict[str, Grounds] = {}  # real images are looked at once for all runs that share them
     alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
     for folder in runs_in(cfg.run) or [None]:
-        which = cfg.checkpoint
-        if which == BEST:
-            which = select(cfg, folder, metrics, known)
+        which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device)
         name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
         log.info("%s  %s, minibatch %s", opened.folder, name, f"{opened.module.minibatch:,}")
+        read(opened.folder / "metrics.json")  # a damaged one is better told now than after the measuring
         generators = [cfg.generator] if cfg.generator else list(opened.module.generators())
         ground = ground_of(cfg, opened, list(metrics.values()), known)
         rows, samples = evaluate(opened, ground, list(metrics.values()), generators, cfg.num_samples, cfg.seed)
@@ -125,7 +127,8 @@ def select(cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], 
             f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
         )
     last = find_checkpoint(folder, "last")
-    paths = [path for path in sorted(last.parent.glob("*.ckpt")) if path.stem != BEST]
+    # Not the last one, which a running training replaces under the chosen name.
+    paths = sorted(last.parent.glob("epoch=*.ckpt")) or [last]
     if len(paths) == 1:
         log.warning(
             "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more to choose from", folder
@@ -137,8 +140,9 @@ def select(cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], 
         generator = opened.preferred(cfg.generator)
         rows, _ = evaluate(opened, ground, [metric], [generator], cfg.num_samples, cfg.seed)
         write(opened.folder, [record(opened, row, cfg.seed) for row in rows])
-        scored[path] = rows[0].measure.value
-        log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, scored[path], generator)
+        value = rows[0].measure.value
+        log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, value, generator)
+        scored[path] = value if math.isfinite(value) else math.inf if metric.better == "lower" else -math.inf
     best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)
     link = last.parent / f"{BEST}.ckpt"
     link.unlink(missing_ok=True)

@@ -68,7 +68,12 @@ class Grounds:
             raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
 
     def floor(self, metric: Metric, count: int, seed: int) -> list[Row]:
-        """A metric's numbers for ``count`` different real images, or all where there are fewer."""
+        """A metric's numbers for ``count`` different real images, or all where there are fewer.
+
+        None where these are the very images that samples are compared with.
+        """
+        if metric.floor == self.split:
+            return []
         key = (metric, count, seed)
         if key not in self._floors:
             images = some_of(self.data.splits[metric.floor], count, seed)
@@ -129,6 +134,8 @@ def evaluate(
     count = num_samples or min(run.data.samples_to_score, len(run.data.splits["train"]))
     z = run.noise(count, seed)
     samples = {name: run.draw(name, z) for name in generators}
+    if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
+        raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
     seen = {name: ground.see(images) for name, images in samples.items()}
     rows = []
     for metric in serviceable(metrics, ground):
@@ -146,8 +153,8 @@ def serviceable(metrics: Sequence[Metric], ground: Grounds) -> list[Metric]:
     given = {name for name, value in vars(view).items() if value is not None}
     served = [metric for metric in metrics if metric.needs <= given]
     if left := [type(metric).__name__ for metric in metrics if not metric.needs <= given]:
-        line = f"left out, since features={ground.net.name} know no classes: {', '.join(left)}"
+        line = f"features={ground.net.name} know no classes, as {', '.join(left)} would need"
         if not served:
-            raise UserError(f"{line}.")
-        log.info("%s", line)
+            raise UserError(f"{line}; take other metrics, or features=trained for data with classes.")
+        log.info("left out: %s", line)
     return served

@@ -176,7 +176,7 @@ class Oscillation(Symptom):
     title = "the players swing"
     helps = "lower rates, Adam's first beta or SGD's momentum nearer to 0, penalty=r1, optim/schedule=linear"
 
-    def __init__(self, low: float = 0.2, high: float = 0.8, swings: int = 12, looks: int = 20) -> None:
+    def __init__(self, low: float = 0.2, high: float = 0.8, swings: int = 60, looks: int = 20) -> None:
         super().__init__(looks)
         if not low < high:
             raise ValueError(f"low must be less than high, got {low} and {high}")

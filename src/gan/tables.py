@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.config import flatten
 from gan.metrics.base import Measure
-from gan.records import Row
+from gan.records import FLOOR, Row
 
 Setting = tuple[tuple[str, str], ...]
 
@@ -71,7 +71,7 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
         if len(same) < len(results):
             continue
         values = [row.measure.value for row in same]
-        if len(set(values)) == 1:  # a floor of the same images, which no training has moved
+        if first.generator == FLOOR and len(set(values)) == 1:  # of the same images, which no training has moved
             means.append(first)
             continue
         error = statistics.stdev(values) / math.sqrt(len(values))

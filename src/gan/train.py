@@ -23,7 +23,7 @@ from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
 from gan.evaluation import report
 from gan.figures.base import Figure
-from gan.judging import Grounds, evaluate, grounds
+from gan.judging import Grounds, evaluate, grounds, serviceable
 from gan.metrics.base import Metric
 from gan.quiet import quiet
 from gan.runs import Run
@@ -63,6 +63,8 @@ def run(cfg: DictConfig) -> float | None:
         ground = (
             grounds(game.data, part(cfg, "features"), game.trainer.strategy.root_device, metrics) if metrics else None
         )
+        if ground is not None:
+            serviceable(metrics, ground)
         for figure in figures:
             figure.check(finished)
         if saved and saved["minibatch"] >= game.module.total_minibatches:

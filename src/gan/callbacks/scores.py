@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 
+from gan.errors import UserError
 from gan.features.base import FeatureNet
 from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
@@ -62,7 +63,11 @@ class Scores(Callback):
         """Scores every generator and writes the numbers."""
         run = Run(Path(trainer.default_root_dir), OmegaConf.create({}), pl_module, trainer.datamodule)
         count = min(self.num_samples, len(run.data.splits["train"]))
-        rows, _ = evaluate(run, self.ground, self.metrics, list(pl_module.generators()), count, self.seed)
+        try:
+            rows, _ = evaluate(run, self.ground, self.metrics, list(pl_module.generators()), count, self.seed)
+        except UserError as error:  # no reason to end a training
+            log.warning("minibatch %s: not scored: %s", f"{pl_module.minibatch:,}", error)
+            return
         self.latest = {f"valid/{row.measure.name}/{row.generator}": row.measure.value for row in rows}
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.minibatch)

@@ -30,12 +30,13 @@ def support_size(pairs: int, samples: int) -> tuple[float, float | None]:
     Args:
         pairs: alike ones that were found; with none the size is a lower bound, below which there would have been
             one with 95% chance (e^-3 is 5%), and has no error.
-        samples: at least 2.
+        samples: at least 2. With more pairs than samples, pairs share samples and depend on one another: then
+            there is no error either.
     """
     possible = samples * (samples - 1) / 2
     if pairs == 0:
         return possible / 3, None
-    return possible / pairs, possible / pairs / math.sqrt(pairs)
+    return possible / pairs, possible / pairs / math.sqrt(pairs) if pairs <= samples else None
 
 
 class Birthday(Metric):
