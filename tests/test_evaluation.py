@@ -1,16 +1,18 @@
 """The command evaluate.py, and the metrics at the end of a training."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan import evaluation, judging
+from gan import evaluation, judging, train
 from gan.cli import CONF, check
 from gan.errors import UserError
-from gan.records import FLOOR, read
+from gan.metrics.base import Measure
+from gan.records import FLOOR, Row, read
 from gan.runs import find_checkpoint, open_run
 from tests.test_end_to_end import finish, launch
 
@@ -74,6 +76,30 @@ def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monk
     evaluate(f"run={folder}", "metrics=parzen", "checkpoint=best", "num_samples=400")  # chooses nothing anew
     assert find_checkpoint(folder, "best").resolve() == best
     assert {r["checkpoint"]: r["value"] for r in of_parzen}[best.name] == max(r["value"] for r in of_parzen)
+
+
+def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
+    def judged(run, *_):
+        value = float("nan") if run.module.minibatch == 21 else float(run.module.minibatch)
+        return [Row("ema", Measure("frechet_distance", value), 1, "pixels", "valid")], {}
+
+    monkeypatch.setattr(evaluation, "evaluate", judged)
+    evaluate(f"run={folder}", "metrics=frechet", "select=best")
+    assert find_checkpoint(folder, "best").resolve().name == "epoch=0002.ckpt"
+
+
+def test_a_damaged_file_is_told_before_the_measuring(folder, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("measured in vain"))
+    (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1")
+    with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
+        evaluate(f"run={folder}", "metrics=frechet")
+
+
+def test_what_cannot_be_measured_is_told_before_the_training(configure):
+    cfg = configure("trainer.max_steps=3", "logger=none", "metrics=modes", "features=pixels")
+    with pytest.raises(UserError, match=r"features=pixels know no classes, as Modes would need"):
+        train.run(cfg)
+    assert not (Path(cfg.output_dir) / "checkpoints").exists()
 
 
 def test_best_is_what_has_been_chosen(folder):

@@ -149,6 +149,12 @@ def test_memorization_is_told_from_new_images(run):
     assert abs(floor.measure.value - 0.5) < 4 * floor.measure.standard_error
 
 
+def test_images_against_themselves_are_no_floor(run):
+    ground = grounds(run.data, Pixels(), CPU, [Memorization()], split="valid")
+    assert ground.floor(Memorization(), 100, 0) == []
+    assert len(ground.floor(Frechet(), 100, 0)) == 1
+
+
 def test_data_without_a_set_of_images_is_refused(configure, play):
     cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
     play(cfg)

@@ -62,6 +62,12 @@ def test_a_sweep_can_aim_at_a_score(scored):
         run(scored("metrics=frechet", "objective=valid/frechet_distanc/ema", "logger=none", folder="misspelt"))
 
 
+def test_a_scoring_that_fails_does_not_end_the_training(scored, play, caplog):
+    game = play(scored("metrics=kernel", "callbacks.scores.num_samples=15", "logger=none"))
+    assert game.module.minibatch == 3 * BATCHES
+    assert "not scored: Kernel of 15 images" in caplog.text
+
+
 @pytest.mark.parametrize("bad", [{"every_n_epochs": 0}, {"num_samples": 1}])
 def test_numbers_that_cannot_be_are_refused(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least"):

@@ -29,7 +29,7 @@ def vendi_score(points: Tensor, width: float) -> float:
     if not width > 0:
         raise ValueError(f"width must be positive, got {width}")
     points = points.double().cpu()
-    squared = torch.cat([part.clone() for part in squared_distances(points, points)])
+    squared = torch.cat(list(squared_distances(points, points)))
     kernel = squared.div_(-2 * width**2).exp_()
     kernel.fill_diagonal_(1)  # what rounding has left of the distance to itself is no distance
     shares = torch.linalg.eigvalsh(kernel / len(points)).clamp(min=0)  # (n,), they sum to 1
