@@ -1,0 +1,35 @@
+"""What a benchmark ran on."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from gan.data.cache import usable_cores
+
+
+def describe() -> dict[str, str | int]:
+    """The hardware and the libraries, for the head of a record."""
+    facts: dict[str, str | int] = {
+        "processor": processor(),
+        "cores": usable_cores(),
+        "threads": torch.get_num_threads(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "pytorch-lightning")},
+    }
+    if torch.cuda.is_available():
+        facts |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda or ""}
+    return facts
+
+
+def processor() -> str:
+    """The processor's own name where the system tells it, or else its kind."""
+    listed = Path("/proc/cpuinfo")
+    if listed.exists():
+        for line in listed.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
