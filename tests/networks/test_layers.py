@@ -33,12 +33,39 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
     assert torch.allclose(y[y > 0], torch.tensor(1 / 0.7))
 
 
+def test_dropout_decides_for_each_value_apart():
+    """Four decisions come from each random number: none of them leans on another."""
+    torch.manual_seed(0)
+    kept = Dropout(0.3)(torch.ones(40_000, 8)).ne(0).double()
+    assert kept.mean(0).tolist() == pytest.approx([0.7] * 8, abs=0.01)
+    correlation = torch.corrcoef(kept.T) - torch.eye(8)
+    assert correlation.abs().max() < 0.02
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (1, 1), (2, 3, 5, 7)])
+def test_dropout_of_any_shape(shape):
+    torch.manual_seed(0)
+    y = torch.stack([Dropout(0.5)(torch.ones(shape)) for _ in range(200)])
+    assert y.shape[1:] == shape
+    assert y.unique().tolist() == [0, 2]
+    assert (y.ne(0).double().mean(0) - 0.5).abs().max() < 0.2
+
+
+def test_the_smallest_and_the_largest_share_of_dropout():
+    torch.manual_seed(0)
+    x = torch.ones(300, 1000)
+    assert torch.equal(Dropout(1e-6)(x), x)  # less than half of a 65,536th
+    largest = Dropout(0.9999999)(x)
+    assert largest.isfinite().all()
+    assert 0 < largest.ne(0).sum() < 30
+
+
 def test_dropout_keeps_the_gradient_where_it_keeps_the_value():
     x = torch.randn(64, 33, requires_grad=True)
     y = Dropout(0.2)(x)
     y.sum().backward()
     assert torch.allclose(x.grad * x, y)
-    assert x.grad.unique().tolist() == pytest.approx([0, 1 / 0.8])
+    assert x.grad.unique().tolist() == pytest.approx([0, 1 / 0.8], rel=1e-5)  # the share is in 65,536ths
 
 
 def test_dropout_is_off_in_evaluation():

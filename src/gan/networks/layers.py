@@ -7,12 +7,21 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from gan.networks.products import affine
+
+
+class Linear(nn.Linear):
+    """As torch's, by the faster matrix product. Input (B, in_features), output (B, out_features)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return affine(x, self.weight, self.bias)
+
 
 def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
     """Linear layers of these widths, at least two, with an activation that has no weights between them."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), activation]
+        layers += [Linear(n_in, n_out), activation]
     return nn.Sequential(*layers[:-1])
 
 
@@ -146,7 +155,8 @@ class Dropout(nn.Module):
     drop what one process with the w-fold minibatch drops.
 
     Args:
-        p: the share of values set to zero while training, in [0, 1); the rest is divided by 1 - p.
+        p: the share of values set to zero while training, in [0, 1), taken to the nearest 65,536th; the rest is
+            divided by 1 - p.
     """
 
     def __init__(self, p: float) -> None:
@@ -154,34 +164,38 @@ class Dropout(nn.Module):
         if not 0 <= p < 1:
             raise ValueError(f"dropout must lie in [0, 1), got {p}")
         self.p = p
+        self.dropped = min(round(p * 2**16), 2**16 - 1)  # of the 65,536 values of sixteen random bits
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
+        if not self.training or self.dropped == 0:
             return x
         together = dist.is_available() and dist.is_initialized()
         rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
-        # On a CPU comparing uniform numbers takes a quarter of the time of bernoulli_.
-        uniform = torch.rand(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
-        return x * (uniform >= self.p).to(x.dtype).div_(1 - self.p)
+        rows, width = len(x) * world, x[0].numel()
+        # Four times sixteen bits from each random number: on a CPU a third of the time of drawing a float for each.
+        bits = torch.empty(-(-rows * width // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        bits = bits.view(torch.int16)[: rows * width].view(rows, *x.shape[1:])[rank::world]
+        kept = (bits >= self.dropped - 2**15).to(x.dtype)
+        return x * kept.mul_(2**16 / (2**16 - self.dropped))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
 
 
-def uniform_linear(in_features: int, out_features: int, init_range: float) -> nn.Linear:
+def uniform_linear(in_features: int, out_features: int, init_range: float) -> Linear:
     """A linear layer with weights uniform on [-init_range, init_range] and biases 0 (pylearn2's irange)."""
-    layer = nn.Linear(in_features, out_features)
+    layer = Linear(in_features, out_features)
     with torch.no_grad():
         layer.weight.uniform_(-init_range, init_range)
         layer.bias.zero_()
     return layer
 
 
-def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> nn.Linear:
+def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> Linear:
     """A linear layer whose units have ``nonzero_weights`` weights from N(0, 1), the rest 0 (pylearn2's sparse_init)."""
     if not 1 <= nonzero_weights <= in_features:
         raise ValueError(f"nonzero_weights must lie in [1, {in_features}], got {nonzero_weights}")
-    layer = nn.Linear(in_features, out_features)
+    layer = Linear(in_features, out_features)
     chosen = torch.rand(out_features, in_features).topk(nonzero_weights, dim=1).indices
     with torch.no_grad():
         layer.weight.zero_().scatter_(1, chosen, torch.randn(out_features, nonzero_weights))

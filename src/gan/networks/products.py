@@ -1,0 +1,85 @@
+"""Matrix products by the faster of the two libraries that torch brings along for a CPU.
+
+In float32 torch hands a linear layer to MKL, which on processors that are not Intel's leaves half of their vector
+units idle. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them:
+``python -m benchmarks.limits`` measures both.
+"""
+
+import platform
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+_X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+#: below so many multiplications oneDNN's longer way to its first one costs more than it saves
+_WORTHWHILE = 4_000_000
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """x Wᵀ + b, differentiable any number of times.
+
+    Args:
+        x: (B, inputs).
+        weight: (outputs, inputs).
+        bias: (outputs,).
+
+    Returns:
+        (B, outputs), in the dtype that autocast gives.
+    """
+    return _Affine.apply(x, weight, bias) if by_one_dnn(x, weight) else linear(x, weight, bias)
+
+
+def by_one_dnn(x: Tensor, weight: Tensor) -> bool:
+    """Whether oneDNN is asked: for large float32 matrices on an x86 CPU, outside of autocast."""
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and x.dim() == 2
+        and len(x) * weight.numel() >= _WORTHWHILE
+        and not torch.is_autocast_enabled("cpu")
+        and _X86
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.enabled
+    )
+
+
+class _Affine(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return _times_transposed(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        of_x, of_weight, of_bias = ctx.needs_input_grad
+        return (
+            _Product.apply(gradient, weight.t()) if of_x else None,
+            _Product.apply(gradient.t(), x.t()) if of_weight else None,
+            gradient.sum(0) if of_bias else None,
+        )
+
+
+class _Product(torch.autograd.Function):
+    """A Bᵀ, whose two gradients have the same form: what makes :class:`_Affine` differentiable again."""
+
+    @staticmethod
+    def forward(ctx, a: Tensor, b: Tensor) -> Tensor:
+        ctx.save_for_backward(a, b)
+        return _times_transposed(a, b)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        a, b = ctx.saved_tensors
+        of_a, of_b = ctx.needs_input_grad
+        return (
+            _Product.apply(gradient, b.t()) if of_a else None,
+            _Product.apply(gradient.t(), a.t()) if of_b else None,
+        )
+
+
+def _times_transposed(a: Tensor, b: Tensor, offset: Tensor | None = None) -> Tensor:
+    """A Bᵀ + offset by oneDNN: (M, K), (N, K) and (N,) to (M, N); a transposed view costs no copy."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, offset, "none", [], "")

@@ -1,0 +1,104 @@
+"""The matrix product by oneDNN against float64 and against torch's own layer."""
+
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from gan.networks import products
+from gan.networks.layers import Linear
+from gan.networks.products import affine, by_one_dnn
+
+needs_one_dnn = pytest.mark.skipif(
+    not by_one_dnn(torch.zeros(64, 1000), torch.zeros(1000, 1000)), reason="oneDNN is not asked on this machine"
+)
+
+
+def arguments(batch=128, inputs=300, outputs=200, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((batch, inputs), (outputs, inputs), (outputs,))
+    return [torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes]
+
+
+def derivatives(function, x, weight, bias):
+    """The value, its three gradients, and the gradients of a term in the gradient with respect to x, as R1 has it."""
+    x, weight, bias = (t.clone().requires_grad_(True) for t in (x, weight, bias))
+    y = function(x, weight, bias)
+    first = torch.autograd.grad(y.square().sum(), (x, weight, bias), create_graph=True)
+    second = torch.autograd.grad(first[0].square().sum(), (x, weight, bias))
+    return y, *first, *second
+
+
+@needs_one_dnn
+def test_value_and_two_derivatives_against_float64():
+    x, weight, bias = arguments()
+    assert by_one_dnn(x, weight)
+    ours = derivatives(affine, x, weight, bias)
+    exact = derivatives(linear, x.double(), weight.double(), bias.double())
+    for value, reference in zip(ours, exact, strict=True):
+        assert value.dtype == torch.float32
+        difference = (value.double() - reference).abs().max() / reference.abs().max()
+        assert difference < 3e-6
+
+
+@needs_one_dnn
+def test_gradients_that_are_views_of_one_number():
+    """The sum's gradient is a single 1 in memory."""
+    x, weight, bias = (t.requires_grad_(True) for t in arguments())
+    ours = torch.autograd.grad(affine(x, weight, bias).sum(), (x, weight, bias))
+    theirs = torch.autograd.grad(linear(x, weight, bias).sum(), (x, weight, bias))
+    for value, reference in zip(ours, theirs, strict=True):
+        assert torch.allclose(value, reference, rtol=1e-4, atol=1e-4)
+
+
+@needs_one_dnn
+@pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (0, 2)])
+def test_only_the_gradients_that_are_wanted_are_computed(wanted, monkeypatch):
+    tensors = arguments()
+    for i in wanted:
+        tensors[i].requires_grad_(True)
+    loss = affine(*tensors).sum()
+    count = []
+    real = products._times_transposed
+    monkeypatch.setattr(products, "_times_transposed", lambda *a: count.append(1) or real(*a))
+    loss.backward()
+    assert len(count) == len(set(wanted) & {0, 1})
+    assert [t.grad is not None for t in tensors] == [i in wanted for i in range(3)]
+
+
+def test_small_matrices_stay_with_torch():
+    x, weight, bias = arguments(batch=4)
+    assert not by_one_dnn(x, weight)
+    assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda x, w: (x.double(), w.double()), lambda x, w: (x[None], w), lambda x, w: (x.to("meta"), w.to("meta"))],
+    ids=["float64", "three dimensions", "another device"],
+)
+def test_what_one_dnn_is_not_asked_for(change):
+    x, weight, _ = arguments()
+    assert not by_one_dnn(*change(x, weight))
+
+
+def test_autocast_and_the_switch_are_respected():
+    x, weight, bias = arguments()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert affine(x, weight, bias).dtype == torch.bfloat16
+    before, torch.backends.mkldnn.enabled = torch.backends.mkldnn.enabled, False
+    try:
+        assert not by_one_dnn(x, weight)
+    finally:
+        torch.backends.mkldnn.enabled = before
+
+
+def test_the_layer_has_torchs_weights():
+    torch.manual_seed(0)
+    ours = Linear(300, 200)
+    torch.manual_seed(0)
+    theirs = torch.nn.Linear(300, 200)
+    assert {k: v.tolist() for k, v in ours.state_dict().items()} == {
+        k: v.tolist() for k, v in theirs.state_dict().items()
+    }
+    x = torch.randn(128, 300)
+    assert torch.allclose(ours(x), theirs(x), atol=1e-5)
