@@ -147,6 +147,27 @@ def test_who_moves_when_and_what_is_computed_for_it(configure):
         assert (g_has_gradients, d_wants_gradients) == ((True, False) if player == "G" else (False, True))
 
 
+@pytest.mark.parametrize(("model", "passes"), [("mlp", 2), ("mlp_bn", 2), ("mlp_both_bn", 3)])
+def test_the_discriminator_sees_a_minibatch_once_unless_it_mixes_it(configure, model, passes):
+    """A turn of both players: real images and samples in one pass, then G's samples."""
+    changed = ["+model.discriminator.batch_norm=true"] if model == "mlp_both_bn" else []
+    cfg = configure(*SMALL, f"model={model.replace('_both', '')}", *changed, "trainer.max_steps=1")
+    game = build(cfg)
+    prepare(game, cfg)
+    seen = []
+    game.module.discriminator.register_forward_pre_hook(lambda net, inputs: seen.append(len(inputs[0])))
+    game.trainer.fit(game.module, game.data)
+    assert seen == ([400, 200] if passes == 2 else [200, 200, 200])
+
+
+def test_logits_of_both_are_those_of_each(configure):
+    cfg = configure(*SMALL, *NO_DROPOUT)
+    game = build(cfg).module
+    real, fake = torch.rand(7, 1, 8, 8), torch.rand(5, 1, 8, 8)
+    for together, alone in zip(game.logits_of_both(real, fake), (game.logits(real), game.logits(fake)), strict=True):
+        assert torch.allclose(together, alone, atol=1e-6)
+
+
 @pytest.mark.parametrize("power", [9, 2])
 def test_average_follows_its_recursion(configure, play, power):
     """Replays the average from the generators after each step."""

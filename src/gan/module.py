@@ -119,7 +119,7 @@ class GAN(pl.LightningModule):
         """D ascends its stochastic gradient on m images and m samples; no graph through G is built."""
         with torch.no_grad():
             fake = self.generator(self.noise(len(real))).float()
-        real_logits, fake_logits = self.logits(real), self.logits(fake)
+        real_logits, fake_logits = self.logits_of_both(real, fake)
         loss = self.loss.discriminator(real_logits, fake_logits)
         if self.penalty is not None:
             loss = loss + self.penalty(self.discriminator, real, fake)
@@ -186,6 +186,12 @@ class GAN(pl.LightningModule):
     def logits(self, images: Tensor) -> Tensor:
         """D's logits (B,) in float32: the objectives are computed in it under any precision."""
         return self.discriminator(images).float()
+
+    def logits_of_both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """D's logits of images and of samples, in one pass where D looks at each for itself."""
+        if self.discriminator.needs_whole_minibatch:
+            return self.logits(real), self.logits(fake)
+        return self.logits(torch.cat([real, fake])).split([len(real), len(fake)])
 
     def noise(self, count: int) -> Tensor:
         """This process's ``count`` rows of the noise of all processes."""

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.networks import maxout, mlp
+from gan.networks import base, maxout, mlp
 
 PAIRS = {
     "mlp": (
@@ -27,6 +27,20 @@ def test_shapes_and_ranges(family):
     assert images.min() >= 0
     assert images.max() <= 1
     assert discriminator(images).shape == (6,)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.BatchNorm1d(4), torch.nn.Sequential(torch.nn.BatchNorm2d(4))])
+def test_batch_normalization_is_noticed_in_any_network(layer):
+    class Network(base.Discriminator):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(x)
+
+    assert Network(layer).needs_whole_minibatch
+    assert not Network(torch.nn.LayerNorm(4)).needs_whole_minibatch
 
 
 def test_mlp_is_the_tutorials_architecture():

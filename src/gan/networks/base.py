@@ -10,14 +10,16 @@ from gan.networks.layers import Constrained
 
 
 class Network(nn.Module, ABC):
-    """A player.
+    """A player."""
 
-    Attributes:
-        needs_whole_minibatch: whether what it makes of one example depends on the others beside it, so that
-            several processes, each with a part of the minibatch, would play another game.
-    """
+    @cached_property
+    def needs_whole_minibatch(self) -> bool:
+        """Whether what it makes of one example depends on the others beside it.
 
-    needs_whole_minibatch = False
+        Several processes, each with a part of the minibatch, would play another game then, and so would one pass
+        over real images and samples together. Told of any network with batch normalization; others say so.
+        """
+        return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.modules())
 
     def constrain(self) -> None:
         """Called after each update: brings the weights of constrained layers back to where they may be."""

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan.networks import base
-from gan.networks.layers import Dropout
+from gan.networks.layers import Dropout, Linear
 
 
 class Generator(base.Generator):
@@ -30,14 +30,13 @@ class Generator(base.Generator):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.needs_whole_minibatch = batch_norm
         self.image_shape = tuple(image_shape)
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
+        self.layers = nn.Sequential(*layers, Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
 
     def forward(self, z: Tensor) -> Tensor:
         x = self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W) in [-1, 1]
@@ -64,14 +63,13 @@ class Discriminator(base.Discriminator):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.needs_whole_minibatch = batch_norm
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
             layers += [Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+        self.layers = nn.Sequential(*layers, Linear(widths[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1) * 2 - 1).squeeze(1)

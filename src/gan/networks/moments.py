@@ -16,9 +16,10 @@ class Discriminator(base.Discriminator):
         hidden: widths of the hidden layers, sigmoid units.
     """
 
+    needs_whole_minibatch = True
+
     def __init__(self, hidden: Sequence[int]) -> None:
         super().__init__()
-        self.needs_whole_minibatch = True
         widths = [4, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
