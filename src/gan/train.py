@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import re
 import threading
 import time
@@ -46,6 +47,10 @@ def run(cfg: DictConfig) -> float | None:
     quiet()
     # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
     torch.utils.deterministic.fill_uninitialized_memory = False
+    # An optimizer asks at every step whether there is a GPU. Where there is none, the cautious way that Lightning
+    # chose for this question loads a library each time.
+    if not torch.cuda.is_available():
+        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     game = build(cfg)
     check_objective(cfg)
     # Built before the training, so that a mistake in them is told now.
