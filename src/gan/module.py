@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -90,6 +91,12 @@ class GAN(pl.LightningModule):
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False) if ema_decay else None
         self.minibatch = 0
         self.total_minibatches = 1
+        self._norms: dict[str, Tensor] = {}
+
+    @property
+    def players(self) -> tuple[nn.Module, nn.Module]:
+        """D and G, in the order of the optimizers."""
+        return self.discriminator, self.generator
 
     # Algorithm 1
 
@@ -179,7 +186,7 @@ class GAN(pl.LightningModule):
             value = self.momentum(schedule.last_epoch, self.total_updates()[player])
             for group in optimizer.param_groups:
                 group["momentum"] = value
-        (self.discriminator, self.generator)[player].constrain()
+        self.players[player].constrain()
         if player == 1:
             self.update_average()
 
@@ -201,8 +208,8 @@ class GAN(pl.LightningModule):
     # Optimization
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        networks = (self.discriminator, self.generator)
-        optimizers = [make(net.parameters()) for make, net in zip(self.optimizer_factories, networks, strict=True)]
+        pairs = zip(self.optimizer_factories, self.players, strict=True)
+        optimizers = [make(player.parameters()) for make, player in pairs]
         factors = [
             lambda update, schedule=schedule, total=total: schedule(update, total)
             for schedule, total in zip(self.schedules, self.total_updates(), strict=True)
@@ -216,7 +223,17 @@ class GAN(pl.LightningModule):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         # Here and not in the step: under 16-mixed the gradients are unscaled only now.
         if self.gradient_clip:
-            self.clip_gradients(optimizer, self.gradient_clip, "norm")
+            player = self.trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))
+            weights = self.players[player].parameters()
+            self._norms[PLAYERS[player]] = clip_grad_norm_(weights, self.gradient_clip)
+
+    def gradient_norms(self) -> dict[str, Tensor]:
+        """The Euclidean norm of each player's latest gradient, before clipping; nothing of who has had no turn."""
+        for name, player in zip(PLAYERS, self.players, strict=True):
+            gradients = [p.grad for p in player.parameters() if p.grad is not None]
+            if gradients and not self.gradient_clip:
+                self._norms[name] = get_total_norm(gradients)
+        return {name: norm.to(self.device) for name, norm in self._norms.items()}
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -242,9 +259,12 @@ class GAN(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["minibatch"] = self.minibatch
+        # G's latest turn may lie before the checkpoint and the next look at its gradient behind it.
+        checkpoint["gradient_norms"] = self.gradient_norms()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.minibatch = checkpoint["minibatch"]
+        self._norms = dict(checkpoint.get("gradient_norms", {}))
 
 
 @torch.no_grad()

@@ -10,10 +10,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.optim import Optimizer
 from tqdm import tqdm
 
-from gan.callbacks.monitor import gradient_norm
 from gan.errors import UserError
 from gan.features import FeatureNet, Pixels
 from gan.metrics.base import Images
@@ -80,7 +78,6 @@ class Diagnosis(Callback):
         #: for each symptom that was told and has not gone: the looks since it was last seen
         self.present: dict[str, int] = {}
         self.window: dict[str, list[Tensor]] = {}
-        self.norms: dict[str, Tensor] = {}
         self._real: tuple[float, float] | None = None  # the kernel's width, and the variety of real images
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -90,21 +87,13 @@ class Diagnosis(Callback):
         if trainer.is_global_zero and trainer.datamodule.splits:
             self._see_real_images(trainer, pl_module)
 
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
-    ) -> None:
-        # G may have had its last turn up to k - 1 minibatches before the look.
-        if self.every_n_batches - pl_module.minibatch % self.every_n_batches <= pl_module.k:
-            player, norm = gradient_norm(trainer, optimizer)
-            self.norms[f"gradient_norm/{player}"] = norm
-
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         for name in AVERAGED:
             if name in outputs:
                 self.window.setdefault(name, []).append(outputs[name])
         if pl_module.minibatch % self.every_n_batches == 0:
             self.remember(self.look(trainer, pl_module))
-            self.window, self.norms = {}, {}
+            self.window = {}
             if pl_module.minibatch > self.warm_up:
                 self.judge(trainer, pl_module)
 
@@ -112,7 +101,8 @@ class Diagnosis(Callback):
 
     def look(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Look:
         """The game since the look before, averaged over minibatches and processes."""
-        norms = self.norms | weight_norms(pl_module)
+        gradients = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
+        norms = gradients | weight_norms(pl_module)
         counts = [len(values) for values in self.window.values()]
         everything = torch.cat([*map(torch.stack, self.window.values()), torch.stack(list(norms.values()))])
         # The callback's only wait for the device between two looks.
@@ -195,7 +185,6 @@ class Diagnosis(Callback):
             "history": asdict(self.history),
             "present": dict(self.present),
             "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
-            "norms": dict(self.norms),
         }
 
     def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
@@ -206,7 +195,6 @@ class Diagnosis(Callback):
         self.present = {name: count for name, count in state["present"].items() if name in self.symptoms}
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
-        self.norms = {name: norm.to(device) for name, norm in state["norms"].items()}
 
 
 def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:

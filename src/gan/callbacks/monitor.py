@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
-from torch.optim import Optimizer
 
 from gan.module import PLAYERS
 
@@ -46,22 +45,11 @@ class Monitor(Callback):
             raise ValueError(f"every_n_batches must be at least 1, got {every_n_batches}")
         self.every_n_batches = every_n_batches
         self.window: dict[str, list[Tensor]] = {}
-        self.norms: dict[str, Tensor] = {}
         self.latest: dict[str, float] = {}
         self._since = (0, 0.0)  # minibatch and clock at the last point
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = (pl_module.minibatch, time.perf_counter())
-
-    def on_before_optimizer_step(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
-    ) -> None:
-        # G may have had its last turn up to k - 1 minibatches before the point.
-        to_point = self.every_n_batches - pl_module.minibatch % self.every_n_batches
-        to_end = pl_module.total_minibatches - pl_module.minibatch
-        if min(to_point, to_end) <= pl_module.k:
-            player, norm = gradient_norm(trainer, optimizer)
-            self.norms[f"gradient_norm/{player}"] = norm
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         for name, value in outputs.items():
@@ -71,14 +59,15 @@ class Monitor(Callback):
         if on_time or pl_module.minibatch == pl_module.total_minibatches:
             self.write_point(trainer, pl_module)
         if on_time:
-            self.window, self.norms = {}, {}
+            self.window = {}
 
     def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Averages the window over minibatches and processes, and writes it."""
-        names = [*self.window, *self.norms]
+        norms = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
+        names = [*self.window, *norms]
         means = [torch.stack(values).mean() for values in self.window.values()]
         # The callback's only wait for the device between two points.
-        values = trainer.strategy.reduce(torch.stack([*means, *self.norms.values()]), reduce_op="mean").tolist()
+        values = trainer.strategy.reduce(torch.stack([*means, *norms.values()]), reduce_op="mean").tolist()
         reported = dict(zip(names, values, strict=True))
         now = (pl_module.minibatch, time.perf_counter())
         images = (now[0] - self._since[0]) * trainer.datamodule.batch_size * trainer.world_size
@@ -104,19 +93,9 @@ class Monitor(Callback):
         # One file for all processes, so it holds the means over them.
         checkpoint["monitor"] = {
             "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
-            "norms": dict(self.norms),
         }
 
     def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
-        state = checkpoint.get("monitor", {"window": {}, "norms": {}})
+        state = checkpoint.get("monitor", {"window": {}})
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
-        self.norms = {name: norm.to(device) for name, norm in state["norms"].items()}
-
-
-def gradient_norm(trainer: pl.Trainer, optimizer: Optimizer) -> tuple[str, Tensor]:
-    """The player whose optimizer is about to step, and the Euclidean norm of its gradient, a scalar."""
-    # The optimizers proper: Lightning's wrappers around them change.
-    player = PLAYERS[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
-    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-    return player, torch.nn.utils.get_total_norm(gradients)
