@@ -99,6 +99,7 @@ def module(cfg: DictConfig) -> GAN:
         ema_decay=cfg.ema.decay,
         ema_power=cfg.ema.power,
         gradient_clip=cfg.optim.gradient_clip,
+        capture=cfg.trainer.get("capture", False),
         seed=cfg.seed,
     )
     # Kept in every checkpoint: it alone rebuilds the game.
@@ -122,6 +123,8 @@ def load_weights(game: GAN, saved: dict, source: str) -> None:
 def trainer(cfg: DictConfig) -> pl.Trainer:
     """Lightning's Trainer without a limit of its own: the module ends the run at its last minibatch."""
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
+    if not isinstance(arguments.pop("capture", False), bool):  # for the module
+        raise UserError(f"trainer.capture={cfg.trainer.capture}: choose true or false.")
     if arguments.get("precision") not in PRECISIONS:
         raise UserError(f"trainer.precision={arguments.get('precision')}: choose one of {', '.join(PRECISIONS)}.")
     if arguments.get("accelerator") in ("gpu", "cuda") and not torch.accelerator.is_available():

@@ -1,6 +1,7 @@
 """The game: Algorithm 1 of Goodfellow et al. 2014. Knows no layer, no formula and no data set."""
 
 import copy
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,11 +13,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from gan.capture import NotRecordableError, Recording, hindrance
 from gan.latents import Latent
 from gan.losses import Loss
 from gan.penalties import Penalty
 from gan.schedules import Schedule
 from gan.seeding import derive, reseed
+
+log = logging.getLogger(__name__)
 
 PLAYERS = ("discriminator", "generator")  # in the order of the optimizers
 
@@ -46,6 +50,7 @@ class GAN(pl.LightningModule):
         ema_decay: decay of the generator's moving average in [0, 1); 0 for no average.
         ema_power: the average spans at most the last 1 / power of the updates so far, roughly.
         gradient_clip: largest norm of a player's gradient; 0 for no clipping.
+        capture: whether the players' turns are recorded and replayed where that can be; see :mod:`gan.capture`.
         seed: what all noise and dropout is derived from.
 
     Attributes:
@@ -74,6 +79,7 @@ class GAN(pl.LightningModule):
         ema_decay: float = 0.0,
         ema_power: float = 9.0,
         gradient_clip: float = 0.0,
+        capture: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -87,10 +93,11 @@ class GAN(pl.LightningModule):
         self.k, self.g_steps, self.simultaneous = k, g_steps, simultaneous
         self.momentum = momentum
         self.ema_decay, self.ema_power = ema_decay, ema_power
-        self.gradient_clip, self.seed = gradient_clip, seed
+        self.gradient_clip, self.capture, self.seed = gradient_clip, capture, seed
         self.generator_ema = copy.deepcopy(generator).requires_grad_(False) if ema_decay else None
         self.minibatch = 0
         self.total_minibatches = 1
+        self.recordings: tuple[Recording, ...] = ()  # the players', while they are captured
         self._norms: dict[str, Tensor] = {}
 
     @property
@@ -113,13 +120,24 @@ class GAN(pl.LightningModule):
         if generators_turn and self.simultaneous:
             report = self.simultaneous_step(real)
         else:
-            report = self.discriminator_step(real)
+            report = self.turn(0, self.discriminator_step, real)
             for _ in range(self.g_steps * generators_turn):
-                report |= self.generator_step(len(real))
+                report |= self.turn(1, self.generator_step, len(real))
         self.minibatch += 1
         # Lightning's own limits count the steps of both optimizers, and from where a resumed run began.
         if self.minibatch >= self.total_minibatches:
             self.trainer.should_stop = True
+        return report
+
+    def turn(self, player: int, step: Callable[..., dict[str, Tensor]], *inputs: Tensor | int) -> dict[str, Tensor]:
+        """A player's step, from its recording where one is made, and what follows it."""
+        try:
+            report = self.recordings[player](*inputs) if self.recordings else step(*inputs)
+        except NotRecordableError as error:
+            log.warning("trainer.capture: %s's turn cannot be recorded (%s): step by step.", PLAYERS[player], error)
+            self.recordings = ()
+            report = step(*inputs)
+        self.follow(player)
         return report
 
     def discriminator_step(self, real: Tensor) -> dict[str, Tensor]:
@@ -155,8 +173,10 @@ class GAN(pl.LightningModule):
         (at_images,) = torch.autograd.grad(generator_loss, seen, retain_graph=True)
         self.backward_of(0, discriminator_loss, inputs=list(self.discriminator.parameters()))
         self.backward_of(1, (fake * at_images).sum())  # the chain rule from the images on
-        self.step(0)
-        self.step(1)
+        for player in range(2):
+            self.step(player)
+        for player in range(2):
+            self.follow(player)
         report = self.report(real_logits, fake_logits, discriminator_loss)
         return report | {"loss/generator": generator_loss.detach()}
 
@@ -178,15 +198,18 @@ class GAN(pl.LightningModule):
         self.manual_backward(loss, **arguments)
 
     def step(self, player: int) -> None:
-        """One step of a player's optimizer and of what follows it: rate, momentum, constraint, average."""
+        """One step of a player's optimizer, and its weights brought back to where they may be."""
+        self.optimizers()[player].step()
+        self.players[player].constrain()
+
+    def follow(self, player: int) -> None:
+        """What the host does after a player's step: the next rate and momentum, G's average."""
         optimizer, schedule = self.optimizers()[player], self.lr_schedulers()[player]
-        optimizer.step()
         schedule.step()
         if self.momentum is not None:
             value = self.momentum(schedule.last_epoch, self.total_updates()[player])
             for group in optimizer.param_groups:
                 group["momentum"] = value
-        self.players[player].constrain()
         if player == 1:
             self.update_average()
 
@@ -206,6 +229,16 @@ class GAN(pl.LightningModule):
         return self.latent(count * world, self.device)[rank::world]
 
     # Optimization
+
+    def on_train_start(self) -> None:
+        self.recordings = ()
+        if not self.capture:
+            return
+        if (why := hindrance(self, self.trainer)) is not None:
+            log.warning("trainer.capture: %s: step by step.", why)
+            return
+        turns = (self.discriminator_step, self.generator_step)
+        self.recordings = tuple(Recording(t, o) for t, o in zip(turns, self.trainer.optimizers, strict=True))
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         pairs = zip(self.optimizer_factories, self.players, strict=True)

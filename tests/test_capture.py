@@ -1,0 +1,206 @@
+"""Recorded turns against turns played as they are. A CPU has no graphs: what stands in for one plays again."""
+
+import logging
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch.optim.lr_scheduler import LambdaLR
+
+from gan import capture
+from gan.build import build, prepare
+from gan.capture import WARM_UP, NotRecordableError, Recording, hindrance, rates_on_the_device
+
+SMALL = ["data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
+CHOICES = [
+    ["k=1"],
+    ["k=3", "g_steps=2", "penalty=r1", "optim.gradient_clip=0.5"],
+    ["model=maxout", "model.discriminator.hidden=[16,16]", "+model.discriminator.max_norm=0.5"],
+    ["model=mlp_bn", "optim=adam_width_scaled", "trainer.precision=bf16-mixed"],
+]
+
+
+def again(play):
+    """A recording that does nothing when it is made, and everything at each replay."""
+    return play
+
+
+def not_at_all(play):
+    raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+
+def played(cfg, record=None, *callbacks):
+    """The game after its fit, its turns recorded by ``record``."""
+    game = build(cfg)
+    prepare(game, cfg)
+    if record is not None:
+        turns = (game.module.discriminator_step, game.module.generator_step)
+
+        def begin():
+            pairs = zip(turns, game.trainer.optimizers, strict=True)
+            game.module.recordings = tuple(Recording(turn, optimizer, record) for turn, optimizer in pairs)
+
+        game.module.on_train_start = begin
+    game.trainer.callbacks.extend(callbacks)
+    game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    return game
+
+
+def difference(a, b):
+    """The largest one between two games' weights and averages, over the largest weight."""
+    a, b = a.module.state_dict(), b.module.state_dict()
+    assert a.keys() == b.keys()
+    return max(((a[k].double() - b[k].double()).abs().max() / b[k].double().abs().max().clamp(min=1)).item() for k in a)
+
+
+@pytest.mark.parametrize("choices", CHOICES, ids=" ".join)
+def test_recorded_turns_are_the_turns(configure, choices):
+    cfg = configure(*SMALL, *choices, "trainer.max_epochs=4")
+    plain, recorded = played(cfg), played(cfg, again)
+    assert all(recording.replay is not None for recording in recorded.module.recordings)
+    assert difference(recorded, plain) < 2e-6  # the rates are float32 on the device
+    rates = [[g["lr"] for o in game.trainer.optimizers for g in o.param_groups] for game in (plain, recorded)]
+    assert rates[0] == rates[1]
+    assert all(isinstance(rate, float) for rate in rates[1])
+
+
+class SaveAt(Callback):
+    def __init__(self, minibatch, path):
+        self.minibatch, self.path = minibatch, path
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if pl_module.minibatch == self.minibatch:
+            trainer.save_checkpoint(self.path)
+
+
+def test_a_resumed_recorded_run_is_the_unbroken_one(configure, tmp_path):
+    choices = [*SMALL, "k=2", "trainer.max_epochs=4"]
+    path = tmp_path / "stopped.ckpt"
+    whole = played(configure(*choices, folder="whole"), again, SaveAt(15, path))
+    groups = [g for state in torch.load(path, weights_only=True)["optimizer_states"] for g in state["param_groups"]]
+    assert all(isinstance(group["lr"], float) and not group["capturable"] for group in groups)
+    rest = played(configure(*choices, f"ckpt_path={path}", folder="rest"), again)
+    assert difference(rest, whole) == 0
+
+
+def test_report_survives_the_next_replay(configure):
+    game = played(configure(*SMALL, "trainer.max_epochs=2"), again)
+    real = torch.rand(200, 1, 8, 8)
+    recording = Recording(lambda x: {"mean": x.mean()}, game.trainer.optimizers[0], again)
+    reports = [recording(real * factor) for factor in range(1, WARM_UP + 4)]
+    expected = [(real * factor).mean().item() for factor in range(1, WARM_UP + 4)]
+    assert [r["mean"].item() for r in reports] == pytest.approx(expected)
+
+
+def test_the_recording_is_made_once_and_plays_nothing():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    calls, recordings = [], []
+
+    def turn(x):
+        calls.append(x.item())
+        return {"x": x}
+
+    def record(play):
+        recordings.append(play)
+        return play
+
+    recording = Recording(turn, optimizer, record)
+    for value in range(6):
+        recording(torch.tensor(float(value)))
+    assert len(recordings) == 1
+    assert calls == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_rate_is_read_from_the_device_at_each_replay():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    schedule = LambdaLR(optimizer, lambda update: 0.5**update)
+    seen = []
+
+    def turn():
+        weight.grad = torch.ones(1)
+        optimizer.step()
+        seen.append(optimizer.param_groups[0]["lr"])
+        return {"weight": weight.detach()}
+
+    recording = Recording(turn, optimizer, again)
+    for _ in range(6):
+        recording()
+        schedule.step()
+    assert all(isinstance(rate, torch.Tensor) for rate in seen)
+    assert weight.item() == pytest.approx(-sum(0.5**n for n in range(6)))
+
+
+def test_rates_come_back_after_an_error():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.Adam([weight], lr=0.25)
+    rate = torch.tensor(3.0)
+    group = optimizer.param_groups[0]
+
+    def failing_step():
+        with rates_on_the_device(optimizer, [rate]):
+            assert group["lr"] is rate
+            assert group["capturable"]
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing_step()
+    assert (group["lr"], group["capturable"]) == (0.25, False)
+
+
+def test_what_cannot_be_recorded_is_played_and_said_once(configure, caplog):
+    cfg = configure(*SMALL, "trainer.max_epochs=2")
+    with caplog.at_level(logging.WARNING, logger="gan"):
+        recorded = played(cfg, not_at_all)
+    lines = [r.getMessage() for r in caplog.records if "trainer.capture" in r.getMessage()]
+    assert lines == [
+        "trainer.capture: discriminator's turn cannot be recorded "
+        "(operation not permitted when stream is capturing and more): step by step."
+    ]
+    assert difference(recorded, played(cfg)) < 2e-6
+
+
+def test_an_error_of_the_turn_itself_is_not_hidden():
+    def turn():
+        raise RuntimeError("shapes do not fit")
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    with pytest.raises(RuntimeError, match="shapes") as raised:
+        Recording(turn, optimizer, again)()
+    assert not isinstance(raised.value, NotRecordableError)
+
+
+def test_on_a_cpu_one_line_and_the_same_bits(configure, caplog):
+    with caplog.at_level(logging.WARNING, logger="gan"):
+        asked = played(configure(*SMALL, "trainer.max_epochs=1", "trainer.capture=true"))
+    assert [r.getMessage() for r in caplog.records] == [
+        "trainer.capture: it needs an NVIDIA GPU, and this run is on the cpu: step by step."
+    ]
+    assert asked.module.recordings == ()
+    assert difference(asked, played(configure(*SMALL, "trainer.max_epochs=1"))) == 0
+
+
+@pytest.mark.parametrize(
+    ("choices", "precision", "why"),
+    [
+        ([], "32-true", None),
+        (["optim=adam_width_scaled", "penalty=r1", "k=2"], "bf16-mixed", None),
+        ([], "16-mixed", "16-mixed asks the GPU"),
+        (["optim=sgd2014", "optim.momentum=null"], "32-true", "simultaneous updates"),
+        (["optim=sgd2014", "optim.simultaneous=false"], "32-true", "the momentum changes on the host"),
+        (["optim=sgd"], "32-true", "SGD reads its learning rate on the host"),
+        (["optim=sgd", "+optim.generator.fused=true", "+optim.discriminator.fused=true"], "32-true", None),
+    ],
+)
+def test_hindrances(configure, monkeypatch, choices, precision, why):
+    game = played(configure(*SMALL, "trainer.max_steps=2", *choices))
+    monkeypatch.setattr(type(game.module), "device", torch.device("cuda"))
+    monkeypatch.setattr(type(game.trainer), "precision", precision)
+    found = hindrance(game.module, game.trainer)
+    assert (found is None) if why is None else (why in found)
+
+
+def test_cuda_graph_is_what_is_used_by_default():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    assert Recording(lambda: {}, optimizer).record is capture.cuda_graph
