@@ -151,7 +151,11 @@ class Contestant:
         self.tail = ""
         self.reader = threading.Thread(target=self._read_screen, args=(screen,), daemon=True)
         self.reader.start()
-        self._report()
+        try:
+            self._report()
+        except BaseException:
+            self.close()
+            raise
         self.start_up = time.perf_counter() - began
 
     def turn(self) -> Turn:
