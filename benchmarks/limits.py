@@ -169,12 +169,17 @@ def synchronize(device: str) -> None:
 
 
 def square_rates(size: int, dtype: torch.dtype, device: str) -> dict[str, float]:
-    """FLOP/s of the product of two square matrices, by implementation."""
-    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-    return {
-        name: 2 * size**3 / fastest(lambda product=product: product(a, b), device)
-        for name, product in implementations(device).items()
-    }
+    """FLOP/s of the product of two square matrices, by implementation and size: of ``size``, and of a quarter of it.
+
+    The small ones are done before anybody else on the machine wants its processors.
+    """
+    rates = {}
+    for rows in (max(1, size // 4), size):
+        a, b = (torch.randn(rows, rows, device=device).to(dtype) for _ in range(2))
+        for name, product in implementations(device).items():
+            seconds = fastest(lambda multiply=product, a=a, b=b: multiply(a, b), device)
+            rates[f"{name} {rows}"] = 2 * rows**3 / seconds
+    return rates
 
 
 def bandwidth(device: str, mebibytes: int) -> float:
@@ -226,7 +231,7 @@ class Limits:
 
     Args:
         flops, bytes: what it needs.
-        rates: FLOP/s of square matrices, by implementation.
+        rates: FLOP/s of square matrices, by implementation and size.
         bandwidth: bytes/s.
         arithmetic_ms: the products at the best of these rates.
         own_shapes_ms: each product by itself, timed at its own shape, added up.

@@ -87,7 +87,8 @@ def parser() -> argparse.ArgumentParser:
     add("--turns", type=count, default=12, help="rounds that count")
     add("--warm-up", type=int, default=2, help="rounds before them that do not")
     add("--minibatches", type=count, default=50, help="of a turn")
-    add("--threads", type=count, default=torch.get_num_threads(), help="of each process")
+    # Two threads that wait for each other lose far more than their share where a third wants one of two cores.
+    add("--threads", type=count, default=torch.get_num_threads(), help="of each process; 1 where others compute too")
     add("--data-root", default="data", help="the folder that holds MNIST/raw")
     add("--square", type=count, default=2048, help="size of the matrices with which the arithmetic is measured")
     add("--json", type=Path, help="a file for everything that was measured")
@@ -160,10 +161,10 @@ def shown(summary: Summary | None) -> str:
 
 def told(precision: str, limit: Limits) -> str:
     """A precision's limits in words."""
-    rates = ", ".join(f"{name} {rate / 1e9:,.0f}" for name, rate in limit.rates.items())
+    rates = ", ".join(f"{name}: {rate / 1e9:,.0f}" for name, rate in limit.rates.items())
     return (
-        f"{precision}: {limit.flops / 1e9:.2f} GFLOP take at least {limit.arithmetic_ms:.3g} ms at the rate of large "
-        f"squares (GFLOP/s: {rates}), {limit.own_shapes_ms:.3g} ms at their own shapes; {limit.bytes / 1e6:,.0f} MB "
+        f"{precision}: {limit.flops / 1e9:.2f} GFLOP take at least {limit.arithmetic_ms:.3g} ms at the best rate of "
+        f"squares (GFLOP/s of {rates}), {limit.own_shapes_ms:.3g} ms at their own shapes; {limit.bytes / 1e6:,.0f} MB "
         f"take {limit.traffic_ms:.3g} ms at {limit.bandwidth / 1e9:,.0f} GB/s"
     )
 
