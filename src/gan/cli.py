@@ -26,6 +26,8 @@ from gan.errors import Stopped, UserError, did_you_mean, one_line
 
 log = logging.getLogger(__name__)
 
+#: groups of parts that are built one by one, so that any may be left out and one's own added
+COLLECTIONS = ("callbacks", "logger", "figures", "metrics")
 CONF = Path(__file__).parents[2] / "conf"
 
 
@@ -181,14 +183,17 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
     """Raises UserError for a key that the configuration does not have.
 
     A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
-    Lightning's Trainer: those complain themselves of what they do not know.
+    Lightning's Trainer: those complain themselves of what they do not know. Or it is a class of the user's own
+    beside those of a collection: ``+callbacks.mine._target_=my.module.Callback``.
     """
     names = override.key_or_group.split(".")
+    new = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
+    if new and names[0] in COLLECTIONS and names[2:] == ["_target_"]:
+        return
     node: object = cfg
     for depth, name in enumerate(names):
         if not OmegaConf.is_dict(node) or name not in node:
             where, is_last = ".".join(names[:depth]), depth == len(names) - 1
-            new = override.type in (OverrideType.ADD, OverrideType.FORCE_ADD)
             if new and is_last and OmegaConf.is_dict(node) and ("_target_" in node or where == "trainer"):
                 return
             known = [str(key) for key in node] if OmegaConf.is_dict(node) else []
@@ -198,11 +203,7 @@ def _check_key(override: Override, cfg: DictConfig) -> None:
                 + (f" There are: {', '.join(known)}." if known else "")
             )
         parent, node = node, node._get_node(name)  # as written: interpolations are not followed
-    if (
-        override.type == OverrideType.DEL
-        and "_target_" not in parent
-        and names[0] not in ("callbacks", "logger", "figures", "metrics")
-    ):
+    if override.type == OverrideType.DEL and "_target_" not in parent and names[0] not in COLLECTIONS:
         raise UserError(f"{override.key_or_group} cannot be removed, only set.")
 
 

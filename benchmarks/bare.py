@@ -1,0 +1,126 @@
+"""The game of ``train.py`` as a bare loop: the same numbers to the bit, without Lightning and without its module.
+
+What this loop takes is what the mathematics costs; what ``train.py`` takes beyond it is the price of its comfort.
+"""
+
+import copy
+import os
+import sys
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.game import Game, make
+from benchmarks.turns import Turns
+from gan.seeding import derive, reseed
+
+
+class Bare:
+    """Both players, their optimizers and the data, all on one device.
+
+    Args:
+        game: what to play: one step of D and one of G on every minibatch, with Adam and a linear schedule.
+    """
+
+    def __init__(self, game: Game) -> None:
+        self.game, self.device = game, torch.device(game.device)
+        images, mean_image = game.load_images()
+        self.images = images.to(self.device)
+        networks = [network.to(self.device) for network in game.networks(mean_image)]
+        self.generator, self.discriminator = networks
+        self.average = copy.deepcopy(self.generator).requires_grad_(False)
+        self.latent, self.loss = make(game.latent), make(game.loss)
+        self.generator_optimizer, self.discriminator_optimizer = (
+            torch.optim.Adam(network.parameters(), **game.optimizers[player], fused=True)
+            for player, network in (("generator", self.generator), ("discriminator", self.discriminator))
+        )
+        self.weights = [list(network.parameters()) for network in (self.generator, self.average)]
+        self.rows = self.order()
+        self.played = 0
+
+    def minibatch(self) -> None:
+        """One step of each player."""
+        game = self.game
+        # As in Lightning without a cache of cast weights, which would keep a graph out of G's step.
+        with game.autocast(cache_enabled=False):
+            reseed(self.device, derive(game.seed, "step", self.played))
+            real = self.images[next(self.rows)].to(torch.float32).div_(255)
+            self.discriminator_step(real)
+            self.generator_step()
+        self.played += 1
+
+    def discriminator_step(self, real: Tensor) -> None:
+        with torch.no_grad():
+            fake = self.generator(self.noise()).float()
+        loss = self.loss.discriminator(*self.judge(real, fake))
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()
+        self.update(self.discriminator, self.discriminator_optimizer, "discriminator")
+
+    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """D's logits of images and of samples, (B,) each."""
+        return self.discriminator(real).float(), self.discriminator(fake).float()
+
+    def generator_step(self) -> None:
+        freeze(self.discriminator, True)
+        loss = self.loss.generator(self.discriminator(self.generator(self.noise()).float()).float())
+        self.generator_optimizer.zero_grad()
+        loss.backward()
+        freeze(self.discriminator, False)
+        self.update(self.generator, self.generator_optimizer, "generator")
+        self.update_average()
+
+    def update(self, network: nn.Module, optimizer: torch.optim.Optimizer, player: str) -> None:
+        """A step at this minibatch's rate."""
+        game = self.game
+        left = (1 - self.played / game.minibatches) / (1 - game.hold)
+        optimizer.param_groups[0]["lr"] = game.optimizers[player]["lr"] * min(1.0, max(0.0, left))
+        optimizer.step()
+        network.constrain()
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Moves the averaged generator by one update."""
+        update = self.played + 1
+        decay = min(self.game.ema_decay, (1 + update) / (1 + update + self.game.ema_power))
+        current, average = self.weights
+        torch._foreach_lerp_(average, current, 1 - decay)
+        for kept, buffer in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(buffer)
+
+    def noise(self) -> Tensor:
+        return self.latent(self.game.batch_size, self.device)
+
+    def order(self) -> Iterator[Tensor]:
+        """Which images make up the minibatches: (B,) for each, without end."""
+        batch_size, epoch = self.game.batch_size, 0
+        while True:
+            generator = torch.Generator().manual_seed(derive(self.game.seed, "order", epoch))
+            order = torch.randperm(len(self.images), generator=generator).to(self.device)
+            for start in range(0, len(order) - batch_size + 1, batch_size):
+                yield order[start : start + batch_size]
+            epoch += 1
+
+
+def freeze(network: nn.Module, frozen: bool) -> None:
+    """Whether gradients for the network's weights are computed."""
+    for parameter in network.parameters():
+        parameter.requires_grad_(not frozen)
+
+
+def main(path: str) -> None:
+    # As train.py runs: Lightning sets the same.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    game = Game.read(path)
+    bare = Bare(game)
+    turns = Turns.from_environment(game.device)
+    for _ in range(game.minibatches):
+        bare.minibatch()
+        turns.done()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,125 @@
+"""What all contestants play: nets, data and sizes. Nothing here imports Lightning, which not every contestant needs."""
+
+import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from gan.networks.base import Discriminator, Generator
+from gan.seeding import derive
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How numbers are multiplied.
+
+    Args:
+        trainer: Lightning's word for it.
+        matmul: what ``torch.set_float32_matmul_precision`` is given.
+        autocast: whether the step runs in bfloat16 where torch thinks it safe.
+    """
+
+    trainer: str
+    matmul: str
+    autocast: bool
+
+    @property
+    def factors(self) -> torch.dtype:
+        """What the factors of a product are stored in."""
+        return torch.bfloat16 if self.autocast else torch.float32
+
+
+PRECISIONS = {
+    "float32": Precision("32-true", "highest", False),
+    "float32-medium": Precision("32-true", "medium", False),
+    "bf16-mixed": Precision("bf16-mixed", "highest", True),
+}
+
+
+@dataclass(frozen=True)
+class Game:
+    """A game as one small file of plain values, for processes that know no Hydra.
+
+    Args:
+        generator, discriminator, latent, loss: a class, ``_target_``, and its arguments.
+        optimizers: learning rate and betas of each player's Adam.
+        hold: the share of the run before the rates begin to fall to 0.
+        ema_decay, ema_power: the generator's moving average.
+        seed: what weights, order, noise and dropout are derived from.
+        batch_size: images in a minibatch.
+        minibatches: length of the run.
+        device: ``cpu`` or ``cuda``.
+        precision: one of ``PRECISIONS``.
+        images: a file with ``images``, uint8 (N, C, H, W), and ``mean_image``, float32 (C, H, W).
+    """
+
+    generator: dict[str, Any]
+    discriminator: dict[str, Any]
+    latent: dict[str, Any]
+    loss: dict[str, Any]
+    optimizers: dict[str, dict[str, Any]]
+    hold: float
+    ema_decay: float
+    ema_power: float
+    seed: int
+    batch_size: int
+    minibatches: int
+    device: str
+    precision: str
+    images: str
+
+    @classmethod
+    def of(cls, cfg: DictConfig, images: Path, minibatches: int, device: str, precision: str) -> "Game":
+        """The game that ``train.py`` plays with this configuration."""
+        plain = OmegaConf.to_container(cfg, resolve=True)
+        players = ("generator", "discriminator")
+        return cls(
+            **{player: plain["model"][player] for player in players},
+            latent=plain["latent"],
+            loss=plain["loss"],
+            optimizers={p: {key: plain["optim"][p][key] for key in ("lr", "betas")} for p in players},
+            hold=plain["optim"]["schedule"]["generator"]["hold"],
+            ema_decay=plain["ema"]["decay"],
+            ema_power=plain["ema"]["power"],
+            seed=plain["seed"],
+            batch_size=plain["data"]["batch_size"],
+            minibatches=minibatches,
+            device=device,
+            precision=precision,
+            images=str(images),
+        )
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Game":
+        return cls(**json.loads(Path(path).read_text()))
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+    def load_images(self) -> tuple[Tensor, Tensor]:
+        """The images and their mean."""
+        saved = torch.load(self.images)
+        return saved["images"], saved["mean_image"]
+
+    def networks(self, mean_image: Tensor) -> tuple[Generator, Discriminator]:
+        """Both players with the weights that ``train.py`` begins with."""
+        torch.manual_seed(derive(self.seed, "weights"))
+        generator, discriminator = make(self.generator), make(self.discriminator)
+        generator.adapt_to_data(lambda: mean_image)
+        return generator, discriminator
+
+    def autocast(self, **arguments: Any) -> AbstractContextManager:
+        """What the forward passes run in."""
+        enabled = PRECISIONS[self.precision].autocast
+        return torch.autocast(self.device, torch.bfloat16, enabled=enabled, **arguments)
+
+
+def make(node: dict[str, Any]) -> Any:
+    """An object of the class ``_target_`` with the other keys as arguments."""
+    return resolve_name(node["_target_"])(**{key: value for key, value in node.items() if key != "_target_"})

@@ -1,0 +1,187 @@
+"""How long a minibatch takes: ``python train.py`` beside the tutorials' loop, Lightning's example and a bare loop.
+
+    python -m benchmarks.speed --model mlp maxout --batch 64 256 --json speed.json
+
+Every contestant is a process of its own; they play in turns, so that all of them meet the same machine. Times are
+medians over the rounds with quartiles, ratios are of times in the same round. See ``--help``.
+"""
+
+import argparse
+import itertools
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import HydraException
+
+from benchmarks.contest import (
+    COMMANDS,
+    DATA,
+    MODELS,
+    REFERENCE,
+    REPOSITORY,
+    Contest,
+    Entry,
+    Result,
+    Setting,
+    Summary,
+    hold,
+)
+from benchmarks.game import PRECISIONS
+from benchmarks.limits import Limits
+from benchmarks.machine import describe
+from benchmarks.turns import Died
+
+COLUMNS = (
+    *("contestant", "precision", "ms per minibatch", "÷ textbook", "÷ bare", "CPU ÷ textbook", "CPU ÷ bare"),
+    *("images/s", "× limit", "peak MiB", "start-up s"),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    words = sys.argv[1:] if arguments is None else [*arguments]
+    options = parser().parse_args(words)
+    contests = []
+    try:
+        for setting in settings(options):
+            contests.append(hold(setting, say=lambda message: print(message, file=sys.stderr)))
+            print("\n".join([*table(contests[-1]), ""]), flush=True)
+            if options.json:  # after each, so that a later one that fails takes nothing away
+                options.json.write_text(json.dumps(record(words, contests), indent=1) + "\n")
+    except (Died, HydraException) as error:
+        sys.exit(f"error: {error}")
+
+
+def record(words: Sequence[str], contests: Sequence[Contest]) -> dict[str, Any]:
+    """Everything that was measured, with what it was measured on."""
+    return {
+        "command": shlex.join(["python", "-m", "benchmarks.speed", *words]),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "machine": describe(),
+        "contests": [contest.record() for contest in contests],
+    }
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed",
+        description="Times a minibatch of the game in train.py and in loops to compare it with. Several models, batch "
+        "sizes and data sets make several contests; all precisions meet in each.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = made.add_argument
+    add("--model", nargs="+", choices=MODELS, default=["mlp"], help="the nets")
+    add("--batch", nargs="+", type=count, default=[64], help="images in a minibatch")
+    add("--data", nargs="+", choices=DATA, default=["synthetic"], help="the images; synthetic ones need no files")
+    add("--precision", nargs="+", choices=PRECISIONS, default=["float32", "bf16-mixed"], help="of the products")
+    add("--contestants", nargs="+", choices=COMMANDS, default=[*COMMANDS], help=f"who plays; {REFERENCE} always does")
+    add("--device", choices=["cpu", "cuda"], default="cpu", help="where")
+    add("--turns", type=count, default=12, help="rounds that count")
+    add("--warm-up", type=int, default=2, help="rounds before them that do not")
+    add("--minibatches", type=count, default=50, help="of a turn")
+    # Two threads that wait for each other lose far more than their share where a third wants one of two cores.
+    add("--threads", type=count, default=torch.get_num_threads(), help="of each process; 1 where others compute too")
+    add("--data-root", default="data", help="the folder that holds MNIST/raw")
+    add("--square", type=count, default=2048, help="size of the matrices with which the arithmetic is measured")
+    add("--json", type=Path, help="a file for everything that was measured")
+    return made
+
+
+def count(word: str) -> int:
+    """A whole number of at least 1."""
+    if (number := int(word)) < 1:
+        raise ValueError
+    return number
+
+
+def settings(options: argparse.Namespace) -> Iterable[Setting]:
+    """The contests that the command line asks for."""
+    for model, batch, data in itertools.product(options.model, options.batch, options.data):
+        yield Setting(
+            **{"model": model, "batch": batch, "data": data, "device": options.device},
+            contestants=tuple(options.contestants),
+            precisions=tuple(options.precision),
+            **{name: getattr(options, name) for name in ("turns", "warm_up", "minibatches", "threads", "data_root")},
+            square=options.square,
+        )
+
+
+def table(contest: Contest) -> list[str]:
+    """A line for each entry, below a line on the setting and above one for each precision's limits."""
+    setting = contest.setting
+    rows = [COLUMNS, *(line(contest, result) for result in contest.results)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    aligned = [["<", "<", *">" * (len(COLUMNS) - 2)], widths]  # words to the left, numbers to the right
+    head, *body = (
+        f"| {' | '.join(f'{cell:{side}{width}}' for cell, side, width in zip(row, *aligned, strict=True))} |"
+        for row in rows
+    )
+    rule = (f"{'-' * (width + 1)}{'-' if side == '<' else ':'}" for side, width in zip(*aligned, strict=True))
+    return [
+        f"{setting.model}, minibatches of {setting.batch}, {setting.data}, {setting.device}, {setting.threads} "
+        f"threads; {setting.turns} rounds of {setting.minibatches} minibatches: median (quartiles)",
+        "",
+        *(head, f"|{'|'.join(rule)}|", *body),
+        "",
+        *(told(precision, limit) for precision, limit in contest.limits.items()),
+    ]
+
+
+def line(contest: Contest, result: Result) -> list[str]:
+    """An entry's cells."""
+    of_bare = Entry("bare", result.entry.precision)
+    return [
+        *(result.entry.contestant, result.entry.precision),
+        shown(contest.milliseconds(result)),
+        *(shown(contest.ratio(result, reference)) for reference in (REFERENCE, of_bare)),
+        *(shown(contest.ratio(result, reference, "cpu_seconds")) for reference in (REFERENCE, of_bare)),
+        f"{contest.images_per_second(result):,.0f}",
+        f"{contest.over_limit(result):.1f}",
+        f"{max(turn.peak_bytes for turn in result.turns) / 2**20:,.0f}",
+        f"{result.start_up:.1f}",
+    ]
+
+
+def shown(summary: Summary | None) -> str:
+    """``0.52 (0.51–0.54)``, or a dash."""
+    if summary is None:
+        return "–"
+    decimals = 1 if summary.median >= 100 else 2 if summary.median >= 0.1 else 3
+    low, high = summary.first_quartile, summary.third_quartile
+    return f"{summary.median:.{decimals}f} ({low:.{decimals}f}–{high:.{decimals}f})"
+
+
+def told(precision: str, limit: Limits) -> str:
+    """A precision's limits in words."""
+    rates = ", ".join(f"{name}: {rate / 1e9:,.0f}" for name, rate in limit.rates.items())
+    return (
+        f"{precision}: {limit.flops / 1e9:.2f} GFLOP take at least {limit.arithmetic_ms:.3g} ms at the best rate of "
+        f"squares (GFLOP/s of {rates}), {limit.own_shapes_ms:.3g} ms at their own shapes; {limit.bytes / 1e6:,.0f} MB "
+        f"take {limit.traffic_ms:.3g} ms at {limit.bandwidth / 1e9:,.0f} GB/s"
+    )
+
+
+def commit() -> str:
+    """The commit that was measured, with a plus where the files differ from it."""
+    asked = [["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]]
+    try:
+        answers = [
+            subprocess.run(["git", *words], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+            for words in asked
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    head, changed = (answer.stdout.strip() for answer in answers)
+    return head + "+" * bool(changed)
+
+
+if __name__ == "__main__":
+    main()

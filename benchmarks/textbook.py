@@ -1,0 +1,85 @@
+"""The game as the PyTorch tutorials write it: a data set that transforms one image at a time, and a plain loop."""
+
+import sys
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from benchmarks.game import Game, make
+from benchmarks.turns import Turns
+
+
+class Pictures(Dataset):
+    """Images as torchvision's data sets give them: a PIL image for each, through the transforms.
+
+    Args:
+        images: uint8 (N, C, H, W).
+    """
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images.movedim(1, -1).squeeze(-1).contiguous()  # (N, H, W), or (N, H, W, 3)
+        # The tutorials normalize to [-1, 1]; the networks here do that themselves, so the same work leaves [0, 1].
+        channels = images.shape[1]
+        self.transform = transforms.Compose(
+            [transforms.ToTensor(), transforms.Normalize((0.0,) * channels, (1.0,) * channels)]
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.transform(Image.fromarray(self.images[index].numpy())), 0
+
+
+def main(path: str) -> None:
+    game = Game.read(path)
+    device = torch.device(game.device)
+    images, mean_image = game.load_images()
+    # What is left over of an epoch is left out, so that every contestant's minibatches are of one size.
+    loader = DataLoader(Pictures(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
+    generator, discriminator = (network.to(device) for network in game.networks(mean_image))
+    latent = make(game.latent)
+    criterion = nn.BCEWithLogitsLoss()
+    g_optimizer = torch.optim.Adam(generator.parameters(), **game.optimizers["generator"])
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), **game.optimizers["discriminator"])
+    turns = Turns.from_environment(game.device)
+
+    played, losses = 0, []
+    while played < game.minibatches:
+        for real, _ in loader:
+            real = real.to(device)
+            real_labels = torch.ones(len(real), device=device)
+            fake_labels = torch.zeros(len(real), device=device)
+
+            # D: its loss runs back into G too, whose gradients are thrown away.
+            with game.autocast():
+                d_loss_real = criterion(discriminator(real), real_labels)
+                fake = generator(latent(len(real), device))
+                d_loss_fake = criterion(discriminator(fake), fake_labels)
+                d_loss = d_loss_real + d_loss_fake
+            g_optimizer.zero_grad()
+            d_optimizer.zero_grad()
+            d_loss.backward()
+            d_optimizer.step()
+
+            # G
+            with game.autocast():
+                fake = generator(latent(len(real), device))
+                g_loss = criterion(discriminator(fake), real_labels)
+            g_optimizer.zero_grad()
+            d_optimizer.zero_grad()
+            g_loss.backward()
+            g_optimizer.step()
+
+            losses.append((d_loss.item(), g_loss.item()))
+            played += 1
+            turns.done()
+            if played == game.minibatches:
+                break
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,56 @@
+"""The bare loop plays the very game of train.py."""
+
+import pytest
+import torch
+
+from benchmarks.bare import Bare
+from benchmarks.game import PRECISIONS, Game
+
+
+@pytest.fixture
+def game_of(tmp_path):
+    """The bare loop's game for a configuration whose Trainer has finished."""
+
+    def described(cfg, data, minibatches, precision) -> Game:
+        path = tmp_path / "images.pt"
+        torch.save({"images": data.splits["train"].images, "mean_image": data.mean_image()}, path)
+        Game.of(cfg, path, minibatches, "cpu", precision).write(tmp_path / "game.json")
+        return Game.read(tmp_path / "game.json")
+
+    return described
+
+
+MODELS = {
+    "mlp": [],
+    "maxout": ["model.generator.hidden=[32,32]", "model.discriminator.hidden=[16,16]"],
+    "mlp_bn": [],
+}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16-mixed"])
+@pytest.mark.parametrize("model", MODELS)
+def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, model, precision):
+    words = [f"model={model}", *MODELS[model], f"trainer.precision={PRECISIONS[precision].trainer}"]
+    # Into the second epoch (of 21 minibatches) and through the fall of the rates, seen by the callbacks.
+    cfg = configure(*words, "trainer.max_epochs=-1", "trainer.max_steps=24", "logger=none")
+    theirs = play(cfg)
+    bare = Bare(game_of(cfg, theirs.data, 24, precision))
+    for _ in range(24):
+        bare.minibatch()
+    pairs = [
+        (theirs.module.generator, bare.generator),
+        (theirs.module.discriminator, bare.discriminator),
+        (theirs.module.generator_ema, bare.average),
+    ]
+    for expected, found in pairs:
+        state = found.state_dict()
+        assert all(torch.equal(value, state[name]) for name, value in expected.state_dict().items())
+
+
+def test_another_seed_is_another_game(configure, play, game_of):
+    cfg = configure("trainer.max_epochs=-1", "trainer.max_steps=2", "logger=none", "callbacks=none")
+    theirs = play(cfg)
+    cfg.seed = 2
+    bare = Bare(game_of(cfg, theirs.data, 2, "float32"))
+    pairs = zip(theirs.module.generator.parameters(), bare.generator.parameters(), strict=True)
+    assert not any(torch.equal(a, b) for a, b in pairs)

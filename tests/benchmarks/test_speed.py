@@ -1,0 +1,106 @@
+"""The contest as it is run by hand, tiny; nothing here asks how fast anything is."""
+
+import json
+import math
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from benchmarks import contest, speed
+from benchmarks.contest import DATA, MODELS, Contest, Entry, Result, Setting
+from benchmarks.limits import Limits
+from benchmarks.turns import Turn
+from gan.build import build, prepare
+from gan.cli import CONF, check
+
+SMALL = {
+    **{"model": "mlp", "data": "synthetic", "batch": 4, "device": "cpu", "precisions": ("float32", "bf16-mixed")},
+    **{"contestants": ("bare", "ours"), "turns": 2, "warm_up": 1, "minibatches": 3, "threads": 1},
+    **{"data_root": "nowhere", "square": 16},
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("model", MODELS)
+def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
+    setting = Setting(**{**SMALL, "model": model, "data": data})
+    words = contest.train_py(setting, Entry("ours", "bf16-mixed"), tmp_path)[2:]
+    check(words, "train")
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = compose("train", words)
+    game = build(cfg)
+    names = [type(callback).__name__ for callback in game.trainer.callbacks]
+    # Lightning puts what saves checkpoints behind all else, which is then a part of the next turn.
+    assert names[-2:] == ["TakeTurns", "Checkpoint"]
+    assert {"Monitor", "Guard", "Diagnosis", "Pictures", "Progress"} < set(names)
+    assert game.trainer.loggers
+    if data != "mnist":
+        prepare(game, cfg)
+        assert game.module.total_minibatches == setting.total == 10
+
+
+def test_the_reference_always_plays_and_nobody_twice():
+    setting = Setting(**SMALL)
+    assert [str(entry) for entry in setting.entries()] == [
+        *("textbook, float32", "bare, float32", "ours, float32", "bare, bf16-mixed", "ours, bf16-mixed"),
+    ]
+    assert len(Setting(**{**SMALL, "contestants": ("textbook",)}).entries()) == 2
+
+
+def test_ratios_are_of_the_same_round():
+    """A machine that is ten times slower in the second round changes no ratio."""
+    textbook, ours = ([Turn(f * t, 1.0, 5) for t in (2.0, 20.0, 2.0)] for f in (1, 0.25))
+    limit = Limits(8, 9, {"torch.mm": 1.0}, 1.0, arithmetic_ms=50.0, own_shapes_ms=60.0, traffic_ms=7.0)
+    entries = (Entry("textbook", "float32"), Entry("ours", "float32"))
+    results = [Result(entry, 1.0, turns) for entry, turns in zip(entries, (textbook, ours), strict=True)]
+    held = Contest(Setting(**{**SMALL, "minibatches": 2}), results, {"float32": limit})
+    ratio = held.ratio(results[1], entries[0])
+    assert (ratio.first_quartile, ratio.median, ratio.third_quartile, ratio.mean) == (0.25, 0.25, 0.25, 0.25)
+    milliseconds = held.milliseconds(results[1])
+    assert (milliseconds.median, milliseconds.third_quartile, milliseconds.mean) == (250, 1375, 1000)
+    assert held.images_per_second(results[1]) == 4 / 0.25
+    assert held.over_limit(results[1]) == 5
+    assert held.ratio(results[1], Entry("bare", "float32")) is None
+    cells = next(line for line in speed.table(held) if line.startswith("| ours"))
+    shown = [cell.strip() for cell in cells.strip("|").split("|")]
+    assert shown[:5] == ["ours", "float32", "250.0 (250.0–1375.0)", "0.25 (0.25–0.25)", "–"]
+
+
+def test_a_whole_contest(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(contest.MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
+    words = "--data digits --batch 8 --turns 2 --warm-up 0 --minibatches 2 --threads 1 --square 16 --precision float32"
+    speed.main([*words.split(), "--json", str(tmp_path / "speed.json")])
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    record = json.loads((tmp_path / "speed.json").read_text())
+    assert {"command", "when", "commit", "machine", "contests"} == record.keys()
+    assert record["command"] == f"python -m benchmarks.speed {words} --json {tmp_path / 'speed.json'}"
+    results = record["contests"][0]["results"]
+    for line, name, result in zip(lines[2:], ["textbook", "lightning_example", "bare", "ours"], results, strict=True):
+        assert name == result["contestant"]
+        assert len(line.split("|")) == len(lines[0].split("|"))
+        assert name in line
+        assert "–" not in line.replace("(", "").split()  # no number is missing
+        assert len(result["turns"]) == 2
+        positive(result)
+    assert results[0]["seconds_over_textbook"]["median"] == results[2]["cpu_seconds_over_bare"]["median"] == 1
+    positive(record["contests"][0]["limits"])
+
+
+def positive(node):
+    """Every number below the node is positive and finite."""
+    if isinstance(node, dict | list):
+        for child in node.values() if isinstance(node, dict) else node:
+            positive(child)
+    elif not isinstance(node, str):
+        assert node > 0
+        assert math.isfinite(node)
+
+
+def test_what_fails_is_told_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setitem(contest.COMMANDS, "textbook", lambda *_: ["python", "-c", "raise SystemExit('no room')"])
+    words = "--data synthetic --contestants bare --turns 1 --minibatches 1 --threads 1 --precision float32"
+    with pytest.raises(SystemExit) as left:
+        speed.main(words.split())
+    assert str(left.value) == "error: textbook, float32 ended with exit code 1: no room"
+    assert torch.get_num_threads() == 1

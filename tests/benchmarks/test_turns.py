@@ -1,0 +1,110 @@
+"""Who plays when, what is reported, and what is said of a contestant that dies."""
+
+import io
+import json
+import sys
+import time
+
+import pytest
+
+from benchmarks.turns import VARIABLE, Contestant, Died, Turns, peak_memory, play
+
+#: speaks the protocol and writes into a file when it plays
+PLAYER = f"""
+import json, os, sys
+name, log = sys.argv[1:]
+settings = json.loads(os.environ["{VARIABLE}"])
+orders, reports = os.fdopen(settings["orders"]), os.fdopen(settings["reports"], "w")
+turn = 0
+while True:
+    with open(log, "a") as file:
+        print("begin", name, file=file)
+        print("end", name, file=file)
+    TROUBLE
+    print(json.dumps({{"seconds": turn, "cpu_seconds": 2 * turn, "peak_bytes": 7}}), file=reports, flush=True)
+    turn += 1
+    if not orders.readline():
+        break
+print("farewell", file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def enter(tmp_path):
+    """Starts a contestant that is in trouble at some point."""
+    started = []
+
+    def entered(name, trouble="pass"):
+        command = [sys.executable, "-SEc", PLAYER.replace("TROUBLE", trouble), name, str(tmp_path / "log")]
+        started.append(Contestant(name, command, 3, tmp_path, {}))
+        return started[-1]
+
+    yield entered
+    for contestant in started:
+        contestant.close()
+
+
+def test_turns_rotate_and_never_overlap(enter, tmp_path):
+    contestants = [enter(name) for name in "abc"]
+    turns = play(contestants, rounds=3, warm_up=1)
+    for contestant in contestants:
+        contestant.finish()
+    lines = (tmp_path / "log").read_text().split("\n")[:-1]
+    assert lines[::2] == [line.replace("end", "begin") for line in lines[1::2]]
+    assert "".join(line[-1] for line in lines[1::2]) == "abc" + "abc" + "bca" + "cab" + "abc"  # the start, then rounds
+    # The first turn was the warm-up's.
+    assert {name: [turn.seconds for turn in mine] for name, mine in turns.items()} == {
+        name: [2, 3, 4] for name in "abc"
+    }
+    assert turns["a"][0].cpu_seconds == 4
+    assert all(contestant.start_up > 0 for contestant in contestants)
+
+
+TROUBLES = {
+    "at the start": ("raise ValueError('no images')", "ValueError: no images", 1),
+    "later": ("if turn == 2: raise ValueError('no memory')", "ValueError: no memory", 1),
+    "with a progress bar": ("if turn: os.write(2, b'\\x1b[A 50%\\r\\n 60%\\r'); os._exit(9)", "50% | 60%", 9),
+    "without a word": ("if turn: os.kill(os.getpid(), 9)", "it said nothing", -9),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_a_contestant_that_dies_is_named_with_its_last_words(enter, trouble):
+    code, words, exit_code = TROUBLES[trouble]
+
+    def contest():
+        play([enter("bare"), enter("ours", code)], rounds=5, warm_up=0)
+
+    with pytest.raises(Died) as died:
+        contest()
+    assert str(died.value).startswith(f"ours ended with exit code {exit_code}: ")
+    assert str(died.value).endswith(words)
+    assert "\n" not in str(died.value)
+
+
+def test_a_contestant_that_dies_at_the_end(enter):
+    contestant = enter("ours", "if turn == 1: orders = __import__('io').StringIO('\\n'); sys.exit('full disk')")
+    with pytest.raises(Died, match="full disk"):
+        play([contestant], rounds=1, warm_up=0)
+
+
+def test_a_contestant_reports_after_its_minibatches_and_leaves_out_the_waiting():
+    class Slow(io.StringIO):
+        def readline(self):
+            time.sleep(0.05)
+            return super().readline()
+
+    reports = io.StringIO()
+    turns = Turns(Slow("\n\n"), reports, minibatches=3, device="cpu")
+    said = []
+    for _ in range(1 + 2 * 3):
+        turns.done()
+        said.append(reports.getvalue().count("\n"))
+    assert said == [1, 1, 1, 2, 2, 2, 3]
+    records = [json.loads(line) for line in reports.getvalue().splitlines()]
+    assert all(0 < record["seconds"] < 0.05 for record in records)
+    assert all(record["cpu_seconds"] >= 0 for record in records)
+
+
+def test_memory_is_this_process_s_own():
+    assert 2**24 < peak_memory() < 2**36
