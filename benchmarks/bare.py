@@ -60,7 +60,9 @@ class Bare:
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """D's logits of images and of samples, (B,) each."""
-        return self.discriminator(real).float(), self.discriminator(fake).float()
+        if self.discriminator.needs_whole_minibatch:
+            return self.discriminator(real).float(), self.discriminator(fake).float()
+        return self.discriminator(torch.cat([real, fake])).float().chunk(2)
 
     def generator_step(self) -> None:
         freeze(self.discriminator, True)

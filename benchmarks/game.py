@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.networks.base import Discriminator, Generator
+from gan.networks.layers import Dropout, Linear
 from gan.seeding import derive
 
 
@@ -118,6 +119,20 @@ class Game:
         """What the forward passes run in."""
         enabled = PRECISIONS[self.precision].autocast
         return torch.autocast(self.device, torch.bfloat16, enabled=enabled, **arguments)
+
+
+def with_layers_of_torch(network: nn.Module) -> nn.Module:
+    """The same network with the linear layers and the dropout that a user of torch alone would take."""
+    for name, layer in network.named_children():
+        if isinstance(layer, Linear):
+            plain = nn.Linear(layer.in_features, layer.out_features)
+            plain.load_state_dict(layer.state_dict())
+            setattr(network, name, plain)
+        elif isinstance(layer, Dropout):
+            setattr(network, name, nn.Dropout(layer.p))
+        else:
+            with_layers_of_torch(layer)
+    return network
 
 
 def make(node: dict[str, Any]) -> Any:

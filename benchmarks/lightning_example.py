@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader
 
 from benchmarks.callback import TakeTurns
-from benchmarks.game import PRECISIONS, Game, make
+from benchmarks.game import PRECISIONS, Game, make, with_layers_of_torch
 from benchmarks.textbook import Pictures
 
 
@@ -26,7 +26,7 @@ class Example(pl.LightningModule):
         super().__init__()
         self.automatic_optimization = False
         self.game, self.latent = game, make(game.latent)
-        self.generator, self.discriminator = game.networks(mean_image)
+        self.generator, self.discriminator = map(with_layers_of_torch, game.networks(mean_image))
 
     def forward(self, z: Tensor) -> Tensor:
         return self.generator(z)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from benchmarks.game import Game, make
+from benchmarks.game import Game, make, with_layers_of_torch
 from benchmarks.turns import Turns
 
 
@@ -40,7 +40,7 @@ def main(path: str) -> None:
     images, mean_image = game.load_images()
     # What is left over of an epoch is left out, so that every contestant's minibatches are of one size.
     loader = DataLoader(Pictures(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
-    generator, discriminator = (network.to(device) for network in game.networks(mean_image))
+    generator, discriminator = (with_layers_of_torch(n).to(device) for n in game.networks(mean_image))
     latent = make(game.latent)
     criterion = nn.BCEWithLogitsLoss()
     g_optimizer = torch.optim.Adam(generator.parameters(), **game.optimizers["generator"])

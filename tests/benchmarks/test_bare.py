@@ -1,10 +1,14 @@
 """The bare loop plays the very game of train.py."""
 
+import copy
+
 import pytest
 import torch
 
 from benchmarks.bare import Bare
-from benchmarks.game import PRECISIONS, Game
+from benchmarks.game import PRECISIONS, Game, with_layers_of_torch
+from gan.networks import mlp
+from gan.networks.layers import Dropout, Linear
 
 
 @pytest.fixture
@@ -21,16 +25,17 @@ def game_of(tmp_path):
 
 
 MODELS = {
-    "mlp": [],
-    "maxout": ["model.generator.hidden=[32,32]", "model.discriminator.hidden=[16,16]"],
-    "mlp_bn": [],
+    "mlp": ["model=mlp"],
+    "maxout": ["model=maxout", "model.generator.hidden=[32,32]", "model.discriminator.hidden=[16,16]"],
+    "mlp_bn": ["model=mlp_bn"],
+    "wide": ["model=mlp", "model.generator.hidden=[1024]", "model.discriminator.hidden=[1024]"],  # through oneDNN
 }
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16-mixed"])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, model, precision):
-    words = [f"model={model}", *MODELS[model], f"trainer.precision={PRECISIONS[precision].trainer}"]
+    words = [*MODELS[model], f"trainer.precision={PRECISIONS[precision].trainer}"]
     # Into the second epoch (of 21 minibatches) and through the fall of the rates, seen by the callbacks.
     cfg = configure(*words, "trainer.max_epochs=-1", "trainer.max_steps=24", "logger=none")
     theirs = play(cfg)
@@ -45,6 +50,17 @@ def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, mod
     for expected, found in pairs:
         state = found.state_dict()
         assert all(torch.equal(value, state[name]) for name, value in expected.state_dict().items())
+
+
+@torch.no_grad()
+def test_layers_of_torch_make_the_same_network():
+    ours = mlp.Discriminator((1, 28, 28), [1024, 512], dropout=0.5)
+    theirs = with_layers_of_torch(copy.deepcopy(ours))
+    kinds = {type(layer) for layer in theirs.modules()}
+    assert {torch.nn.Linear, torch.nn.Dropout} < kinds
+    assert not {Linear, Dropout} & kinds
+    x = torch.rand(64, 1, 28, 28)
+    assert torch.allclose(ours.eval()(x), theirs.eval()(x), atol=1e-5)
 
 
 def test_another_seed_is_another_game(configure, play, game_of):
