@@ -1,6 +1,7 @@
 """Times of what takes turns, and how they are written down."""
 
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def environment() -> dict[str, str]:
+    """For a process that is to find this very repository."""
+    paths = [str(REPOSITORY / "src"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def interleaved(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
