@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from benchmarks.timing import interleaved, ratio, summary, told, write
+from benchmarks.timing import CLOCKS, interleaved, ratio, summary, told, write
 from gan.metrics.distances import nearest_distances, neighbour_radii, squared_distances
 from gan.metrics.manifold import density_coverage, precision_recall
 from gan.metrics.parzen import log_density
@@ -61,7 +61,9 @@ def direct_overlap(samples: Tensor, real: Tensor, k: int) -> tuple[float, float,
     )
 
 
-def compare_densities(points: int, samples: int, dimensions: int, sigmas: int, share: int, rounds: int) -> dict:
+def compare_densities(
+    points: int, samples: int, dimensions: int, sigmas: int, share: int, rounds: int, clock=CLOCKS["wall"]
+) -> dict:
     """Ours on all points, the direct formula on the first ``share`` of them, in turns; and the largest difference."""
     generator = torch.Generator().manual_seed(0)
     drawn = torch.rand(samples, dimensions, generator=generator)
@@ -85,6 +87,7 @@ def compare_densities(points: int, samples: int, dimensions: int, sigmas: int, s
             BLOCKS: lambda: play(BLOCKS, wide_drawn, first, widths, block),
         },
         rounds,
+        clock,
     )
     scale = points / len(first)
     for name in (ROWS, BLOCKS):
@@ -102,7 +105,7 @@ def compare_densities(points: int, samples: int, dimensions: int, sigmas: int, s
     }
 
 
-def compare_neighbours(count: int, dimensions: int, share: int, rounds: int) -> dict:
+def compare_neighbours(count: int, dimensions: int, share: int, rounds: int, clock=CLOCKS["wall"]) -> dict:
     """Metrics of ``count`` samples and real points each against distances by differences and a sort.
 
     The direct side finds and sorts all distances of ``share`` points; a metric needs so many times ``count`` of them.
@@ -122,6 +125,7 @@ def compare_neighbours(count: int, dimensions: int, share: int, rounds: int) -> 
             "smallest": lambda: [direct_distances(part, wide_real).amin(1) for part in first.split(100)],
         },
         rounds,
+        clock,
     )
     scale = count / len(first)
     once, sort = ([scale * value for value in seconds.pop(name)] for name in ("smallest", "sorted"))
@@ -162,12 +166,14 @@ def main(words: Sequence[str] | None = None) -> dict:
     parser.add_argument("--neighbour-share", type=int, default=200, help="points whose distances are found directly")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="of torch; one on a machine that others use")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor, on a machine that others use")
     parser.add_argument("--json", metavar="FILE")
     given = parser.parse_args(words)
     if given.threads:
         torch.set_num_threads(given.threads)
+    rounds, clock = given.rounds, CLOCKS[given.clock]
     share = min(given.share, given.points)
-    densities = compare_densities(given.points, given.samples, given.dimensions, given.sigmas, share, given.rounds)
+    densities = compare_densities(given.points, given.samples, given.dimensions, given.sigmas, share, rounds, clock)
     print(f"Parzen: {given.points:,} points × {given.samples:,} samples × {given.dimensions}, {given.sigmas} widths")
     for name, seconds in densities["seconds"].items():
         faster = densities["times_faster"].get(name)
@@ -177,14 +183,14 @@ def main(words: Sequence[str] | None = None) -> dict:
     neighbours = []
     for size in given.features:
         share = min(given.neighbour_share, given.neighbours)
-        found = compare_neighbours(given.neighbours, size, share, given.rounds)
+        found = compare_neighbours(given.neighbours, size, share, rounds, clock)
         neighbours.append(found)
         print(f"Neighbours: {given.neighbours:,} × {given.neighbours:,} × {size}, direct from {share} points")
         for name, seconds in found["seconds"].items():
             direct, faster = told(found["direct_seconds"][name]), told(found["times_faster"][name], "times faster")
             print(f"  {name:20}{told(seconds)}, direct {direct}: {faster}")
         print("  largest difference " + ", ".join(f"{k} {v:.1e}" for k, v in found["largest_difference"].items()))
-    results = {"densities": densities, "neighbours": neighbours}
+    results = {"clock": given.clock, "densities": densities, "neighbours": neighbours}
     write(given.json, results)
     return results
 

@@ -32,11 +32,17 @@ def test_the_record(capsys, monkeypatch, tmp_path):
 
 def test_exponents():
     def measures(n):
-        return {"minibatch_ms": {"median": 3.0 * n}, "load_seconds": n**2, "order_seconds": 7, "peak_mib": math.sqrt(n)}
+        return {
+            "minibatch_ms": {"median": 3.0 * n},
+            "processor_ms": {"median": 1.0},
+            "load_seconds": n**2,
+            "order_seconds": 7,
+            "peak_mib": math.sqrt(n),
+        }
 
     points = [{"n": n} | measures(n) for n in (1, 10, 40)]
     for found in exponents(points, "n"):
-        assert list(found.values()) == pytest.approx([1, 2, 0, 0.5])
+        assert list(found.values()) == pytest.approx([1, 0, 2, 0, 0.5])
 
 
 def test_a_folder_is_decoded_once(tmp_path):
