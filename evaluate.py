@@ -3,11 +3,11 @@
 from gan.cli import launch
 
 
-def evaluate(cfg):
+def load():
     from gan.evaluation import run  # torch is imported here, so that --help need not wait for it
 
-    return run(cfg)
+    return run
 
 
 if __name__ == "__main__":
-    launch(evaluate, config_name="evaluate")
+    launch(load, config_name="evaluate")

@@ -3,11 +3,11 @@
 from gan.cli import launch
 
 
-def sample(cfg):
+def load():
     from gan.sampling import run  # torch is imported here, so that --help need not wait for it
 
-    return run(cfg)
+    return run
 
 
 if __name__ == "__main__":
-    launch(sample, config_name="sample")
+    launch(load, config_name="sample")

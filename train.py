@@ -3,11 +3,11 @@
 from gan.cli import launch
 
 
-def train(cfg):
+def load():
     from gan.train import run  # torch is imported here, so that --help need not wait for it
 
-    return run(cfg)
+    return run
 
 
 if __name__ == "__main__":
-    launch(train, config_name="train")
+    launch(load, config_name="train")

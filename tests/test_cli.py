@@ -1,12 +1,14 @@
 """The words of a command line: what is accepted, and what the refusal says."""
 
+import gc
+import logging
 import re
 import subprocess
 import sys
 
 import pytest
 
-from gan.cli import CONF, check, resumed
+from gan.cli import CONF, check, launch, loaded, resumed
 from gan.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -132,3 +134,37 @@ def test_a_folder_with_a_run_is_not_used_again(tmp_path):
         check([f"output_dir={tmp_path}"], "train")
     with pytest.raises(UserError, match=r"in a sweep give hydra.sweep.dir"):
         check([f"output_dir={tmp_path / 'other'}", "k=1,2"], "train", sweep=True)
+
+
+@pytest.mark.parametrize("word", ["trainer.max_steps=1", "trainer.max_steps=0", "nonsense=1", "--help"])
+def test_garbage_is_collected_again_once_torch_is_imported(tmp_path, monkeypatch, word):
+    seen = {}
+
+    def load():
+        seen["importing"] = gc.isenabled()
+
+        def task(cfg):
+            seen["running"] = gc.isenabled()
+            if cfg.trainer.max_steps == 0:
+                raise UserError("no steps")
+
+        return task
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", word])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    try:
+        launch(load, "train")
+    except SystemExit:
+        assert "steps=1" not in word
+    finally:
+        gc.unfreeze()
+        logging.shutdown()
+    assert gc.isenabled()
+    assert seen == ({"importing": False, "running": True} if "steps" in word else {})
+
+
+def test_jobs_after_the_first_of_a_sweep_freeze_nothing():
+    before = gc.get_freeze_count()
+    assert loaded(lambda: "task") == "task"
+    assert gc.get_freeze_count() == before

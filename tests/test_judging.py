@@ -120,6 +120,15 @@ def test_the_floor_is_measured_once(run):
     assert len(witness.cases) == 6
 
 
+def test_the_images_of_the_floor_are_shared_by_all_metrics(run):
+    first, second = Witness(), Witness()
+    ground = grounds(run.data, Pixels(), CPU, [])
+    evaluate(run, ground, [first, second], ["raw"], num_samples=50, seed=5)
+    assert first.cases[-1].samples is second.cases[-1].samples
+    evaluate(run, ground, [Witness(), second], ["raw"], num_samples=50, seed=6)
+    assert first.cases[-1].samples is not second.cases[-1].samples
+
+
 def test_real_images_are_better_than_a_net_of_five_minibatches(run):
     ground = grounds(run.data, Shipped("digits"), CPU, [Frechet()])
     for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):

@@ -38,6 +38,7 @@ class Grounds:
     split: str = "test"
     _images: dict[str, Images] = field(default_factory=dict)
     _floors: dict[tuple, list[Row]] = field(default_factory=dict)
+    _some: dict[tuple, Images] = field(default_factory=dict)
 
     def see(self, images: Tensor) -> Images:
         """The images as the net sees them."""
@@ -76,9 +77,15 @@ class Grounds:
             return []
         key = (metric, count, seed)
         if key not in self._floors:
-            images = some_of(self.data.splits[metric.floor], count, seed)
-            self._floors[key] = self.measure(metric, FLOOR, self.see(images))
+            self._floors[key] = self.measure(metric, FLOOR, self.some(metric.floor, count, seed))
         return self._floors[key]
+
+    def some(self, split: str, count: int, seed: int) -> Images:
+        """:func:`some_of` the images of a split, the same ones for every metric: looked at once."""
+        key = (split, count, seed)
+        if key not in self._some:
+            self._some[key] = self.see(some_of(self.data.splits[split], count, seed))
+        return self._some[key]
 
 
 def grounds(

@@ -104,3 +104,14 @@ def test_a_metric_asks_for_nothing_that_it_does_not_need(kind):
         return View(rows, rows.log_softmax(1) if "log_probabilities" in kind.needs else None)
 
     kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), look) for i in range(3))))
+
+
+def test_radii_are_computed_once_for_each_neighbour(monkeypatch):
+    calls = []
+    radii = base.neighbour_radii
+    monkeypatch.setattr(base, "neighbour_radii", lambda points, k: calls.append(k) or radii(points, k))
+    images = Images(draw(9, 1, 2, 2), Looks())
+    brute = torch.cdist(images.features.double(), images.features.double()).sort(1).values
+    for k in (2, 3, 2):
+        assert torch.allclose(images.radii(k), brute[:, k])
+    assert calls == [2, 3]

@@ -114,6 +114,13 @@ def test_what_is_written_down():
     ]
 
 
+def test_a_metric_says_what_its_function_says():
+    samples, real = 0.3 + draw(40, 3), draw(50, 3, seed=1)
+    both = case(points(samples), points(real))
+    assert [m.value for m in PrecisionRecall()(both)] == pytest.approx(precision_recall(samples, real))
+    assert [m.value for m in DensityCoverage()(both)] == pytest.approx(density_coverage(samples, real))
+
+
 @pytest.mark.parametrize("metric", [PrecisionRecall, DensityCoverage])
 def test_impossible_neighbours(metric):
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):

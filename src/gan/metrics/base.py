@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from gan.metrics.distances import nearest_distances
+from gan.metrics.distances import nearest_distances, neighbour_radii
 
 BATCH = 100  # images that a feature net looks at in one go: more takes longer on a CPU, whose cache it leaves
 
@@ -47,6 +47,7 @@ class Images:
     def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any]) -> None:
         self.stored, self.look = pixels, look
         self._distances: dict[int, tuple[Images, Tensor]] = {}
+        self._radii: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -78,6 +79,12 @@ class Images:
         if id(others) not in self._distances:  # `others` is kept, so that no other object takes its id
             self._distances[id(others)] = (others, nearest_distances(self.features, others.features))
         return self._distances[id(others)][1]
+
+    def radii(self, k: int) -> Tensor:
+        """From each image to its k-th nearest other one in feature space, (N,), float64; computed once."""
+        if k not in self._radii:
+            self._radii[k] = neighbour_radii(self.features, k)
+        return self._radii[k]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Model
 feature matrices, and the ball of a point reaches to its k-th nearest neighbour in its own set.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -14,46 +12,40 @@ from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import neighbour_radii, squared_distances
 
 
-@dataclass(frozen=True)
-class Overlap:
-    """How points lie in the balls of others.
-
-    Attributes:
-        inside: whether a point lies in at least one ball, bool (points,).
-        balls: in how many it lies, (points,).
-        met: whether a ball holds at least one point, bool (centres,).
-    """
-
-    inside: Tensor
-    balls: Tensor
-    met: Tensor
-
-
 @torch.no_grad()
-def overlap(points: Tensor, centres: Tensor, k: int) -> Overlap:
-    """Counts points (N, F) in the balls around centres (M, F), whose radii are the centres' own k-th neighbours'."""
-    squared_radii = neighbour_radii(centres, k).square()
-    balls, met = [], torch.zeros_like(squared_radii, dtype=torch.bool)
-    for squared in squared_distances(points.double(), centres.double()):
-        within = squared <= squared_radii
-        balls.append(within.sum(1))
-        met |= within.any(0)
-    counts = torch.cat(balls)
-    return Overlap(counts > 0, counts, met)
+def shares_inside(a: Tensor, b: Tensor, a_radii: Tensor, b_radii: Tensor) -> tuple[float, float]:
+    """The share of points a (N, F) in a ball of b (M, F), and of b in a ball of a, each pair compared once."""
+    a_inside, b_inside = [], torch.zeros_like(b_radii, dtype=torch.bool)
+    squared_radii, start = b_radii.square(), 0
+    for squared in squared_distances(a.double(), b.double()):
+        a_inside.append((squared <= squared_radii).any(1))
+        b_inside |= (squared <= a_radii[start : start + len(squared), None].square()).any(0)
+        start += len(squared)
+    return float(torch.cat(a_inside).double().mean()), float(b_inside.double().mean())
 
 
 def precision_recall(samples: Tensor, real: Tensor, k: int = 3) -> tuple[float, float]:
     """The share of samples in a ball of a real image, and of real images in a ball of a sample, in [0, 1]."""
-    return float(overlap(samples, real, k).inside.double().mean()), float(
-        overlap(real, samples, k).inside.double().mean()
-    )
+    return shares_inside(samples, real, neighbour_radii(samples, k), neighbour_radii(real, k))
+
+
+@torch.no_grad()
+def balls_filled(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[float, float]:
+    """In how many balls of centres (M, F) a point (N, F) lies, the mean, and the share of balls that hold a point."""
+    pairs, met = 0, torch.zeros_like(radii, dtype=torch.bool)
+    squared_radii = radii.square()
+    for squared in squared_distances(points.double(), centres.double()):
+        within = squared <= squared_radii
+        pairs += within.sum()
+        met |= within.any(0)
+    return float(pairs) / len(points), float(met.double().mean())
 
 
 def density_coverage(samples: Tensor, real: Tensor, k: int = 5) -> tuple[float, float]:
     """Density: real images' balls that a sample lies in, over k, about 1 for a perfect generator, at least 0.
     Coverage: the share of real images whose ball holds a sample, in [0, 1]."""
-    found = overlap(samples, real, k)
-    return float(found.balls.double().mean()) / k, float(found.met.double().mean())
+    balls, coverage = balls_filled(samples, real, neighbour_radii(real, k))
+    return balls / k, coverage
 
 
 class PrecisionRecall(Metric):
@@ -69,7 +61,8 @@ class PrecisionRecall(Metric):
         self.k = _at_least_one(k)
 
     def __call__(self, case: Case) -> list[Measure]:
-        values = precision_recall(case.samples.features, case.test.features, self.k)
+        samples, test = case.samples, case.test
+        values = shares_inside(samples.features, test.features, samples.radii(self.k), test.radii(self.k))
         return _measures(("precision", "recall"), values, self.k, case)
 
 
@@ -86,8 +79,8 @@ class DensityCoverage(Metric):
         self.k = _at_least_one(k)
 
     def __call__(self, case: Case) -> list[Measure]:
-        values = density_coverage(case.samples.features, case.test.features, self.k)
-        return _measures(("density", "coverage"), values, self.k, case)
+        balls, coverage = balls_filled(case.samples.features, case.test.features, case.test.radii(self.k))
+        return _measures(("density", "coverage"), (balls / self.k, coverage), self.k, case)
 
 
 def _measures(names: tuple[str, str], values: tuple[float, float], k: int, case: Case) -> list[Measure]:

@@ -14,6 +14,8 @@ from torch import Tensor
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import squared_distances
 
+_CACHED = 2**19  # distances, 4 MiB, that stay in a cache while every width passes over them
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -55,8 +57,7 @@ def estimate(samples: Tensor, validation: Tensor, test: Tensor, sigmas: Sequence
 def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
     """log p(x) = log 1/N · Σ_i N(x; s_i, σ² I) for each point x and each σ, float64 (sigmas, points), on the CPU.
 
-    Computed in float64 on the samples' device: as fast as float32 on a CPU, where exponentials and not the
-    matrix product take the time, and exact to 1e-9 nats.
+    Computed in float64 on the samples' device, exact to 1e-9 nats.
 
     Args:
         samples: (N, …).
@@ -66,16 +67,22 @@ def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
     samples = samples.flatten(1).double()
     points = points.flatten(1).to(samples)
     scales = (-0.5 / sigmas.double().square()).tolist()
-    parts = [[_log_sum_exp(d, scale) for scale in scales] for d in squared_distances(points, samples)]
-    sums = torch.stack([torch.cat(column) for column in zip(*parts, strict=True)]).cpu()  # (S, P)
+    # The matrix product wants many rows at a time, what follows it passes over them ten times and wants few.
+    rows = max(1, _CACHED // len(samples))
+    tiles = squared_distances(points, samples)
+    sums = torch.cat([_log_sum_exp(part, scales) for tile in tiles for part in tile.split(rows)], 1).cpu()  # (S, P)
     norms = math.log(len(samples)) + 0.5 * samples.shape[1] * (2 * math.pi * sigmas.double().square()).log()
     return sums - norms[:, None]
 
 
-def _log_sum_exp(squared_distances: Tensor, scale: float) -> Tensor:
-    """log Σ_j exp(scale · d_ij), (rows,); the nearest sample's term is taken out first, so nothing underflows."""
-    nearest = squared_distances.amin(1, keepdim=True)
-    return (squared_distances - nearest).mul_(scale).exp_().sum(1).log_().add_(scale * nearest[:, 0])
+def _log_sum_exp(squared_distances: Tensor, scales: Sequence[float]) -> Tensor:
+    """log Σ_j exp(scale · d_ij), (scales, rows); the nearest sample's term is taken out, so nothing underflows."""
+    nearest = squared_distances.amin(1)
+    beyond = squared_distances - nearest[:, None]
+    terms = torch.empty_like(beyond)
+    # As powers of two: torch has them three times as fast as exp in float64, and as accurate.
+    sums = [torch.mul(beyond, scale / math.log(2), out=terms).exp2_().sum(1) for scale in scales]
+    return torch.stack([part.log_().add_(scale * nearest) for part, scale in zip(sums, scales, strict=True)])
 
 
 class Parzen(Metric):

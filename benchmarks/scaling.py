@@ -1,0 +1,222 @@
+"""Time and memory against image size, number of images, minibatch and k: ``python -m benchmarks.scaling --json FILE``.
+
+One axis at a time is varied from a base point; each point is a process of its own, so that its peak memory is its own,
+and plays ``train.py``'s game with its usual callbacks on images of noise. The exponent between neighbours is the
+logarithm of the ratio of their times over that of their sizes: 1 is linear, 0 is constant.
+"""
+
+import argparse
+import itertools
+import json
+import math
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.timing import environment, told, write
+
+BASE = {"image_size": 28, "images": 10_000, "batch_size": 64, "k": 1}
+AXES = {
+    "image_size": (28, 64, 128),
+    "images": (10_000, 100_000, 1_000_000),
+    "batch_size": (16, 64, 256, 1024),
+    "k": (1, 2, 3, 5),
+}
+KEYS = {"image_size": "data.image_size", "images": "+data.images", "batch_size": "data.batch_size", "k": "k"}
+MEASURES = ("minibatch_ms", "processor_ms", "load_seconds", "order_seconds", "peak_mib")
+WARM_UP = 5  # minibatches that are not timed: memory is fetched in them
+
+
+# In the process of a point
+
+
+def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
+    """Plays minibatches for about so long, and says how long they took and what they needed.
+
+    Returns:
+        ``minibatch_ms`` with its median and quartiles, ``processor_ms`` the same by the time that was computed,
+        which others on the cores do not prolong, ``load_seconds`` for the images and all that is done with them
+        once, ``order_seconds`` for an epoch's permutation, ``peak_mib`` and ``mib_of_images``.
+    """
+    import torch
+    from hydra import compose, initialize_config_dir
+    from pytorch_lightning.callbacks import Callback
+
+    from gan.build import build, prepare
+    from gan.cli import CONF
+    from gan.quiet import quiet
+
+    class Stopwatch(Callback):
+        """Ends the run when the time is up; the times between the ends of minibatches."""
+
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+            self.worked: list[float] = []
+
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            if trainer.strategy.root_device.type == "cuda":
+                torch.cuda.synchronize()
+            self.ends.append(time.perf_counter())
+            self.worked.append(time.process_time())
+            if len(self.ends) > WARM_UP + 5 and self.ends[-1] - self.ends[WARM_UP] > seconds:
+                trainer.should_stop = True
+
+    quiet()
+    words = [f"{KEYS[name]}={value}" for name, value in point.items()]
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        cfg = compose(
+            "train",
+            [
+                "data._target_=benchmarks.synthetic.Synthetic",
+                "features=pixels",
+                "trainer.max_epochs=1000",
+                f"output_dir={folder}",
+                *words,
+            ],
+        )
+    game = build(cfg)
+    before = peak_mib()
+    started = time.perf_counter()
+    prepare(game, cfg)
+    loaded = time.perf_counter() - started
+    stopwatch = Stopwatch()
+    game.trainer.callbacks.append(stopwatch)
+    game.trainer.fit(game.module, game.data)
+    orders = []
+    for epoch in range(3):
+        started = time.perf_counter()
+        game.data.train_dataloader().order(epoch)
+        orders.append(time.perf_counter() - started)
+    shown = {}
+    for name, clock in (("minibatch_ms", stopwatch.ends), ("processor_ms", stopwatch.worked)):
+        steps = [1000 * (b - a) for a, b in itertools.pairwise(clock[WARM_UP:])]
+        # Over whole turns: with k above 1 the discriminator plays alone for a while.
+        turns = [statistics.fmean(steps[i : i + cfg.k]) for i in range(0, len(steps) - cfg.k + 1, cfg.k)]
+        low, median, high = statistics.quantiles(turns, n=4)
+        shown[name] = {"median": median, "least": low, "most": high}
+    return {
+        **point,
+        "minibatches": len(stopwatch.ends) - WARM_UP - 1,
+        **shown,
+        "load_seconds": loaded,
+        "order_seconds": statistics.median(orders),
+        "peak_mib": peak_mib(),
+        "mib_before_data": before,
+        "mib_of_images": game.data.splits["train"].images.nbytes / 2**20,
+    }
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held so far, MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's getrusage begins with what the process that started this one had
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+# In the process that starts them
+
+
+def measured(point: Mapping[str, int], seconds: float) -> dict:
+    """What :func:`play` says of a point, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = f"{dict(point)!r}, {seconds}, {folder!r}"
+        code = f"import json; from benchmarks.scaling import play; print(json.dumps(play({arguments})))"
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+    if done.returncode:
+        raise RuntimeError(f"{point}: {done.stderr}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def exponents(points: Sequence[Mapping], axis: str) -> list[dict[str, float]]:
+    """For each two neighbours on an axis the exponent of every measure."""
+    found = []
+    for a, b in itertools.pairwise(points):
+        growth = math.log(b[axis] / a[axis])
+        found.append({m: math.log(_number(b[m]) / _number(a[m])) / growth for m in MEASURES})
+    return found
+
+
+def folder_start_ups(root: Path) -> dict[str, float]:
+    """Seconds to load a folder of image files the first time, when they are decoded, and the second time."""
+    from gan.data.folder import Folder
+
+    def seconds() -> float:
+        data = Folder(str(copy), batch_size=64, image_size=32, channels=3, classes=0, seed=1)
+        started = time.perf_counter()
+        data.prepare_data()
+        data.setup()
+        taken.append(len(data.splits["train"]))
+        return time.perf_counter() - started
+
+    taken: list[int] = []
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "images"  # links: the cache lies beside them and goes with them
+        for path in root.iterdir():
+            if not path.name.startswith("."):
+                copy.mkdir(exist_ok=True)
+                (copy / path.name).symlink_to(path)
+        first, second = seconds(), seconds()
+    return {"training_images": taken[0], "first_start": first, "second_start": second}
+
+
+def line(point: Mapping) -> str:
+    """A point's measures for the terminal."""
+    return (
+        f"minibatch {told(point['minibatch_ms'], 'ms'):28} computed {point['processor_ms']['median']:.1f} ms"
+        f"  load {point['load_seconds']:.2f} s"
+        f"  order {1000 * point['order_seconds']:.2f} ms"
+        f"  peak {point['peak_mib']:.0f} MiB with {point['mib_of_images']:.0f} MiB of images"
+    )
+
+
+def _number(value: float | Mapping[str, float]) -> float:
+    return value["median"] if isinstance(value, Mapping) else value
+
+
+def main(words: Sequence[str] | None = None) -> dict:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=float, default=5.0, help="of minibatches at each point")
+    for axis, values in AXES.items():
+        parser.add_argument(f"--{axis.replace('_', '-')}", type=int, nargs="*", default=values)
+    parser.add_argument(
+        "--memory", type=float, default=6.0, help="GiB; points whose images take half of it are left out"
+    )
+    parser.add_argument("--folder", metavar="FOLDER", help="of image files, to be decoded once")
+    parser.add_argument("--json", metavar="FILE")
+    given = parser.parse_args(words)
+    known: dict[str, dict] = {}
+    axes = {}
+    for axis in AXES:
+        points = []
+        for value in getattr(given, axis):
+            point = BASE | {axis: value}
+            if point["images"] * point["image_size"] ** 2 > given.memory / 2 * 2**30:
+                print(f"{axis}={value:,}: left out, its images take more than half of --memory={given.memory:g} GiB")
+                continue
+            if (key := json.dumps(point)) not in known:
+                known[key] = measured(point, given.seconds)
+            points.append(known[key])
+            print(f"{axis:>10} {value:>9,}  {line(points[-1])}", flush=True)
+        axes[axis] = {"points": points, "exponents": exponents(points, axis)}
+        for found in axes[axis]["exponents"]:
+            print(f"{'':>20}  exponents: " + ", ".join(f"{m} {value:.2f}" for m, value in found.items()))
+    results = {"base": BASE, "seconds_at_each_point": given.seconds, "axes": axes}
+    if given.folder and Path(given.folder).is_dir():
+        results["folder"] = folder_start_ups(Path(given.folder))
+        print("    folder  " + ", ".join(f"{k} {v:.4g}" for k, v in results["folder"].items()))
+    elif given.folder:
+        print(f"    folder  {given.folder} does not exist: left out")
+    write(given.json, results)
+    return results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Times of what takes turns, and how they are written down."""
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def environment() -> dict[str, str]:
+    """For a process that is to find this very repository."""
+    paths = [str(REPOSITORY / "src"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+
+#: the time that passes, and the time that this process computes, which others on its cores do not prolong
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def interleaved(
+    contestants: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, list[float]]:
+    """Seconds that each contestant took in each round; in a round all take one turn, so that they meet one machine."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds):
+        for name, play in contestants.items():
+            started = clock()
+            play()
+            seconds[name].append(clock() - started)
+    return seconds
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Median, least and most."""
+    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+
+
+def ratio(slow: Sequence[float], fast: Sequence[float]) -> dict[str, float]:
+    """How many times longer the one took than the other, round by round."""
+    return summary([a / b for a, b in zip(slow, fast, strict=True)])
+
+
+def told(values: Mapping[str, float], unit: str = "s") -> str:
+    """``2.31 s (2.29 … 2.40)``."""
+    return f"{values['median']:.3g} {unit} ({values['least']:.3g} … {values['most']:.3g})"
+
+
+def write(path: str | None, results: Mapping[str, Any]) -> None:
+    """The results with the machine they are from, as JSON, where a file is wanted."""
+    if path is not None:
+        Path(path).write_text(json.dumps({"machine": machine.describe(), **results}, indent=1) + "\n")

@@ -1,0 +1,19 @@
+"""Start-up: a time for each command, in its order."""
+
+import pytest
+
+from benchmarks import startup
+
+
+def test_the_record(monkeypatch, capsys):
+    some = ("train.py --help", startup.TO_END)
+    monkeypatch.setattr(startup, "COMMANDS", {name: startup.COMMANDS[name] for name in some})
+    seconds = startup.main(["--rounds", "1"])["seconds"]
+    assert seconds.keys() == {*some, startup.TO_FIRST}
+    assert 0 < seconds[startup.TO_FIRST]["median"] < seconds[startup.TO_END]["median"]
+    assert startup.TO_FIRST in capsys.readouterr().out
+
+
+def test_a_command_that_fails_is_no_time():
+    with pytest.raises(RuntimeError, match=r"ended with 1: .*no key 'modle'"):
+        startup.play((startup.TRAIN, "modle=mlp"))
