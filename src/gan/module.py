@@ -194,7 +194,9 @@ class GAN(pl.LightningModule):
 
     def backward_of(self, player: int, loss: Tensor, **arguments) -> None:
         """A player's gradient (0 for D, 1 for G) in place of its last one."""
-        self.optimizers()[player].zero_grad()
+        for group in self.trainer.optimizers[player].param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None  # what zero_grad does, without what it does besides
         self.manual_backward(loss, **arguments)
 
     def step(self, player: int) -> None:

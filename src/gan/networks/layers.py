@@ -174,7 +174,9 @@ class Dropout(nn.Module):
         rows, width = len(x) * world, x[0].numel()
         # Four times sixteen bits from each random number: on a CPU a third of the time of drawing a float for each.
         bits = torch.empty(-(-rows * width // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
-        bits = bits.view(torch.int16)[: rows * width].view(rows, *x.shape[1:])[rank::world]
+        bits = bits.view(torch.int16)[: rows * width].view(rows, *x.shape[1:])
+        if world > 1:
+            bits = bits[rank::world]
         kept = (bits >= self.dropped - 2**15).to(x.dtype)
         return x * kept.mul_(2**16 / (2**16 - self.dropped))
 
