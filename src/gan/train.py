@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 import re
 import threading
 import time
@@ -10,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -24,6 +22,7 @@ from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
 from gan.evaluation import report
 from gan.figures.base import Figure
+from gan.host import settle
 from gan.judging import Grounds, evaluate, grounds, serviceable
 from gan.metrics.base import Metric
 from gan.quiet import quiet
@@ -45,12 +44,7 @@ def run(cfg: DictConfig) -> float | None:
         Stopped: Ctrl-C or SIGTERM; the checkpoint is written.
     """
     quiet()
-    # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    # An optimizer asks at every step whether there is a GPU. Where there is none, the cautious way that Lightning
-    # chose for this question loads a library each time.
-    if not torch.cuda.is_available():
-        os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
+    settle()
     game = build(cfg)
     check_objective(cfg)
     # Built before the training, so that a mistake in them is told now.

@@ -33,20 +33,24 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
     assert torch.allclose(y[y > 0], torch.tensor(1 / 0.7))
 
 
-def test_dropout_decides_for_each_value_apart():
-    """Four decisions come from each random number: none of them leans on another."""
+@pytest.mark.parametrize(("p", "bits"), [(0.3, torch.int16), (0.25, torch.int8)])
+def test_dropout_decides_for_each_value_apart(p, bits):
+    """Four or eight decisions come from each random number: none of them leans on another."""
     torch.manual_seed(0)
-    kept = Dropout(0.3)(torch.ones(40_000, 8)).ne(0).double()
-    assert kept.mean(0).tolist() == pytest.approx([0.7] * 8, abs=0.01)
+    dropout = Dropout(p)
+    assert dropout.bits == bits
+    kept = dropout(torch.ones(40_000, 8)).ne(0).double()
+    assert kept.mean(0).tolist() == pytest.approx([1 - p] * 8, abs=0.01)
     correlation = torch.corrcoef(kept.T) - torch.eye(8)
     assert correlation.abs().max() < 0.02
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(3, 5), (1, 1), (2, 3, 5, 7)])
-def test_dropout_of_any_shape(shape):
+def test_dropout_of_any_shape(shape, dtype):
     torch.manual_seed(0)
-    y = torch.stack([Dropout(0.5)(torch.ones(shape)) for _ in range(200)])
-    assert y.shape[1:] == shape
+    y = torch.stack([Dropout(0.5)(torch.ones(shape, dtype=dtype)) for _ in range(200)])
+    assert (y.shape[1:], y.dtype) == (shape, dtype)
     assert y.unique().tolist() == [0, 2]
     assert (y.ne(0).double().mean(0) - 0.5).abs().max() < 0.2
 

@@ -1,0 +1,52 @@
+"""What a process is told, seen from outside."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from gan.host import settle
+
+SCRIPT = """
+import resource
+import torch
+from gan.host import keep_freed_memory
+{call}
+def step():  # blocks as a minibatch has them, the largest one on top
+    for size in (2**20, 2**21):
+        torch.ones(size)
+for _ in range(5):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    step()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 20)
+"""
+
+
+def pages_cleared(call: str, **environment: str) -> int:
+    """Pages that a step makes the system clear."""
+    command = [sys.executable, "-c", SCRIPT.format(call=call)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return int(answer.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
+def test_freed_memory_is_used_again():
+    # As glibc is without its rule of thumb, which helps some programs and not others.
+    hard = {"MALLOC_MMAP_THRESHOLD_": "131072", "OMP_NUM_THREADS": "1"}
+    assert pages_cleared("", **hard) > 1000
+    assert pages_cleared("keep_freed_memory()", **hard) < 100
+
+
+def test_no_library_is_looked_for_at_each_step(monkeypatch):
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    settle()
+    assert "PYTORCH_NVML_BASED_CUDA_CHECK" not in os.environ
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    settle()
+    assert os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] == "1"
