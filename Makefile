@@ -5,7 +5,7 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint sweep tensorboard clean
+.PHONY: help train test lint sweep benchmark tensorboard clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ lint: $(READY)  ## ruff: style and format
 
 sweep: $(READY)  ## both losses, k = 1 and 2, two seeds: eight short runs
 	$(RUN) train.py -m loss=minimax,nonsaturating k=1,2 seed=1,2 trainer.max_epochs=20 $(ARGS)
+
+benchmark: $(READY)  ## how long a step takes, beside the tutorials' loops: three minutes on a quiet machine
+	$(RUN) -m benchmarks.speed $(ARGS)
 
 tensorboard: $(READY)  ## the curves of all runs
 	$(VENV)/bin/tensorboard --logdir outputs

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks.game import Game, make
 from benchmarks.turns import Turns
+from gan.host import settle
 from gan.seeding import derive, reseed
 
 
@@ -115,7 +116,7 @@ def main(path: str) -> None:
     # As train.py runs: Lightning sets the same.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    settle()
     game = Game.read(path)
     bare = Bare(game)
     turns = Turns.from_environment(game.device)

@@ -122,8 +122,13 @@ def train_py(setting: Setting, entry: Entry, folder: Path) -> list[str]:
         *("trainer.max_epochs=-1", f"trainer.max_steps={setting.total}"),
         f"callbacks.checkpoint.every_n_minutes={minutes}",
         "+callbacks.turns._target_=benchmarks.callback.TakeTurns",
-        f"output_dir={folder / 'runs' / entry.precision}",
+        f"output_dir={folder / 'runs' / entry.contestant / entry.precision}",
     ]
+
+
+def captured(setting: Setting, entry: Entry, folder: Path) -> list[str]:
+    """The same with each player's turn as a CUDA graph."""
+    return [*train_py(setting, entry, folder), "trainer.capture=true"]
 
 
 COMMANDS = {
@@ -131,7 +136,9 @@ COMMANDS = {
     "lightning_example": module("lightning_example"),
     "bare": module("bare"),
     "ours": train_py,
+    "captured": captured,
 }
+USUAL = ("textbook", "lightning_example", "bare", "ours")  # who can play on every device
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
 
     from gan.build import build, prepare
     from gan.cli import CONF
+    from gan.host import settle
     from gan.quiet import quiet
 
     class Stopwatch(Callback):
@@ -66,6 +67,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
                 trainer.should_stop = True
 
     quiet()
+    settle()
     words = [f"{KEYS[name]}={value}" for name, value in point.items()]
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose(

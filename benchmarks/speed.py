@@ -26,6 +26,7 @@ from benchmarks.contest import (
     MODELS,
     REFERENCE,
     REPOSITORY,
+    USUAL,
     Contest,
     Entry,
     Result,
@@ -82,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     add("--batch", nargs="+", type=count, default=[64], help="images in a minibatch")
     add("--data", nargs="+", choices=DATA, default=["synthetic"], help="the images; synthetic ones need no files")
     add("--precision", nargs="+", choices=PRECISIONS, default=["float32", "bf16-mixed"], help="of the products")
-    add("--contestants", nargs="+", choices=COMMANDS, default=[*COMMANDS], help=f"who plays; {REFERENCE} always does")
+    add("--contestants", nargs="+", choices=COMMANDS, default=[*USUAL], help=f"who plays; {REFERENCE} always does")
     add("--device", choices=["cpu", "cuda"], default="cpu", help="where")
     add("--turns", type=count, default=12, help="rounds that count")
     add("--warm-up", type=int, default=2, help="rounds before them that do not")
