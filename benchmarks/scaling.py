@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.timing import environment, told, write
+from benchmarks.turns import peak_memory
 
 BASE = {"image_size": 28, "images": 10_000, "batch_size": 64, "k": 1}
 AXES = {
@@ -81,7 +82,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
             ],
         )
     game = build(cfg)
-    before = peak_mib()
+    before = peak_memory() / 2**20
     started = time.perf_counter()
     prepare(game, cfg)
     loaded = time.perf_counter() - started
@@ -106,20 +107,10 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
         **shown,
         "load_seconds": loaded,
         "order_seconds": statistics.median(orders),
-        "peak_mib": peak_mib(),
+        "peak_mib": peak_memory() / 2**20,
         "mib_before_data": before,
         "mib_of_images": game.data.splits["train"].images.nbytes / 2**20,
     }
-
-
-def peak_mib() -> float:
-    """The most memory that this process has held so far, MiB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux's getrusage begins with what the process that started this one had
-        return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 # In the process that starts them
