@@ -103,11 +103,11 @@ class Entry:
 REFERENCE = Entry("textbook", "float32")
 
 
-def module(name: str) -> Callable[[Setting, Entry, Path], list[str]]:
+def module(name: str, *words: str) -> Callable[[Setting, Entry, Path], list[str]]:
     """The command of a contestant that is a module of this package."""
     return lambda setting, entry, folder: [
         *(sys.executable, "-m", f"benchmarks.{name}"),
-        str(folder / f"{entry.precision}.json"),
+        *(str(folder / f"{entry.precision}.json"), *words),
     ]
 
 
@@ -133,6 +133,7 @@ def captured(setting: Setting, entry: Entry, folder: Path) -> list[str]:
 
 COMMANDS = {
     "textbook": module("textbook"),
+    "textbook_detached": module("textbook", "detached"),
     "lightning_example": module("lightning_example"),
     "bare": module("bare"),
     "ours": train_py,
@@ -197,6 +198,11 @@ class Contest:
         pairs = zip(result.turns, others, strict=True)
         return Summary.of([getattr(turn, clock) / getattr(other, clock) for turn, other in pairs])
 
+    def total_ratio(self, result: Result, reference: Entry) -> float | None:
+        """As :meth:`ratio`, of the sums over all rounds: what comes in few of them, pictures say, counts too."""
+        others = next((other.turns for other in self.results if other.entry == reference), None)
+        return sum(t.seconds for t in result.turns) / sum(t.seconds for t in others) if others else None
+
     def images_per_second(self, result: Result) -> float:
         return 1000 * self.setting.batch / self.milliseconds(result).median
 
@@ -223,6 +229,8 @@ class Contest:
             **asdict(result.entry),
             "milliseconds": asdict(self.milliseconds(result)),
             **{name: asdict(ratio) if ratio else None for name, ratio in ratios.items()},
+            "total_over_textbook": self.total_ratio(result, REFERENCE),
+            "total_over_bare": self.total_ratio(result, of_bare),
             "images_per_second": self.images_per_second(result),
             "over_arithmetic_limit": self.over_limit(result),
             "peak_bytes": max(turn.peak_bytes for turn in result.turns),
@@ -242,7 +250,6 @@ def hold(setting: Setting, say: Callable[[str], None]) -> Contest:
         Died: a contestant could not go on.
         UserError: the data could not be had.
     """
-    torch.set_num_threads(setting.threads)
     threads = {name: str(setting.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with tempfile.TemporaryDirectory(prefix="gan_speed_") as place:
         folder = Path(place)
@@ -268,7 +275,13 @@ def hold(setting: Setting, say: Callable[[str], None]) -> Contest:
                 contestant.close()
         results = [Result(entry, c.start_up, turns[c.name]) for entry, c in contestants.items()]
         say("measuring the machine")
-        return Contest(setting, results, {precision: measure(setting, game) for precision, game in games.items()})
+        before = torch.get_num_threads()
+        torch.set_num_threads(setting.threads)
+        try:
+            found = {precision: measure(setting, game) for precision, game in games.items()}
+        finally:
+            torch.set_num_threads(before)
+        return Contest(setting, results, found)
 
 
 def write_games(setting: Setting, folder: Path) -> dict[str, Game]:

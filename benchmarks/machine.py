@@ -1,6 +1,7 @@
 """What a benchmark ran on."""
 
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,3 +34,13 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def peak_memory() -> int:
+    """The most memory, in bytes, that this process has had."""
+    status = Path("/proc/self/status")
+    if status.exists():  # the ru_maxrss of Linux begins with that of the process that started this one
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on a Mac

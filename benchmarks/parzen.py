@@ -44,7 +44,7 @@ def direct_distances(queries: Tensor, points: Tensor) -> Tensor:
 
 
 def direct_radii(queries: Tensor, points: Tensor, k: int, block: int = 100) -> Tensor:
-    """From each query to its k-th nearest other point, by sorting all its distances, (Q,); the queries are points."""
+    """From each query to its k-th nearest other point, by a whole sort, (Q,); the queries are points."""
     return torch.cat([direct_distances(part, points).sort(1).values[:, k] for part in queries.split(block)])
 
 

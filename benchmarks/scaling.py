@@ -17,8 +17,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.machine import peak_memory
 from benchmarks.timing import environment, told, write
-from benchmarks.turns import peak_memory
 
 BASE = {"image_size": 28, "images": 10_000, "batch_size": 64, "k": 1}
 AXES = {

@@ -3,7 +3,8 @@
     python -m benchmarks.speed --model mlp maxout --batch 64 256 --json speed.json
 
 Every contestant is a process of its own; they play in turns, so that all of them meet the same machine. Times are
-medians over the rounds with quartiles, ratios are of times in the same round. See ``--help``.
+medians over the rounds with quartiles, ratios are of times in the same round; the totals' ratios count what comes
+rarely, too. See ``--help``.
 """
 
 import argparse
@@ -40,7 +41,8 @@ from benchmarks.machine import describe
 from benchmarks.turns import Died
 
 COLUMNS = (
-    *("contestant", "precision", "ms per minibatch", "÷ textbook", "÷ bare", "CPU ÷ textbook", "CPU ÷ bare"),
+    *("contestant", "precision", "ms per minibatch", "÷ textbook", "÷ bare", "total ÷ textbook", "total ÷ bare"),
+    *("CPU ÷ textbook", "CPU ÷ bare"),
     *("images/s", "× limit", "peak MiB", "start-up s"),
 )
 
@@ -48,6 +50,8 @@ COLUMNS = (
 def main(arguments: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else [*arguments]
     options = parser().parse_args(words)
+    if options.device == "cpu" and "captured" in options.contestants:
+        sys.exit("error: captured needs --device cuda: a CPU has no CUDA graphs")
     contests = []
     try:
         for setting in settings(options):
@@ -143,6 +147,7 @@ def line(contest: Contest, result: Result) -> list[str]:
         *(result.entry.contestant, result.entry.precision),
         shown(contest.milliseconds(result)),
         *(shown(contest.ratio(result, reference)) for reference in (REFERENCE, of_bare)),
+        *(f"{total:.2f}" if (total := contest.total_ratio(result, r)) else "–" for r in (REFERENCE, of_bare)),
         *(shown(contest.ratio(result, reference, "cpu_seconds")) for reference in (REFERENCE, of_bare)),
         f"{contest.images_per_second(result):,.0f}",
         f"{contest.over_limit(result):.1f}",

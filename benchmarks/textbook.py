@@ -1,4 +1,8 @@
-"""The game as the PyTorch tutorials write it: a data set that transforms one image at a time, and a plain loop."""
+"""The game as the PyTorch tutorials write it: a data set that transforms one image at a time, and a plain loop.
+
+Some let D's loss run back into G, whose gradients they then throw away; some detach the samples: ``textbook`` is the
+one, ``textbook_detached`` the other.
+"""
 
 import sys
 
@@ -34,7 +38,7 @@ class Pictures(Dataset):
         return self.transform(Image.fromarray(self.images[index].numpy())), 0
 
 
-def main(path: str) -> None:
+def main(path: str, detached: bool = False) -> None:
     game = Game.read(path)
     device = torch.device(game.device)
     images, mean_image = game.load_images()
@@ -54,11 +58,11 @@ def main(path: str) -> None:
             real_labels = torch.ones(len(real), device=device)
             fake_labels = torch.zeros(len(real), device=device)
 
-            # D: its loss runs back into G too, whose gradients are thrown away.
+            # D
             with game.autocast():
                 d_loss_real = criterion(discriminator(real), real_labels)
                 fake = generator(latent(len(real), device))
-                d_loss_fake = criterion(discriminator(fake), fake_labels)
+                d_loss_fake = criterion(discriminator(fake.detach() if detached else fake), fake_labels)
                 d_loss = d_loss_real + d_loss_fake
             g_optimizer.zero_grad()
             d_optimizer.zero_grad()
@@ -82,4 +86,4 @@ def main(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], detached=sys.argv[2:] == ["detached"])

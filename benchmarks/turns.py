@@ -25,6 +25,8 @@ from typing import TextIO
 
 import torch
 
+from benchmarks.machine import peak_memory
+
 VARIABLE = "GAN_BENCHMARK_TURNS"  # in the environment: what Turns.from_environment reads
 TAIL = 20_000  # characters of a contestant's terminal that are kept
 
@@ -89,16 +91,6 @@ class Turns:
         self.orders.readline()
         self.left = self.minibatches
         self.started = (time.perf_counter(), time.process_time())
-
-
-def peak_memory() -> int:
-    """The most memory, in bytes, that this process has had."""
-    status = Path("/proc/self/status")
-    if status.exists():  # the ru_maxrss of Linux begins with that of the process that started this one
-        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on a Mac
 
 
 # The parent's side
@@ -211,7 +203,7 @@ class Contestant:
 
 
 def play(contestants: Sequence[Contestant], rounds: int, warm_up: int) -> dict[str, list[Turn]]:
-    """Every contestant's turns, by its name; in each round the next one begins.
+    """Every contestant's turns, by its name; in each round the next one begins, and every second one goes backwards.
 
     Args:
         contestants: already started.
@@ -221,7 +213,8 @@ def play(contestants: Sequence[Contestant], rounds: int, warm_up: int) -> dict[s
     turns: dict[str, list[Turn]] = {contestant.name: [] for contestant in contestants}
     for number in range(warm_up + rounds):
         first = number % len(contestants)
-        for contestant in (*contestants[first:], *contestants[:first]):
+        order = [*contestants[first:], *contestants[:first]]
+        for contestant in order[:: 1 - 2 * (number % 2)]:  # or each would always follow the same one
             turn = contestant.turn()
             if number >= warm_up:
                 turns[contestant.name].append(turn)

@@ -1,13 +1,15 @@
 """What a process is told, seen from outside."""
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from gan.host import settle
+from gan.host import keep_freed_memory, settle
 
 SCRIPT = """
 import resource
@@ -29,16 +31,32 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 20)
 def pages_cleared(call: str, **environment: str) -> int:
     """Pages that a step makes the system clear."""
     command = [sys.executable, "-c", SCRIPT.format(call=call)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
     return int(answer.stdout)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="about glibc")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc")
 def test_freed_memory_is_used_again():
     # As glibc is without its rule of thumb, which helps some programs and not others.
     hard = {"MALLOC_MMAP_THRESHOLD_": "131072", "OMP_NUM_THREADS": "1"}
     assert pages_cleared("", **hard) > 1000
     assert pages_cleared("keep_freed_memory()", **hard) < 100
+
+
+@pytest.mark.parametrize(("largest", "told"), [(2**28, [28, 30]), (2**25, [28, 25, 30]), (0, [28, 25])])
+def test_older_libraries_are_not_told_half(monkeypatch, largest, told):
+    """Without the one threshold the other is worse than none."""
+    asked = []
+
+    class Library:
+        @staticmethod
+        def mallopt(key, value):
+            asked.append(value.bit_length() - 1)
+            return int(key == -1 or value <= largest)
+
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library)
+    keep_freed_memory()
+    assert asked == told
 
 
 def test_no_library_is_looked_for_at_each_step(monkeypatch):

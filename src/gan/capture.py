@@ -3,36 +3,66 @@
 What is put on the GPU in a turn is the same each time, but for four things: the images, the random numbers, the
 learning rates, and what the host does between two turns. The images are copied to where the recording reads them;
 torch hands the seed of its generator to each replay; the optimizer reads its rates from memory of the device;
-schedules and the average stay outside.
+schedules and the average stay outside. So losses, penalties and networks must be functions of tensors alone: a number
+that they change on the host from turn to turn is recorded as it was.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Protocol
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan.errors import one_line
+Report = dict[str, Tensor]
 
 #: turns that are played as they are: optimizers make their state in the first, libraries choose their ways
 WARM_UP = 3
 
-#: records what a function puts on the device, without doing it: what replays it
-Recorder = Callable[[Callable[[], object]], Callable[[], object]]
+
+class Recorder(Protocol):
+    """What makes recordings."""
+
+    def rehearse(self, play: Callable[[], Report]) -> Report:
+        """Plays a turn as it is, where its recording will be made."""
+
+    def record(self, play: Callable[[], Report]) -> Callable[[], object]:
+        """Notes what ``play`` puts on the device, without doing it; returns what does it, again and again."""
 
 
-def cuda_graph(play: Callable[[], object]) -> Callable[[], object]:
-    """Records ``play`` as a CUDA graph; raises RuntimeError where it waits for the device or asks it something."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        play()
-    return graph.replay
+class CudaGraph:
+    """Records CUDA graphs, on a stream of its own."""
+
+    def __init__(self) -> None:
+        self.stream = torch.cuda.Stream()
+
+    def rehearse(self, play: Callable[[], Report]) -> Report:
+        current = torch.cuda.current_stream()
+        self.stream.wait_stream(current)
+        with torch.cuda.stream(self.stream):
+            report = play()
+        current.wait_stream(self.stream)
+        return report
+
+    def record(self, play: Callable[[], Report]) -> Callable[[], object]:
+        """Raises RuntimeError where ``play`` waits for the device or asks it something."""
+        graph = torch.cuda.CUDAGraph()
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        before = generator.clone_state()
+        try:
+            # A recording that fails leaves its stream, and in torch 2.11 its random numbers, as they were within.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, stream=self.stream):
+                play()
+        except RuntimeError:
+            generator.graphsafe_set_state(before)
+            raise
+        return graph.replay
 
 
-class NotRecordableError(RuntimeError):
+class NotRecordableError(Exception):
     """A turn waits for the device, or asks it something; nothing of it was played."""
 
 
@@ -42,27 +72,25 @@ class Recording:
     Args:
         turn: tensors, of the same shape each time, and numbers, the same each time, to scalars by name.
         optimizer: the player's own, whose step is part of the turn.
-        record: makes the recording.
+        recorder: makes the recording.
     """
 
-    def __init__(
-        self, turn: Callable[..., dict[str, Tensor]], optimizer: Optimizer, record: Recorder = cuda_graph
-    ) -> None:
-        self.turn, self.optimizer, self.record = turn, optimizer, record
+    def __init__(self, turn: Callable[..., Report], optimizer: Optimizer, recorder: Recorder) -> None:
+        self.turn, self.optimizer, self.recorder = turn, optimizer, recorder
         self.turns = 0
         self.replay: Callable[[], object] | None = None
         self.inputs: tuple[Tensor | int, ...] = ()
         self.rates = [torch.empty((), device=group["params"][0].device) for group in optimizer.param_groups]
-        self.report: dict[str, Tensor] = {}
+        self.report: Report = {}
 
-    def __call__(self, *inputs: Tensor | int) -> dict[str, Tensor]:
+    def __call__(self, *inputs: Tensor | int) -> Report:
         """One turn; raises NotRecordableError instead where no recording can be made."""
         self.turns += 1
         # From the first turn on, or a run that goes on would take its first steps with rates of more digits.
         for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
         if self.turns <= WARM_UP:
-            return self._play(*inputs)
+            return self.recorder.rehearse(lambda: self._play(*inputs))
         if self.replay is None:
             self.prepare(*inputs)
         for kept, given in zip(self.inputs, inputs, strict=True):
@@ -76,14 +104,21 @@ class Recording:
         """Makes the recording."""
         self.inputs = tuple(given.clone() if isinstance(given, Tensor) else given for given in inputs)
         try:
-            self.replay = self.record(lambda: self._play(*self.inputs))
+            self.replay = self.recorder.record(lambda: self._play(*self.inputs))
         except RuntimeError as error:
-            raise NotRecordableError(one_line(error)) from error
+            raise NotRecordableError(str(first_cause(error)).partition("\n")[0]) from error
 
-    def _play(self, *inputs: Tensor | int) -> dict[str, Tensor]:
+    def _play(self, *inputs: Tensor | int) -> Report:
         with rates_on_the_device(self.optimizer, self.rates):
             self.report = self.turn(*inputs)
         return self.report
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """What went wrong first: a recording that cannot be ended hides why."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 @contextmanager
@@ -110,14 +145,15 @@ def hindrance(module: pl.LightningModule, trainer: pl.Trainer) -> str | None:
         (module.simultaneous, "with simultaneous updates the players have no turns of their own"),
         (module.momentum is not None, "the momentum changes on the host"),
         *(
-            (not reads_rates_from_the_device(o), f"{type(o).__name__} reads its learning rate on the host")
+            (not o.defaults.get("fused"), f"{type(o).__name__} reads its learning rate on the host without fused=true")
             for o in trainer.optimizers
         ),
+        *((counts_steps(c), f"{type(c).__name__} is to see each optimizer step") for c in trainer.callbacks),
     ]
     return next((why for holds, why in obstacles if holds), None)
 
 
-def reads_rates_from_the_device(optimizer: Optimizer) -> bool:
-    """Whether the optimizer can do with a learning rate that the host does not know."""
-    settings: dict[str, Any] = optimizer.defaults
-    return "capturable" in settings or bool(settings.get("fused"))
+def counts_steps(callback: pl.Callback) -> bool:
+    """Whether a callback hangs on what Lightning does at each optimizer step, of which a replay knows nothing."""
+    hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step", "on_before_zero_grad")
+    return isinstance(callback, pl.callbacks.ModelCheckpoint) or any(is_overridden(h, callback) for h in hooks)

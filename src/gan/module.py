@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from gan.capture import NotRecordableError, Recording, hindrance
+from gan.capture import CudaGraph, NotRecordableError, Recording, hindrance
 from gan.latents import Latent
 from gan.losses import Loss
 from gan.penalties import Penalty
@@ -240,7 +240,11 @@ class GAN(pl.LightningModule):
             log.warning("trainer.capture: %s: step by step.", why)
             return
         turns = (self.discriminator_step, self.generator_step)
-        self.recordings = tuple(Recording(t, o) for t, o in zip(turns, self.trainer.optimizers, strict=True))
+        pairs = zip(turns, self.trainer.optimizers, strict=True)
+        self.recordings = tuple(Recording(turn, optimizer, CudaGraph()) for turn, optimizer in pairs)
+
+    def on_train_end(self) -> None:
+        self.recordings = ()  # their memory
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
         pairs = zip(self.optimizer_factories, self.players, strict=True)

@@ -65,6 +65,23 @@ def test_ratios_are_of_the_same_round():
     cells = next(line for line in speed.table(held) if line.startswith("| ours"))
     shown = [cell.strip() for cell in cells.strip("|").split("|")]
     assert shown[:5] == ["ours", "float32", "250.0 (250.0–1375.0)", "0.25 (0.25–0.25)", "–"]
+    assert shown[5:7] == ["0.25", "–"]
+
+
+def test_a_slow_turn_counts_in_the_total():
+    limit = Limits(8, 9, {"torch.mm": 1.0}, 1.0, arithmetic_ms=50.0, own_shapes_ms=60.0, traffic_ms=7.0)
+    entries = (Entry("textbook", "float32"), Entry("ours", "float32"))
+    turns = ([Turn(2.0, 1.0, 5)] * 3, [Turn(t, 1.0, 5) for t in (1.0, 1.0, 4.0)])
+    results = [Result(entry, 1.0, taken) for entry, taken in zip(entries, turns, strict=True)]
+    held = Contest(Setting(**SMALL), results, {"float32": limit})
+    assert held.ratio(results[1], entries[0]).median == 0.5
+    assert held.total_ratio(results[1], entries[0]) == 1.0
+    assert held.total_ratio(results[1], Entry("bare", "float32")) is None
+
+
+def test_a_cpu_has_no_graphs_to_capture():
+    with pytest.raises(SystemExit, match="captured needs --device cuda"):
+        speed.main(["--contestants", "captured"])
 
 
 def test_a_whole_contest(tmp_path, capsys, monkeypatch):

@@ -55,6 +55,19 @@ def test_dropout_of_any_shape(shape, dtype):
     assert (y.ne(0).double().mean(0) - 0.5).abs().max() < 0.2
 
 
+@pytest.mark.parametrize("p", [0.5, 0.3])
+def test_random_bits_fill_their_range_on_every_device(p):
+    torch.manual_seed(0)
+    dropout = Dropout(p)
+    bits = dropout.random_bits((300, 1000), torch.device("cpu")).double()
+    half = dropout.levels // 2
+    assert bits.min() < -0.99 * half
+    assert bits.max() > 0.99 * half - 1
+    assert bits.mean().abs() < 0.01 * half
+    elsewhere = dropout.random_bits((3, 5), torch.device("meta"))  # neither a CPU nor CUDA
+    assert (elsewhere.shape, elsewhere.dtype) == ((3, 5), dropout.bits)
+
+
 def test_the_smallest_and_the_largest_share_of_dropout():
     torch.manual_seed(0)
     x = torch.ones(300, 1000)

@@ -1,8 +1,8 @@
-"""Matrix products by the faster of the two libraries that torch brings along for a CPU.
+"""Matrix products by oneDNN, one of the two libraries for them that torch brings along for a CPU.
 
-In float32 torch hands a linear layer to MKL, which on processors that are not Intel's leaves half of their vector
-units idle. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them:
-``python -m benchmarks.limits`` measures both.
+In float32 torch hands a linear layer to the other one, MKL, which on AMD's processors leaves half of their vector units
+idle. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them there;
+``python -m benchmarks.speed`` measures both. On Intel's processors they have not been compared.
 """
 
 import platform
