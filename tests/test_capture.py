@@ -44,7 +44,10 @@ def played(cfg, recorder=None, *callbacks):
     if recorder is not None:
         turns = (game.module.discriminator_step, game.module.generator_step)
 
+        start = game.module.on_train_start
+
         def begin():
+            start()
             pairs = zip(turns, game.trainer.optimizers, strict=True)
             game.module.recordings = tuple(Recording(turn, optimizer, recorder) for turn, optimizer in pairs)
 

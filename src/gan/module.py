@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_, get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gan.capture import CudaGraph, NotRecordableError, Recording, hindrance
 from gan.latents import Latent
@@ -234,6 +233,9 @@ class GAN(pl.LightningModule):
 
     def on_train_start(self) -> None:
         self.recordings = ()
+        if (average := self.generator_ema) is not None:  # now that everything is on its device
+            buffers = zip(average.buffers(), self.generator.buffers(), strict=True)
+            self._averaged = list(average.parameters()), list(self.generator.parameters()), list(buffers)
         if not self.capture:
             return
         if (why := hindrance(self, self.trainer)) is not None:
@@ -285,9 +287,9 @@ class GAN(pl.LightningModule):
             return
         update = self.lr_schedulers()[1].last_epoch  # G's updates so far, from 1
         decay = min(self.ema_decay, (1 + update) / (1 + update + self.ema_power))
-        average, current = self.generator_ema, self.generator
-        get_ema_multi_avg_fn(decay)(list(average.parameters()), list(current.parameters()), None)
-        for kept, buffer in zip(average.buffers(), current.buffers(), strict=True):
+        averages, currents, buffers = self._averaged
+        torch._foreach_lerp_(averages, currents, 1 - decay)
+        for kept, buffer in buffers:
             kept.copy_(buffer)
 
     # What others ask for

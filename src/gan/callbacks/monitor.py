@@ -83,8 +83,7 @@ class Monitor(Callback):
         self._since = now
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.minibatch)
-        # For whoever reads trainer.callback_metrics: early stopping, a sweep's objective.
-        pl_module.log_dict(self.latest, logger=False, batch_size=1)
+        publish(trainer, self.latest)
         if trainer.is_global_zero:
             numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
             log.debug("minibatch %d  %s", pl_module.minibatch, numbers)
@@ -99,3 +98,11 @@ class Monitor(Callback):
         state = checkpoint.get("monitor", {"window": {}})
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+
+
+def publish(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
+    """Leaves the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
+
+    Not by ``self.log``, after which Lightning goes through all that was ever logged on every minibatch.
+    """
+    trainer.callback_metrics.update({name: torch.tensor(value) for name, value in numbers.items()})

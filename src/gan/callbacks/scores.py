@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 
+from gan.callbacks.monitor import publish
 from gan.errors import UserError
 from gan.features.base import FeatureNet
 from gan.judging import Grounds, evaluate, grounds
@@ -71,7 +72,6 @@ class Scores(Callback):
         self.latest = {f"valid/{row.measure.name}/{row.generator}": row.measure.value for row in rows}
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.minibatch)
-        # For whoever reads trainer.callback_metrics: a sweep's objective.
-        pl_module.log_dict(self.latest, logger=False, batch_size=1, rank_zero_only=True)
+        publish(trainer, self.latest)
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
         log.debug("minibatch %d  %s", pl_module.minibatch, numbers)
