@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from gan.data.cache import usable_cores
-
 
 def describe() -> dict[str, str | int]:
     """The hardware and the libraries, for the head of a record."""
+    from gan.data.cache import usable_cores  # with Lightning, which not every contestant is to import
+
     facts: dict[str, str | int] = {
         "processor": processor(),
         "cores": usable_cores(),
