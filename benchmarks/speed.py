@@ -21,23 +21,13 @@ from typing import Any
 import torch
 from hydra.errors import HydraException
 
-from benchmarks.contest import (
-    COMMANDS,
-    DATA,
-    MODELS,
-    REFERENCE,
-    REPOSITORY,
-    USUAL,
-    Contest,
-    Entry,
-    Result,
-    Setting,
-    Summary,
-    hold,
-)
+from benchmarks.contest import hold
 from benchmarks.game import PRECISIONS
 from benchmarks.limits import Limits
 from benchmarks.machine import describe
+from benchmarks.results import Contest, Result, Summary
+from benchmarks.roster import COMMANDS, DATA, MODELS, REFERENCE, USUAL, Entry, Setting
+from benchmarks.timing import REPOSITORY
 from benchmarks.turns import Died
 
 COLUMNS = (

@@ -155,5 +155,5 @@ def hindrance(module: pl.LightningModule, trainer: pl.Trainer) -> str | None:
 
 def counts_steps(callback: pl.Callback) -> bool:
     """Whether a callback hangs on what Lightning does at each optimizer step, of which a replay knows nothing."""
-    hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step", "on_before_zero_grad")
+    hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
     return isinstance(callback, pl.callbacks.ModelCheckpoint) or any(is_overridden(h, callback) for h in hooks)

@@ -7,9 +7,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from benchmarks import contest, speed
-from benchmarks.contest import DATA, MODELS, Contest, Entry, Result, Setting
+from benchmarks import speed
 from benchmarks.limits import Limits
+from benchmarks.results import Contest, Result
+from benchmarks.roster import COMMANDS, DATA, MODELS, Entry, Setting, train_py
 from benchmarks.turns import Turn
 from gan.build import build, prepare
 from gan.cli import CONF, check
@@ -25,7 +26,7 @@ SMALL = {
 @pytest.mark.parametrize("model", MODELS)
 def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
     setting = Setting(**{**SMALL, "model": model, "data": data})
-    words = contest.train_py(setting, Entry("ours", "bf16-mixed"), tmp_path)[2:]
+    words = train_py(setting, Entry("ours", "bf16-mixed"), tmp_path)[2:]
     check(words, "train")
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", words)
@@ -85,7 +86,7 @@ def test_a_cpu_has_no_graphs_to_capture():
 
 
 def test_a_whole_contest(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(contest.MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
+    monkeypatch.setitem(MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
     words = "--data digits --batch 8 --turns 2 --warm-up 0 --minibatches 2 --threads 1 --square 16 --precision float32"
     speed.main([*words.split(), "--json", str(tmp_path / "speed.json")])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -115,7 +116,7 @@ def positive(node):
 
 
 def test_what_fails_is_told_in_one_line(monkeypatch, tmp_path):
-    monkeypatch.setitem(contest.COMMANDS, "textbook", lambda *_: ["python", "-c", "raise SystemExit('no room')"])
+    monkeypatch.setitem(COMMANDS, "textbook", lambda *_: ["python", "-c", "raise SystemExit('no room')"])
     words = "--data synthetic --contestants bare --turns 1 --minibatches 1 --threads 1 --precision float32"
     with pytest.raises(SystemExit) as left:
         speed.main(words.split())

@@ -1,0 +1,130 @@
+"""Who plays in a contest, and with which command line."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.game import PRECISIONS
+from benchmarks.timing import REPOSITORY
+
+#: words for train.py
+MODELS = {
+    "mlp": ["model=mlp"],
+    "maxout": ["model=maxout"],
+    "convolutional": [
+        "model=mlp",
+        "model.generator._target_=benchmarks.convolutional.Generator",
+        "model.generator.hidden=[128,64]",
+        "model.discriminator._target_=benchmarks.convolutional.Discriminator",
+        "model.discriminator.hidden=[64,128]",
+        "model.discriminator.dropout=0.3",
+    ],
+}
+DATA = {
+    "mnist": ["data=mnist", "data.root={root}"],
+    "digits": ["data=digits"],
+    "synthetic": ["data=mnist", "data._target_=benchmarks.synthetic.Synthetic", "~data.root", "~data.validation_size"],
+}
+ACCELERATORS = {"cpu": "cpu", "cuda": "gpu"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a contest is about.
+
+    Args:
+        model, data: of ``MODELS`` and ``DATA``.
+        batch: images in a minibatch.
+        device: ``cpu`` or ``cuda``.
+        contestants: of ``COMMANDS``.
+        precisions: of ``PRECISIONS``; each contestant plays with each.
+        turns: rounds that count.
+        warm_up: rounds before them that do not.
+        minibatches: of a turn.
+        threads: of each process.
+        data_root: where MNIST lies.
+        square: size of the matrices with which the arithmetic is measured.
+    """
+
+    model: str
+    data: str
+    batch: int
+    device: str
+    contestants: tuple[str, ...]
+    precisions: tuple[str, ...]
+    turns: int
+    warm_up: int
+    minibatches: int
+    threads: int
+    data_root: str
+    square: int
+
+    @property
+    def total(self) -> int:
+        """Minibatches that each contestant plays: the one that it starts with, and its turns."""
+        return 1 + (self.warm_up + self.turns) * self.minibatches
+
+    @property
+    def words(self) -> list[str]:
+        """What ``train.py`` is told of the game."""
+        words = [*MODELS[self.model], *(word.format(root=Path(self.data_root).resolve()) for word in DATA[self.data])]
+        return [*words, f"data.batch_size={self.batch}"]
+
+    def entries(self) -> list["Entry"]:
+        """Who plays. The textbook in float32 always does: the ratios are to it."""
+        pairs = [REFERENCE, *(Entry(c, p) for p in self.precisions for c in self.contestants)]
+        return list(dict.fromkeys(pairs))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant with its precision."""
+
+    contestant: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.contestant}, {self.precision}"
+
+
+REFERENCE = Entry("textbook", "float32")
+
+
+def module(name: str, *words: str) -> Callable[[Setting, Entry, Path], list[str]]:
+    """The command of a contestant that is a module of this package."""
+    return lambda setting, entry, folder: [
+        *(sys.executable, "-m", f"benchmarks.{name}"),
+        *(str(folder / f"{entry.precision}.json"), *words),
+    ]
+
+
+def train_py(setting: Setting, entry: Entry, folder: Path) -> list[str]:
+    """The command that a user gives, and a callback that takes turns."""
+    # Most of the minutes that a run is in the contest it waits: as many saves as in a run of its own.
+    minutes = len(setting.entries())
+    return [
+        *(sys.executable, str(REPOSITORY / "train.py"), *setting.words),
+        f"trainer.accelerator={ACCELERATORS[setting.device]}",
+        f"trainer.precision={PRECISIONS[entry.precision].trainer}",
+        *("trainer.max_epochs=-1", f"trainer.max_steps={setting.total}"),
+        f"callbacks.checkpoint.every_n_minutes={minutes}",
+        "+callbacks.turns._target_=benchmarks.callback.TakeTurns",
+        f"output_dir={folder / 'runs' / entry.contestant / entry.precision}",
+    ]
+
+
+def captured(setting: Setting, entry: Entry, folder: Path) -> list[str]:
+    """The same with each player's turn as a CUDA graph."""
+    return [*train_py(setting, entry, folder), "trainer.capture=true"]
+
+
+COMMANDS = {
+    "textbook": module("textbook"),
+    "textbook_detached": module("textbook", "detached"),
+    "lightning_example": module("lightning_example"),
+    "bare": module("bare"),
+    "ours": train_py,
+    "captured": captured,
+}
+USUAL = ("textbook", "lightning_example", "bare", "ours")  # who can play on every device
