@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from gan import hardware
+
 
 def describe() -> dict[str, str | int]:
     """The hardware and the libraries, for the head of a record."""
@@ -17,6 +19,7 @@ def describe() -> dict[str, str | int]:
         "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "capability": str(hardware.processor()),
         "system": platform.system(),
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "pytorch-lightning")},

@@ -29,6 +29,7 @@ from benchmarks.results import Contest, Result, Summary
 from benchmarks.roster import COMMANDS, DATA, MODELS, REFERENCE, USUAL, Entry, Setting
 from benchmarks.timing import REPOSITORY
 from benchmarks.turns import Died
+from gan.hardware import processor
 
 COLUMNS = (
     *("contestant", "precision", "ms per minibatch", "÷ textbook", "÷ bare", "total ÷ textbook", "total ÷ bare"),
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.device == "cpu" and "captured" in options.contestants:
         sys.exit("error: captured needs --device cuda: a CPU has no CUDA graphs")
     contests = []
+    print(f"{processor()}\n", flush=True)
     try:
         for setting in settings(options):
             contests.append(hold(setting, say=lambda message: print(message, file=sys.stderr)))

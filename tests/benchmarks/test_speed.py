@@ -14,6 +14,7 @@ from benchmarks.roster import COMMANDS, DATA, MODELS, Entry, Setting, train_py
 from benchmarks.turns import Turn
 from gan.build import build, prepare
 from gan.cli import CONF, check
+from gan.hardware import processor
 
 SMALL = {
     **{"model": "mlp", "data": "synthetic", "batch": 4, "device": "cpu", "precisions": ("float32", "bf16-mixed")},
@@ -89,7 +90,9 @@ def test_a_whole_contest(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
     words = "--data digits --batch 8 --turns 2 --warm-up 0 --minibatches 2 --threads 1 --square 16 --precision float32"
     speed.main([*words.split(), "--json", str(tmp_path / "speed.json")])
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    output = capsys.readouterr().out
+    assert output.startswith(f"{processor()}\n")
+    lines = [line for line in output.splitlines() if line.startswith("|")]
     record = json.loads((tmp_path / "speed.json").read_text())
     assert {"command", "when", "commit", "machine", "contests"} == record.keys()
     assert record["command"] == f"python -m benchmarks.speed {words} --json {tmp_path / 'speed.json'}"

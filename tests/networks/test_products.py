@@ -7,10 +7,22 @@ from torch.nn.functional import linear
 from gan.networks import products
 from gan.networks.layers import Linear
 from gan.networks.products import affine, by_one_dnn
+from tests.test_hardware import XEON, ZEN3, ZEN4
 
 needs_one_dnn = pytest.mark.skipif(
-    not by_one_dnn(torch.zeros(64, 1000), torch.zeros(1000, 1000)), reason="oneDNN is not asked on this machine"
+    not (products._HAS_OPERATOR and torch.backends.mkldnn.is_available()), reason="this torch has no oneDNN"
 )
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """One where oneDNN is faster; ``machine(cpu)`` makes it another one."""
+
+    def become(cpu):
+        monkeypatch.setattr(products, "processor", lambda: cpu)
+
+    become(ZEN4)
+    return become
 
 
 def arguments(batch=128, inputs=300, outputs=200, dtype=torch.float32):
@@ -63,6 +75,22 @@ def test_only_the_gradients_that_are_wanted_are_computed(wanted, monkeypatch):
     loss.backward()
     assert len(count) == len(set(wanted) & {0, 1})
     assert [t.grad is not None for t in tensors] == [i in wanted for i in range(3)]
+
+
+@needs_one_dnn
+@pytest.mark.parametrize("cpu", [ZEN3, XEON])
+def test_other_processors_keep_torchs_product(cpu, machine):
+    x, weight, bias = arguments()
+    assert by_one_dnn(x, weight)
+    machine(cpu)
+    assert not by_one_dnn(x, weight)
+    assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
+
+
+def test_a_torch_without_the_operator_keeps_its_own_product(monkeypatch):
+    x, weight, bias = arguments()
+    monkeypatch.setattr(products, "_HAS_OPERATOR", False)
+    assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
 
 
 def test_small_matrices_stay_with_torch():

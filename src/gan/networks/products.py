@@ -1,17 +1,19 @@
 """Matrix products by oneDNN, one of the two libraries for them that torch brings along for a CPU.
 
-In float32 torch hands a linear layer to the other one, MKL, which on AMD's processors leaves half of their vector units
-idle. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them there;
-``python -m benchmarks.speed`` measures both. On Intel's processors they have not been compared.
+In float32 torch hands a linear layer to the other one, MKL, which on AMD's processors with AVX-512 uses half of their
+vector units. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them;
+:attr:`gan.hardware.Processor.fast_onednn` says where it is faster. torch has no public switch for it: its settings
+(``torch.backends.mkldnn.matmul.fp32_precision``) reach oneDNN only by rounding the factors. Where the private operator
+is missing, torch's own linear layer takes its place.
 """
-
-import platform
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-_X86 = platform.machine().lower() in ("x86_64", "amd64")
+from gan.hardware import processor
+
+_HAS_OPERATOR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 #: below so many multiplications oneDNN's longer way to its first one costs more than it saves
 _WORTHWHILE = 4_000_000
@@ -32,15 +34,15 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def by_one_dnn(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN is asked: for large float32 matrices on an x86 CPU, outside of autocast."""
+    """Whether oneDNN is asked: for large float32 matrices, outside of autocast, on a CPU where it is faster."""
     return (
-        x.device.type == "cpu"
+        processor().fast_onednn
+        and _HAS_OPERATOR
+        and x.device.type == "cpu"
         and x.dtype == weight.dtype == torch.float32
         and x.dim() == 2
         and len(x) * weight.numel() >= _WORTHWHILE
         and not torch.is_autocast_enabled("cpu")
-        and _X86
-        and torch.backends.mkldnn.is_available()
         and torch.backends.mkldnn.enabled
     )
 
