@@ -9,10 +9,11 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
-from gan.build import PRECISIONS, build, check_networks, part, prepare, total_minibatches
+from gan.build import build, check_networks, part, prepare, total_minibatches
 from gan.cli import CONF
 from gan.data.endless import Endless
 from gan.errors import UserError
+from gan.precision import PRECISIONS
 from gan.train import run
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -176,7 +177,7 @@ def test_precisions(configure, play, precision):
             r"optim.generator has no key 'weight_deacy'. Did you mean 'weight_decay'?",
         ),
         (["+trainer.max_epoch=3"], r"trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
-        (["trainer.precision=64"], r"trainer.precision=64: choose one of 32-true"),
+        (["trainer.precision=64"], r"trainer.precision=64: choose one of auto, 32-true"),
         (["+data.bach_size=3"], r"data has no key 'bach_size'. Did you mean 'batch_size'?"),
         (["data.batch_size=0"], r"data.batch_size must be a whole number of at least 1, got 0"),
         (["latent.dim=0"], r"latent.dim must be a whole number of at least 1, got 0"),

@@ -8,13 +8,14 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from gan import evaluation, judging, train
+from gan import evaluation, hardware, judging, train
 from gan.cli import CONF, check
 from gan.errors import UserError
 from gan.metrics.base import Measure
 from gan.records import FLOOR, Row, read
 from gan.runs import find_checkpoint, open_run
 from tests.test_end_to_end import finish, launch
+from tests.test_hardware import ZEN3, ZEN4
 
 
 def evaluate(*words):
@@ -39,6 +40,7 @@ def test_the_command(configure, play, tmp_path):
     for metric in ("frechet_distance", "recall", "coverage", "memorization", "modes_found", "parzen_log_likelihood"):
         assert output.count(f"  {metric} ") == 3, metric  # each run, and their mean
     assert "mean of 2 runs" in output
+    assert "remark" not in output
     saved = np.load(sweep / "1" / "samples_ema.npz")
     assert saved["images"].shape == (50, 1, 8, 8)
     assert len(saved["z"]) == 50
@@ -57,6 +59,17 @@ def test_runs_of_one_data_set_share_what_is_known_of_its_images(configure, play,
     monkeypatch.setattr(evaluation, "grounds", lambda *a, **k: made.append(judging.grounds(*a, **k)) or made[-1])
     evaluate(f"run={tmp_path / 'sweep'}", "metrics=frechet", "num_samples=50")
     assert len(made) == 1
+
+
+def test_one_group_of_seeds_may_have_two_precisions(configure, play, tmp_path, caplog, monkeypatch):
+    for seed, cpu in enumerate((ZEN3, ZEN4)):
+        monkeypatch.setattr(hardware, "processor", lambda cpu=cpu: cpu)
+        words = ["trainer.max_steps=2", "trainer.precision=auto", "logger=none", f"seed={seed}"]
+        play(configure(*words, folder=f"sweep/{seed}"))
+    with caplog.at_level("INFO"):
+        evaluate(f"run={tmp_path / 'sweep'}", "num_samples=50", "metrics=frechet")
+    assert "mean of 2 runs" in caplog.messages
+    assert "trainer.precision=auto was 32-true in 1 and bf16-mixed in 1 of these runs" in caplog.messages[-1]
 
 
 def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monkeypatch):

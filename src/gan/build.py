@@ -20,11 +20,11 @@ from gan.data.base import Source
 from gan.errors import UserError, did_you_mean, one_line
 from gan.module import GAN, PLAYERS
 from gan.networks.base import Generator
+from gan.precision import REASON, resolve_precision
 from gan.seeding import derive
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 #: arguments of the Trainer that another key of ours stands for
 ELSEWHERE = {
     "gradient_clip_val": "optim.gradient_clip",
@@ -48,13 +48,18 @@ class Game:
     trainer: pl.Trainer
 
 
-def build(cfg: DictConfig) -> Game:
+def build(cfg: DictConfig, saved: dict | None = None) -> Game:
     """Builds a run without touching its data.
+
+    Args:
+        cfg: the configuration; ``trainer.precision=auto`` in it is replaced by what it means here.
+        saved: the checkpoint that the run resumes from, or None.
 
     Raises:
         UserError: a key or value that cannot be, named.
     """
     check(cfg, TRAINING)
+    resolve_precision(cfg, saved)
     game = Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
     players = {player: getattr(game.module, player) for player in PLAYERS}
     whole = [player for player, network in players.items() if network.needs_whole_minibatch]
@@ -125,8 +130,7 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
     if not isinstance(arguments.pop("capture", False), bool):  # for the module
         raise UserError(f"trainer.capture={cfg.trainer.capture}: choose true or false.")
-    if arguments.get("precision") not in PRECISIONS:
-        raise UserError(f"trainer.precision={arguments.get('precision')}: choose one of {', '.join(PRECISIONS)}.")
+    arguments.pop(REASON, None)
     if arguments.get("accelerator") in ("gpu", "cuda") and not torch.accelerator.is_available():
         raise UserError(
             "trainer.accelerator=gpu: torch finds no GPU on this machine; take trainer=cpu or trainer=auto."

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def run(cfg: DictConfig) -> None:
         raise UserError(f"select must be best or null, got {cfg.select}; checkpoint={cfg.select} names a checkpoint.")
     known: dict[str, Grounds] = {}  # real images are looked at once for all runs that share them
     alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
+    precisions: dict[Setting, list[str]] = {}
     for folder in runs_in(cfg.run) or [None]:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device)
@@ -52,11 +54,15 @@ def run(cfg: DictConfig) -> None:
                 z = opened.noise(len(images), cfg.seed)
                 log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
         alike.setdefault(setting(opened.cfg), []).append(rows)
+        precisions.setdefault(setting(opened.cfg), []).append(opened.cfg.trainer.precision)
     for settings, results in alike.items():
         if len(results) > 1:
             log.info("mean of %d runs%s", len(results), f" with {told(settings, alike)}" if len(alike) > 1 else "")
             for line in table(over_runs(results)):
                 log.info("%s", line)
+            if len(counts := Counter(precisions[settings])) > 1:
+                chosen = " and ".join(f"{precision} in {count}" for precision, count in counts.items())
+                log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
 
 
 def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:

@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from gan.config import flatten
 from gan.metrics.base import Measure
+from gan.precision import AUTO, REASON
 from gan.records import FLOOR, Row
 
 Setting = tuple[tuple[str, str], ...]
@@ -95,6 +96,8 @@ def setting(cfg: DictConfig) -> Setting:
     place = str(cfg.output_dir)
     content = OmegaConf.to_container(cfg, resolve=True)
     flat = flatten({key: value for key, value in content.items() if key not in WATCHING})
+    if flat.pop(f"trainer.{REASON}", None) is not None:  # the seeds of a sweep may come from different machines
+        flat["trainer.precision"] = AUTO
     return tuple(
         (key, str(value))
         for key, value in sorted(flat.items())

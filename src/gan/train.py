@@ -25,6 +25,7 @@ from gan.figures.base import Figure
 from gan.host import settle
 from gan.judging import Grounds, evaluate, grounds, serviceable
 from gan.metrics.base import Metric
+from gan.precision import REASON, describe_precision, record_precision, warn_if_slow
 from gan.quiet import quiet
 from gan.runs import Run
 
@@ -45,11 +46,11 @@ def run(cfg: DictConfig) -> float | None:
     """
     quiet()
     settle()
-    game = build(cfg)
+    saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
+    game = build(cfg, saved)
     check_objective(cfg)
     # Built before the training, so that a mistake in them is told now.
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
-    saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     if game.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
@@ -71,6 +72,8 @@ def run(cfg: DictConfig) -> float | None:
                 f"ckpt_path={cfg.ckpt_path} stands at minibatch {saved['minibatch']:,} and the run ends at "
                 f"{game.module.total_minibatches:,}: nothing is left to do. Give a larger trainer.max_epochs."
             )
+        if game.trainer.is_global_zero:
+            record_precision(cfg, finished.folder)
         announce(cfg, game)
         started = time.perf_counter()
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
@@ -103,10 +106,11 @@ def announce(cfg: DictConfig, game: Game) -> None:
         game.data.describe(),
         sizes,
         devices,
-        trainer.precision,
+        describe_precision(cfg),
         f"{module.total_minibatches:,}",
     )
     log.info("%s", cfg.output_dir)
+    warn_if_slow(cfg)
 
 
 def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
@@ -173,7 +177,7 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
             f"{frozen[0]}={now.get(frozen[0])} differs from the checkpoint's {before.get(frozen[0])}: the optimizers "
             "go on with the state that was saved. Leave it out, or start a new run."
         )
-    where = re.compile(r"(output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*)")
+    where = re.compile(rf"(output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*|trainer\.{REASON})")
     told = [f"{key} {before.get(key)} → {now.get(key)}" for key in changed if not where.fullmatch(key)]
     if not game.trainer.is_global_zero:
         return
