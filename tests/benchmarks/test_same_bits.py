@@ -1,0 +1,39 @@
+"""Comparing commits: what counts as the same tensor, and which commands are run."""
+
+from collections import Counter
+
+import pytest
+import torch
+
+from benchmarks import same_bits
+from benchmarks.same_bits import command, hash_of, presets
+from gan.cli import CONF, check
+
+
+def test_a_hash_knows_every_bit_the_shape_and_the_type():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert hash_of(x) == hash_of(x.clone()) == hash_of(x.t().contiguous().t())
+    others = [x.flatten(), x.double(), torch.nextafter(x, torch.tensor(9.0)), torch.tensor([[1.0, 3.0], [2.0, 4.0]])]
+    assert len({hash_of(x), *map(hash_of, others), hash_of(-torch.zeros(1)), hash_of(torch.zeros(1))}) == 7
+    assert hash_of(torch.tensor(3)) != hash_of(torch.tensor(4))
+
+
+def test_every_preset_is_compared_that_needs_no_other_run():
+    assert {path.stem for path in (CONF / "experiment").glob("*.yaml")} - set(presets()) == {"paper_tfd_2014_prepended"}
+
+
+@pytest.mark.parametrize("preset", ["paper_cifar10_dense", "ring"])
+def test_the_command_needs_no_files(preset):
+    words = command(preset, 7)
+    check(words, "train")
+    assert "trainer.max_steps=7" in words
+    assert ("data=digits" in words) == (preset == "paper_cifar10_dense")
+
+
+@pytest.mark.parametrize(("after", "verdict"), [(["a", "b", "b"], "same"), (["a", "b", "c"], "DIFFERENT: 2 of 3")])
+def test_the_verdict_counts_the_tensors_that_agree(monkeypatch, capsys, after, verdict):
+    states = iter([Counter(["a", "b", "b"]), Counter(after)])
+    monkeypatch.setattr(same_bits, "train", lambda *_: next(states))
+    options = same_bits.parser().parse_args(["HEAD"])
+    assert same_bits.report("ring", "old", "new", options) == (verdict == "same")
+    assert verdict in capsys.readouterr().out
