@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("old", help="a commit")
     made.add_argument("new", nargs="?", help="another commit; the working tree by default")
     made.add_argument("--presets", nargs="+", help="names in conf/experiment/; all but the second stages by default")
-    made.add_argument("--iterations", type=int, default=50, help="of each preset")
+    made.add_argument("--iterations", type=int, default=50, help="of each preset, at least one update of G")
     made.add_argument("--option", action="append", default=[], help="a further option for train.py, repeatable")
     return made
 
@@ -76,7 +76,12 @@ def report(preset: str, old: Path, new: Path, options: argparse.Namespace) -> bo
 def command(preset: str, iterations: int) -> list[str]:
     """Options for train.py: the preset, short, with data that is at hand."""
     cfg = configuration(preset)
-    words = [f"experiment={preset}", f"trainer.max_steps={iterations}", "trainer.max_epochs=-1", "trainer=cpu"]
+    words = [
+        f"experiment={preset}",
+        f"trainer.max_steps={max(iterations, cfg.k)}",
+        "trainer.max_epochs=-1",
+        "trainer=cpu",
+    ]
     if "root" in cfg.data:
         words += ["data=digits", f"data.image_size={cfg.data.image_size}"]
     return [*words, "metrics=none", "figures=none", "features=pixels"]
