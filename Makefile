@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help train test lint sweep benchmark tensorboard clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
 $(READY): requirements.txt pyproject.toml
