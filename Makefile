@@ -1,21 +1,48 @@
-# Every target makes .venv first when it is missing or older than requirements.txt.
+# Every target makes .venv first when it is missing, unfinished, without its Python or older than requirements.txt.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
+# uv installs in a fraction of pip's time. It does not read pip's configuration: PIP=pip takes pip all the same.
+PIP ?= $(if $(shell uv --version 2>/dev/null),uv,pip)
+export UV_PYTHON_DOWNLOADS := never
+ifeq ($(PIP),uv)
+# The venv's own pip is slow to come and thus installed with the rest: an activated venv without one would leave
+# `pip install` to the system's.
+EMPTY_VENV = $(PYTHON) -m venv --without-pip $(VENV)
+INSTALL = uv pip install --quiet --python $(RUN) pip
+else
+EMPTY_VENV = $(PYTHON) -m venv $(VENV)
+INSTALL = $(RUN) -m pip install --disable-pip-version-check --quiet
+endif
+# Two makes at a time take turns, where there is a flock. The commands run without a shell, so that a signal meets them.
+LOCK := $(if $(shell flock --no-fork Makefile true 2>/dev/null && echo found),flock --no-fork Makefile)
+
 .DEFAULT_GOAL := help
-.PHONY: help train test lint sweep benchmark tensorboard clean
+.PHONY: help train test lint sweep benchmark tensorboard clean unusable
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
-$(READY): requirements.txt pyproject.toml
+# The stamp goes before anything is touched and comes back when all is done: what failed or was broken off is not ready.
+$(READY): requirements.txt pyproject.toml $(if $(shell $(RUN) -c 'import gan' 2>/dev/null && echo usable),,unusable)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@rm -f $@
+	@$(LOCK) sh -c '$(DROP_LEFTOVERS)'
+	$(LOCK) $(EMPTY_VENV)
+	$(LOCK) $(INSTALL) -r requirements.txt
 	@touch $@
+
+# A venv whose Python is gone, or is another one than its packages are for; and packages whose installation was broken
+# off, which pip and uv take for whole: both write INSTALLER and RECORD last.
+define DROP_LEFTOVERS
+$(RUN) -c "import os, sysconfig; os.listdir(sysconfig.get_path(\"purelib\"))" 2>/dev/null || rm -rf $(VENV); \
+for package in $(VENV)/lib/python*/site-packages/*.dist-info; do \
+	test -s "$$package/INSTALLER" -a -s "$$package/RECORD" || rm -rf "$$package"; \
+done
+endef
 
 train: $(READY)  ## train the default: an MLP on scikit-learn's digits, about a minute
 	$(RUN) train.py $(ARGS)
