@@ -220,8 +220,8 @@ class Trained(FeatureNet):
 
     Where the data has no classes the pixels themselves are looked at, and the name says so.
 
-    It is trained where it will look. Two machines, or a CPU and a GPU, train slightly different ones: the name holds a checksum of the weights, and numbers under
-    different names are not comparable. Copy the file to compare.
+    It is trained where it will look. Two machines, or a CPU and a GPU, train slightly different ones: the name
+    holds a checksum of the weights, and numbers under different names are not comparable. Copy the file to compare.
 
     Args:
         cache: the folder that keeps classifiers.
