@@ -22,7 +22,7 @@ from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
 from gan.evaluation import report
 from gan.figures.base import Figure
-from gan.host import settle
+from gan.host import settle, true_float32
 from gan.judging import Grounds, evaluate, grounds, serviceable
 from gan.metrics.base import Metric
 from gan.quiet import quiet
@@ -45,6 +45,7 @@ def run(cfg: DictConfig) -> float | None:
     """
     quiet()
     settle()
+    true_float32()
     game = build(cfg)
     check_objective(cfg)
     # Built before the training, so that a mistake in them is told now.
