@@ -5,10 +5,10 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint sweep benchmark tensorboard clean
+.PHONY: help train test lint sweep benchmark check-gpu tensorboard clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
 $(READY): requirements.txt pyproject.toml
@@ -32,6 +32,9 @@ sweep: $(READY)  ## both losses, k = 1 and 2, two seeds: eight short runs
 
 benchmark: $(READY)  ## how long a step takes, beside the tutorials' loops: three minutes on a quiet machine
 	$(RUN) -m benchmarks.speed $(ARGS)
+
+check-gpu: $(READY)  ## what is promised, checked on this machine's GPU: a report in less than ten minutes
+	$(RUN) -m benchmarks.check_gpu $(ARGS)
 
 tensorboard: $(READY)  ## the curves of all runs
 	$(VENV)/bin/tensorboard --logdir outputs
