@@ -116,6 +116,7 @@ class Bench:
     def training(self, name: str) -> list[str]:
         return [
             f"trainer={'gpu' if self.device == 'cuda' else 'cpu'}",
+            "trainer.precision=32-true",  # unless a check asks for another
             f"trainer.max_epochs={self.epochs}",
             f"callbacks.checkpoint.keep_every_n_epochs={self.epochs // 2}",
             "callbacks.monitor.every_n_batches=10",

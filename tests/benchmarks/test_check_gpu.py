@@ -53,7 +53,7 @@ def test_a_check_that_fails_stops_no_other_and_makes_the_exit_code_1(bench, tmp_
     for words in (
         "last words",
         "KeyError: 'x'",
-        "raising",
+        "raise error",
         "one GPU",
         "1 \\| 2",
         "1 pass, 3 FAIL, 1 skipped, 2 not run",
