@@ -20,10 +20,11 @@ endif
 LOCK := $(if $(shell flock --no-fork Makefile true 2>/dev/null && echo found),flock --no-fork Makefile)
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint sweep benchmark tensorboard clean unusable
+.PHONY: help train test test-fast test-all lint sweep benchmark check-gpu tensorboard clean unusable
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s
+", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
 # The stamp goes before anything is touched and comes back when all is done: what failed or was broken off is not ready.
@@ -59,6 +60,9 @@ sweep: $(READY)  ## both losses, k = 1 and 2, two seeds: eight short runs
 
 benchmark: $(READY)  ## how long a step takes, beside the tutorials' loops: three minutes on a quiet machine
 	$(RUN) -m benchmarks.speed $(ARGS)
+
+check-gpu: $(READY)  ## what is promised, checked on this machine's GPU: a report in less than ten minutes
+	$(RUN) -m benchmarks.check_gpu $(ARGS)
 
 tensorboard: $(READY)  ## the curves of all runs
 	$(VENV)/bin/tensorboard --logdir outputs

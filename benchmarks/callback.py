@@ -1,6 +1,10 @@
-"""How a Lightning run takes part in a contest: ``+callbacks.turns._target_=benchmarks.callback.TakeTurns``."""
+"""Callbacks for ``+callbacks.NAME._target_=benchmarks.callback.…``: how a run takes part in a contest, its memory."""
+
+import json
+from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback
 
 from benchmarks.turns import Turns
@@ -14,3 +18,12 @@ class TakeTurns(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.turns.done()
+
+
+class PeakMemory(Callback):
+    """Writes ``peak_memory.json`` into the run's folder: the most memory that tensors had on the GPU."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.strategy.root_device.type == "cuda" and trainer.is_global_zero:
+            path = Path(trainer.default_root_dir) / "peak_memory.json"
+            path.write_text(json.dumps({"bytes": torch.cuda.max_memory_allocated()}) + "\n")

@@ -125,13 +125,15 @@ def traffic(
 
 @contextmanager
 def matmul_precision(word: str) -> Iterator[None]:
-    """Inside, products of float32 matrices are as precise as this word says."""
-    before = torch.get_float32_matmul_precision()
+    """Inside, products of float32 matrices, and convolutions, are as precise as this word says."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(word)
+    torch.backends.cudnn.allow_tf32 = word != "highest"  # convolutions
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
 
 
 def library_product(a: Tensor, b: Tensor) -> Tensor:

@@ -74,6 +74,7 @@ class Turns:
         """What the parent has left in the environment; also sets the precision of matrix products."""
         settings = json.loads(os.environ[VARIABLE])
         torch.set_float32_matmul_precision(settings["matmul"])
+        torch.backends.cudnn.allow_tf32 = settings["matmul"] != "highest"  # the same for convolutions
         orders, reports = os.fdopen(settings["orders"]), os.fdopen(settings["reports"], "w")
         return cls(orders, reports, settings["minibatches"], device)
 

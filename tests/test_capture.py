@@ -1,6 +1,8 @@
 """Recorded turns against turns played as they are. A CPU has no graphs: what stands in for one plays again."""
 
 import logging
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR
 
 from gan.build import build, prepare
-from gan.capture import WARM_UP, NotRecordableError, Recording, hindrance, rates_on_the_device
+from gan.capture import WARM_UP, CudaGraph, NotRecordableError, Recording, hindrance, rates_on_the_device
 
 SMALL = ["data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
 CHOICES = [
@@ -211,6 +213,62 @@ def test_hindrances(configure, monkeypatch, choices, precision, why):
     monkeypatch.setattr(type(game.trainer), "precision", precision)
     found = hindrance(game.module, game.trainer)
     assert (found is None) if why is None else (why in found)
+
+
+def test_an_optimizer_that_goes_on_unfused_is_a_hindrance(configure, monkeypatch):
+    """As after 16-mixed: what a checkpoint says of the optimizer counts, and not what it was built with."""
+    game = played(configure(*SMALL, "trainer.max_steps=2"))
+    monkeypatch.setattr(type(game.module), "device", torch.device("cuda"))
+    optimizer = game.trainer.optimizers[1]
+    state = optimizer.state_dict()
+    state["param_groups"][0]["fused"] = False
+    optimizer.load_state_dict(state)
+    assert hindrance(game.module, game.trainer) == "Adam reads its learning rate on the host without fused=true"
+
+
+def test_only_what_is_recorded_is_told_to_be_capturable():
+    """torch warns where a capturable optimizer takes a step that is not recorded."""
+    optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rehearsed, recorded = [], []
+
+    class Apart(Again):
+        def rehearse(self, play):
+            return play()
+
+        def record(self, play):
+            play()
+            return lambda: None
+
+    def turn():
+        (rehearsed if len(rehearsed) < WARM_UP else recorded).append(optimizer.param_groups[0]["capturable"])
+        return {"x": torch.zeros(())}
+
+    recording = Recording(turn, optimizer, Apart())
+    for _ in range(WARM_UP + 1):
+        recording()
+    assert rehearsed == [False] * WARM_UP
+    assert recorded == [True]
+    assert optimizer.param_groups[0]["capturable"] is False
+
+
+def test_other_threads_go_on_while_a_graph_is_recorded(monkeypatch):
+    """One that pins memory would spoil a recording that minds all of them."""
+    asked = {}
+
+    @contextmanager
+    def graph(graph, **arguments):
+        asked.update(arguments)
+        yield
+
+    pretended = {
+        **{"Stream": lambda: "side", "current_stream": lambda: "main", "current_device": lambda: 0},
+        **{"stream": lambda stream: nullcontext(), "graph": graph, "default_generators": [torch.Generator()]},
+        "CUDAGraph": lambda: SimpleNamespace(replay="again"),
+    }
+    for name, value in pretended.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    assert CudaGraph().record(dict) == "again"
+    assert asked == {"stream": "side", "capture_error_mode": "thread_local"}
 
 
 def test_a_callback_that_counts_optimizer_steps_is_a_hindrance(configure, monkeypatch):

@@ -5,9 +5,11 @@ import os
 import platform
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from gan.host import keep_freed_memory, settle
 
@@ -68,3 +70,11 @@ def test_no_library_is_looked_for_at_each_step(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     settle()
     assert os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] == "1"
+
+
+@pytest.mark.parametrize("module", ["train", "evaluation", "sampling"])
+def test_every_command_computes_convolutions_in_float32(module, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    with pytest.raises(Exception):  # noqa: B017, PT011 (nothing is configured)
+        import_module(f"gan.{module}").run(OmegaConf.create({"ckpt_path": None}))
+    assert torch.backends.cudnn.allow_tf32 is False

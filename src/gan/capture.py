@@ -54,7 +54,11 @@ class CudaGraph:
         before = generator.clone_state()
         try:
             # A recording that fails leaves its stream, and in torch 2.11 its random numbers, as they were within.
-            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph, stream=self.stream):
+            # Other threads may go on meanwhile: the one that pins the memory of streamed minibatches, say.
+            with (
+                torch.cuda.stream(torch.cuda.current_stream()),
+                torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
+            ):
                 play()
         except RuntimeError:
             generator.graphsafe_set_state(before)
@@ -90,7 +94,7 @@ class Recording:
         for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
             rate.fill_(group["lr"])
         if self.turns <= WARM_UP:
-            return self.recorder.rehearse(lambda: self._play(*inputs))
+            return self.recorder.rehearse(lambda: self._play(*inputs, capturable=False))
         if self.replay is None:
             self.prepare(*inputs)
         for kept, given in zip(self.inputs, inputs, strict=True):
@@ -108,8 +112,8 @@ class Recording:
         except RuntimeError as error:
             raise NotRecordableError(str(first_cause(error)).partition("\n")[0]) from error
 
-    def _play(self, *inputs: Tensor | int) -> Report:
-        with rates_on_the_device(self.optimizer, self.rates):
+    def _play(self, *inputs: Tensor | int, capturable: bool = True) -> Report:
+        with rates_on_the_device(self.optimizer, self.rates, capturable):
             self.report = self.turn(*inputs)
         return self.report
 
@@ -122,14 +126,17 @@ def first_cause(error: BaseException) -> BaseException:
 
 
 @contextmanager
-def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor]) -> Iterator[None]:
-    """Within, the optimizer reads its learning rates from ``rates``, one scalar for each of its groups."""
+def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor], capturable: bool = True) -> Iterator[None]:
+    """Within, the optimizer reads its learning rates from ``rates``, one scalar for each of its groups.
+
+    ``capturable`` lets its step be recorded; where it is not, torch warns of an optimizer that has this set.
+    """
     before = [{key: group[key] for key in ("lr", "capturable") if key in group} for group in optimizer.param_groups]
     try:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
             if "capturable" in group:
-                group["capturable"] = True
+                group["capturable"] = capturable
         yield
     finally:
         for group, kept in zip(optimizer.param_groups, before, strict=True):
@@ -145,12 +152,17 @@ def hindrance(module: pl.LightningModule, trainer: pl.Trainer) -> str | None:
         (module.simultaneous, "with simultaneous updates the players have no turns of their own"),
         (module.momentum is not None, "the momentum changes on the host"),
         *(
-            (not o.defaults.get("fused"), f"{type(o).__name__} reads its learning rate on the host without fused=true")
+            (not fused(o), f"{type(o).__name__} reads its learning rate on the host without fused=true")
             for o in trainer.optimizers
         ),
         *((counts_steps(c), f"{type(c).__name__} is to see each optimizer step") for c in trainer.callbacks),
     ]
     return next((why for holds, why in obstacles if holds), None)
+
+
+def fused(optimizer: Optimizer) -> bool:
+    """Whether a step is one launch. A resumed run's groups say so, which come from the checkpoint."""
+    return all(group.get("fused") for group in optimizer.param_groups)
 
 
 def counts_steps(callback: pl.Callback) -> bool:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan import build
 from gan.config import EVALUATION, check
 from gan.errors import UserError, did_you_mean
+from gan.host import true_float32
 from gan.judging import Grounds, evaluate, grounds
 from gan.metrics.base import Metric
 from gan.quiet import quiet
@@ -30,6 +31,7 @@ def run(cfg: DictConfig) -> None:
         UserError: anything that the user can mend.
     """
     quiet()
+    true_float32()
     check(cfg, EVALUATION)
     metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
     if not metrics:

@@ -1,4 +1,4 @@
-"""What a process is told before it trains."""
+"""What a process is told before it trains, or looks at what has been trained."""
 
 import ctypes
 import os
@@ -18,6 +18,15 @@ def settle() -> None:
     if not torch.cuda.is_available():
         os.environ.pop("PYTORCH_NVML_BASED_CUDA_CHECK", None)
     keep_freed_memory()
+
+
+def true_float32() -> None:
+    """Lets convolutions on a GPU be computed in float32, as matrix products are.
+
+    Left alone, NVIDIA's library takes TensorFloat-32 for them, whose factors have ten bits: features, and with them
+    every metric, would hang on the kind of GPU, and ``precision=32-true`` would not be what it says.
+    """
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def keep_freed_memory() -> None:

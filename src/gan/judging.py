@@ -97,6 +97,7 @@ def grounds(
         UserError: the data has nothing to compare with, or the net cannot serve it.
     """
     check_images(data)
+    net.device = device
     if any(metric.needs for metric in metrics):
         net.prepare(data)
     return Grounds(data, net.to(device).eval().requires_grad_(False), device, split)

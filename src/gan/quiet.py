@@ -10,3 +10,5 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # Lightning 2.6 with torch 2.10 and later: about Lightning's own code.
     warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\).*")
+    # Under 16-mixed the first steps are left out until the gradients' scale fits.
+    warnings.filterwarnings("ignore", message=r"Detected call of `lr_scheduler.step\(\)` before `optimizer.step\(\)`")

@@ -15,6 +15,7 @@ from gan.callbacks.pictures import check_colours
 from gan.config import SAMPLING, check
 from gan.errors import UserError
 from gan.figures.base import Comparison, Figure
+from gan.host import true_float32
 from gan.quiet import quiet
 from gan.runs import Run, open_run, runs_in
 
@@ -28,6 +29,7 @@ def run(cfg: DictConfig) -> None:
         UserError: anything that the user can mend.
     """
     quiet()
+    true_float32()
     check(cfg, SAMPLING)
     figures = [build.part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
     if not (figures or cfg.save_samples or cfg.save_images or cfg.export):

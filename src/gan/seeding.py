@@ -5,6 +5,8 @@ draw the same numbers and keep its share.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -38,3 +40,15 @@ def reseed(device: torch.device, seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         getattr(torch, device.type).manual_seed(seed)
+
+
+@contextmanager
+def forked(device: torch.device) -> Iterator[None]:
+    """Lends the global generators of the CPU and of ``device``, which then go on as if they had not been used."""
+    if device.type == "cpu":
+        with torch.random.fork_rng(devices=[]):
+            yield
+        return
+    # Of several devices of a kind only the current one is seeded by `reseed`.
+    with torch.random.fork_rng(devices=[device], device_type=device.type), torch.accelerator.device_index(device.index):
+        yield

@@ -22,7 +22,7 @@ from gan.config import flatten
 from gan.errors import UserError, did_you_mean, one_line
 from gan.evaluation import report
 from gan.figures.base import Figure
-from gan.host import settle
+from gan.host import settle, true_float32
 from gan.judging import Grounds, evaluate, grounds, serviceable
 from gan.metrics.base import Metric
 from gan.precision import REASON, describe_precision, record_precision, warn_if_slow
@@ -46,6 +46,7 @@ def run(cfg: DictConfig) -> float | None:
     """
     quiet()
     settle()
+    true_float32()
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     game = build(cfg, saved)
     check_objective(cfg)

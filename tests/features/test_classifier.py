@@ -14,6 +14,8 @@ from gan.data.mnist import MNIST
 from gan.errors import UserError
 from gan.features import Shipped, Trained, classifier
 from gan.features.classifier import WEIGHTS, Classifier, Recipe, accuracy, augment, checksum, fit, load, look, save
+from gan.judging import grounds
+from gan.metrics import Frechet
 
 QUICK = Recipe(epochs=5, batch_size=64)
 
@@ -71,6 +73,20 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_random_numbers_alone(p
     assert torch.equal(torch.get_rng_state(), before)
     assert same(nets[0], nets[1])
     assert not same(nets[0], nets[2])
+
+
+def test_it_is_trained_where_it_will_look(digits, tmp_path, monkeypatch):
+    asked = []
+
+    def told(images, labels, classes, recipe, seed, device):
+        asked.append(device)
+        return fit(images, labels, classes, recipe, seed)
+
+    monkeypatch.setattr(classifier, "fit", told)
+    here = torch.device("cpu", 0)
+    ground = grounds(digits, Trained(str(tmp_path), epochs=1), here, [Frechet()])
+    assert asked == [here]
+    assert ground.net.device == here
 
 
 def test_fewer_images_than_a_minibatch_are_one(part):

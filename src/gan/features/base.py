@@ -35,10 +35,12 @@ class FeatureNet(nn.Module, ABC):
         name: what tells this net from every other, its weights included: numbers under different names are
             not comparable.
         ready: whether it can look at once, with nothing to train or to fetch first.
+        device: where it will look, and so where :meth:`prepare` trains what has to be trained.
     """
 
     name: str
     ready: bool = True
+    device: torch.device = torch.device("cpu")
 
     def prepare(self, data) -> None:
         """Fits the net to the data or fetches its weights; called before the first look.

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from gan.errors import UserError, one_line
 from gan.features.base import FeatureNet, View
-from gan.seeding import derive, reseed
+from gan.seeding import derive, forked, reseed
 
 log = logging.getLogger(__name__)
 
 WEIGHTS = Path(__file__).parent / "weights"  # what is shipped
+CPU = torch.device("cpu")
 FEATURES = 128
 BATCH = 100  # images looked at in one go when nothing is learnt
 _SMALLEST_SIDE = 8  # of the feature maps that the dense layer sees, at most
@@ -88,8 +89,12 @@ class Recipe:
     shift: float = 0.08
 
 
-def fit(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int = 0) -> Classifier:
-    """Trains a classifier; the same seed gives the same bits on the same machine.
+def fit(
+    images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int = 0, device: torch.device = CPU
+) -> Classifier:
+    """Trains a classifier; the same seed gives the same bits on the same machine and device.
+
+    Weights, order and augmentation are drawn on the CPU whatever the device, dropout where it happens.
 
     Args:
         images: uint8 (N, C, H, W).
@@ -97,21 +102,22 @@ def fit(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int 
         classes: at least 2.
         recipe: how.
         seed: of weights, order, dropout and augmentation; the global random numbers are left as they were.
+        device: where it is trained; the images are brought there a minibatch at a time.
 
     Returns:
-        The classifier, ready for use.
+        The classifier, ready for use, on the device.
     """
     batches = len(images) // min(recipe.batch_size, len(images))
-    with torch.random.fork_rng(devices=[]):
-        reseed(torch.device("cpu"), derive(seed, "classifier"))
-        net = Classifier(images.shape[1], images.shape[2], classes)
+    with forked(device), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        reseed(device, derive(seed, "classifier"))
+        net = Classifier(images.shape[1], images.shape[2], classes).to(device)
         optimizer = torch.optim.AdamW(net.parameters(), recipe.lr, weight_decay=1e-2)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=recipe.epochs * batches)
         for epoch in range(recipe.epochs):
-            total = torch.zeros(())
+            total = torch.zeros((), device=device)
             for rows in torch.randperm(len(images)).tensor_split(batches):
-                x = augment(images[rows].float() / 255, recipe)
-                loss = F.cross_entropy(net(x), labels[rows])
+                x = augment(images[rows].to(device).float() / 255, recipe)
+                loss = F.cross_entropy(net(x), labels[rows].to(device))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -122,8 +128,8 @@ def fit(images: Tensor, labels: Tensor, classes: int, recipe: Recipe, seed: int 
 
 
 def augment(images: Tensor, recipe: Recipe) -> Tensor:
-    """Each image (B, C, H, W) turned, scaled and shifted at random within the recipe's bounds."""
-    turn, zoom, *shift = torch.rand(4, len(images)).mul(2).sub(1)  # each (B,) in [-1, 1)
+    """Each image (B, C, H, W) turned, scaled and shifted at random, drawn on the CPU, within the recipe's bounds."""
+    turn, zoom, *shift = torch.rand(4, len(images)).to(images.device).mul(2).sub(1)  # each (B,) in [-1, 1)
     angle, scale = turn * math.radians(recipe.turn), 1 + zoom * recipe.zoom
     shift = [2 * recipe.shift * s for s in shift]  # of a side that runs from -1 to 1
     cos, sin = angle.cos() * scale, angle.sin() * scale
@@ -135,9 +141,10 @@ def augment(images: Tensor, recipe: Recipe) -> Tensor:
 
 @torch.no_grad()
 def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
-    """The share of uint8 images (N, C, H, W) whose class is the likeliest one, in [0, 1]."""
+    """The share of uint8 images (N, C, H, W) whose class is the likeliest one, in [0, 1]; the net's device counts."""
+    device = next(net.parameters()).device
     right = [
-        (net(part.float() / 255).argmax(1) == true).sum()
+        (net(part.to(device).float() / 255).argmax(1) == true.to(device)).sum()
         for part, true in zip(images.split(BATCH), labels.split(BATCH), strict=True)
     ]
     return float(sum(right)) / len(images)
@@ -151,7 +158,7 @@ def save(net: Classifier, path: Path, record: dict) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     metadata = {"shape": json.dumps(net.shape), "record": json.dumps(record)}
-    save_file({key: value.contiguous() for key, value in net.state_dict().items()}, unfinished, metadata)
+    save_file({key: value.cpu().contiguous() for key, value in net.state_dict().items()}, unfinished, metadata)
     unfinished.replace(path)
     return checksum(path)
 
@@ -213,8 +220,8 @@ class Trained(FeatureNet):
 
     Where the data has no classes the pixels themselves are looked at, and the name says so.
 
-    Two machines train slightly different ones: the name holds a checksum of the weights, and numbers under
-    different names are not comparable. Copy the file to compare.
+    It is trained where it will look. Two machines, or a CPU and a GPU, train slightly different ones: the name
+    holds a checksum of the weights, and numbers under different names are not comparable. Copy the file to compare.
 
     Args:
         cache: the folder that keeps classifiers.
@@ -247,10 +254,10 @@ class Trained(FeatureNet):
             log.info(
                 "training a classifier of %d classes on %s images, kept in %s", classes, f"{len(labelled):,}", path
             )
-            net = fit(labelled.images, labelled.labels, classes, self.recipe, self.seed)
+            net = fit(labelled.images, labelled.labels, classes, self.recipe, self.seed, self.device)
             save(net, path, {"data": data.describe(), "recipe": asdict(self.recipe), "seed": self.seed})
         try:
-            self.classifier = load(path)
+            self.classifier = load(path).to(self.device)
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path} is damaged ({one_line(error)}); delete it to have it trained again.") from error
         self.name = f"trained classifier {checksum(path)[:8]}"

@@ -1,0 +1,172 @@
+"""What is promised, on a GPU; the same on the CPU where that can be, so that the tests themselves are tested."""
+
+import logging
+import math
+
+import pytest
+import torch
+
+from benchmarks.bench import largest_difference
+from gan.build import build, part, prepare
+from gan.capture import CudaGraph
+from gan.data.digits import Digits
+from gan.features import Trained
+from gan.features.classifier import Recipe, accuracy, fit
+from gan.judging import evaluate, grounds
+from gan.metrics import DensityCoverage, Frechet, InceptionScore, Kernel, Memorization, Parzen, PrecisionRecall
+from gan.networks.layers import Dropout
+from gan.runs import open_run
+from gan.seeding import forked, reseed
+from tests.test_capture import Again, SaveAt, played
+from tests.test_resume import StopAt, assert_same_bits, weights
+
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is False")
+NO_BFLOAT16 = pytest.mark.skipif(
+    not torch.cuda.is_available() or torch.cuda.get_device_capability() < (8, 0),
+    reason="no GPU that computes in bfloat16 (compute capability 8.0)",
+)
+
+
+def gpu(*values, also=()):
+    return pytest.param(*values, marks=[pytest.mark.gpu, NO_GPU, *also])
+
+
+DEVICES = pytest.mark.parametrize("device", ["cpu", gpu("cuda")])
+PLACES = pytest.mark.parametrize(
+    ("device", "precision"),
+    [
+        *(("cpu", "32-true"), ("cpu", "bf16-mixed"), gpu("cuda", "32-true"), gpu("cuda", "16-mixed")),
+        gpu("cuda", "bf16-mixed", also=[NO_BFLOAT16]),
+    ],
+)
+SMALL = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "ema.decay=0.99"]
+# 1397 // 128 = 10 minibatches an epoch.
+
+
+@pytest.fixture(autouse=True)
+def repeatable(monkeypatch):
+    """As Lightning sets it before a training, here also for what comes before the first one."""
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
+def words(device, precision="32-true"):
+    return [*SMALL, f"trainer={'gpu' if device == 'cuda' else 'cpu'}", f"trainer.precision={precision}"]
+
+
+@PLACES
+def test_training_is_finite_and_the_same_twice(configure, play, device, precision):
+    games = [play(configure(*words(device, precision), folder=name)) for name in ("a", "b")]
+    assert_same_bits(weights(games[0]), weights(games[1]))
+    assert games[0].trainer.strategy.root_device.type == device
+    monitor = next(c for c in games[0].trainer.callbacks if type(c).__name__ == "Monitor")
+    assert all(math.isfinite(value) for name, value in monitor.latest.items() if "gradient" not in name)
+    assert 0.05 < monitor.latest["D(x)"] < 0.99
+
+
+@PLACES
+@pytest.mark.parametrize("stop_at", [7, 20])
+def test_a_resumed_run_is_the_unbroken_one(configure, play, tmp_path, device, precision, stop_at):
+    choices = [*words(device, precision), "k=2", "optim.gradient_clip=0.5"]
+    whole = play(configure(*choices, folder="whole"))
+    path = tmp_path / "stopped.ckpt"
+    first = build(cfg := configure(*choices, folder="first"))
+    prepare(first, cfg)
+    first.trainer.callbacks.append(StopAt(stop_at, path))
+    with pytest.raises(StopAt.BrokenOffError):
+        first.trainer.fit(first.module, first.data)
+    torch.manual_seed(12345)
+    rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))
+    assert_same_bits(weights(whole), weights(rest))
+
+
+@DEVICES
+@pytest.mark.parametrize("model", ["mlp", "maxout", "mlp_bn"])
+def test_captured_turns_are_the_turns(configure, play, tmp_path, caplog, device, model):
+    """To the bit on the CPU: with 16 minibatches and a rate that is a power of two all rates are numbers of float32."""
+    small = ["model.discriminator.hidden=[16,16]"] if model == "maxout" else []
+    choices = [*words(device), f"model={model}", *small, "recipe.lr=0.0009765625", "trainer.max_steps=16"]
+    plain = play(configure(*choices, folder="plain"))
+    path = tmp_path / "stopped.ckpt"
+
+    def recorded(*more, callbacks=(), folder):
+        # On the CPU what stands in for a graph plays again.
+        return played(
+            configure(*choices, *more, folder=folder), Again() if device == "cpu" else CudaGraph(), *callbacks
+        )
+
+    with caplog.at_level(logging.WARNING, logger="gan"):
+        whole = recorded(callbacks=[SaveAt(9, path)], folder="whole")
+        rest = recorded(f"ckpt_path={path}", folder="rest")
+    assert not [r for r in caplog.records if "trainer.capture" in r.getMessage()]
+    assert all(recording.replay is not None for recording in whole.module.recordings)
+    assert_same_bits(weights(rest), weights(whole))
+    if device == "cpu":
+        assert_same_bits(weights(plain), weights(whole))
+    else:  # where a library may choose another way to a product within a recording
+        assert largest_difference(weights(plain), weights(whole)) < 1e-5
+
+
+@pytest.mark.gpu
+@NO_GPU
+def test_capture_is_chosen_by_a_word(configure, play, caplog):
+    with caplog.at_level(logging.WARNING, logger="gan"):
+        game = play(configure(*words("cuda"), "trainer.capture=true"))
+    assert not [r for r in caplog.records if "trainer.capture" in r.getMessage()]
+    assert game.module.recordings == ()  # given up at the end
+
+
+METRICS = [Frechet(), Kernel(), InceptionScore(), PrecisionRecall(), DensityCoverage(), Memorization(), Parzen()]
+
+
+@DEVICES
+def test_numbers_are_those_of_the_cpu(configure, play, device):
+    play(cfg := configure(*words(device)))
+    found = []
+    for place in (device, "cpu"):
+        run = open_run(cfg.output_dir, device=place)
+        where = next(run.module.parameters()).device
+        ground = grounds(run.load_data(), part(cfg, "features"), where, METRICS)
+        rows, samples = evaluate(run, ground, METRICS, ["raw", "ema"], num_samples=200)
+        assert ground.images("test").features.device.type == where.type
+        found.append(({(row.measure.name, row.generator): row.measure.value for row in rows}, samples))
+    assert found[0][0] == pytest.approx(found[1][0], rel=2e-3, abs=5e-3)
+    for name, images in found[0][1].items():
+        assert torch.allclose(images, found[1][1][name], atol=1e-4)
+
+
+@DEVICES
+def test_random_bits_are_the_seeds(device):
+    """Dropout's mask and the noise are functions of the seed, spread evenly, and the numbers go on as before."""
+    place = torch.device(device)
+    layer, x = Dropout(0.3).train(), torch.ones(64, 1000, device=place)
+    reseed(place, 1)
+    expected = [layer(x), torch.randn(5, device=place)]
+    reseed(place, 1)
+    first = layer(x)
+    with forked(place):
+        reseed(place, 2)
+        assert not torch.equal(layer(x), first)
+    assert_same_bits(dict(enumerate(expected)), {0: first, 1: torch.randn(5, device=place)})
+    assert first.device.type == device
+    assert (first == 0).double().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+@DEVICES
+def test_the_classifier_is_trained_there(tmp_path, device):
+    digits = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
+    digits.setup()
+    place, recipe = torch.device(device), Recipe(epochs=5, batch_size=64)
+    train, test = digits.splits["train"][:800], digits.splits["test"]
+    before = torch.get_rng_state(), torch.cuda.get_rng_state() if device == "cuda" else None
+    nets = [fit(train.images, train.labels, 10, recipe, device=place) for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert device == "cpu" or torch.equal(torch.cuda.get_rng_state(), before[1])
+    assert_same_bits(nets[0].state_dict(), nets[1].state_dict())
+    assert next(nets[0].parameters()).device.type == device
+    assert accuracy(nets[0], test.images, test.labels) > 0.9
+    ground = grounds(digits, Trained(str(tmp_path), epochs=1), place, [Frechet()])
+    assert ground.images("test").features.device.type == device
+    again = grounds(digits, Trained(str(tmp_path), epochs=1), torch.device("cpu"), [Frechet()])
+    assert again.net.name == ground.net.name
+    assert torch.allclose(again.images("test").features, ground.images("test").features.cpu(), atol=1e-3)
