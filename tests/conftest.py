@@ -2,11 +2,15 @@
 
 import copy
 import functools
+import gc
 import gzip
+import logging
 import multiprocessing.util
 import os
+import runpy
 import shutil
 import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from gan.build import Game, build, prepare
@@ -125,6 +130,39 @@ def played(cfg: DictConfig) -> Game:
 @pytest.fixture
 def play() -> Callable[[DictConfig], Game]:
     return played
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str]]]:
+    """A script as its command line runs it, but in this process: ``command("train.py", folder, "k=2")``.
+
+    Returns:
+        the exit status and all that was said.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def commanded(script: str, folder: Path, *words: str) -> tuple[int, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [script, *words])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        capsys.readouterr()
+        status = 0
+        try:
+            runpy.run_path(str(REPOSITORY / script), run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+        finally:
+            gc.unfreeze()
+            for handler in root.handlers:
+                if handler not in handlers:
+                    handler.close()
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        return status, "".join(capsys.readouterr())
+
+    yield commanded
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture(scope="session")
