@@ -48,8 +48,14 @@ endef
 train: $(READY)  ## train the default: an MLP on scikit-learn's digits, about a minute
 	$(RUN) train.py $(ARGS)
 
-test: $(READY)  ## the tests: no network, no GPU
-	$(RUN) -m pytest -n auto $(ARGS)
+test: $(READY)  ## the tests that a newcomer needs, about two minutes: no network, no GPU
+	$(RUN) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+
+test-fast: $(READY)  ## the mathematics alone, in half a minute
+	$(RUN) -m pytest -n auto -m fast $(ARGS)
+
+test-all: $(READY)  ## every test, the long ones too
+	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(READY)  ## ruff: style and format
 	$(RUN) -m ruff check .

@@ -1,7 +1,16 @@
-"""What the tests share: a composed configuration with a tiny budget, and a run of it."""
+"""What the tests share: a composed configuration with a tiny budget, and a run of it; and which test has which mark."""
 
+import copy
+import functools
+import gc
 import gzip
+import logging
+import multiprocessing.util
+import os
+import runpy
 import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from gan.build import Game, build, prepare
@@ -16,12 +26,53 @@ from gan.cli import CONF
 from gan.train import quiet
 
 REPOSITORY = Path(__file__).parents[1]
+TESTS = Path(__file__).parent
+#: folders and files of tests of pure functions and small classes: ``make test-fast``
+MATHEMATICS = {
+    *("metrics", "networks"),
+    *("test_capture.py", "test_latents.py", "test_losses.py", "test_optimizers.py", "test_penalties.py"),
+    *("test_portrait.py", "test_records.py", "test_schedules.py", "test_seeding.py", "test_symptoms.py"),
+}
+#: what makes a test long: it composes a configuration, or reads thousands of images
+LONG_FIXTURES = {"configure", "mnist_root"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the mathematics as ``fast``, and skips what needs a GPU where there is none."""
+    for item in items:
+        is_mathematics = item.path.relative_to(TESTS).parts[0] in MATHEMATICS
+        if is_mathematics and not LONG_FIXTURES & set(item.fixturenames) and not {"slow", "processes"} & marks(item):
+            item.add_marker("fast")
+        if "gpu" in marks(item) and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
+
+
+def marks(item: pytest.Item) -> set[str]:
+    return {mark.name for mark in item.iter_markers()}
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Small nets gain nothing from two threads, and the workers of -n auto would fight for the cores."""
-    torch.set_num_threads(1)
+def threads() -> None:
+    """One thread: small nets gain nothing from two, and the workers of -n auto would fight for the cores.
+
+    TEST_THREADS asks for another number.
+    """
+    torch.set_num_threads(int(os.environ.get("TEST_THREADS", "1")))
+
+
+@pytest.fixture(autouse=True)
+def no_process_unless_marked(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that starts a process says so, or those who want an answer in seconds would wait for it."""
+
+    def refused(*_, **__):
+        pytest.fail("this test starts a process: give it @pytest.mark.processes")
+
+    with pytest.MonkeyPatch.context() as patch:
+        if "processes" not in marks(request.node):
+            starters = [(subprocess.Popen, "__init__"), (os, "fork"), (os, "forkpty"), (os, "posix_spawn")]
+            for owner, name in [*starters, (multiprocessing.util, "spawnv_passfds")]:
+                patch.setattr(owner, name, refused, raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -31,38 +82,87 @@ def quiet_lightning() -> Iterator[None]:
         yield
 
 
+def composed(*words: str, name: str = "train") -> DictConfig:
+    """The real configuration with these words of the command line."""
+    return copy.deepcopy(_composed(words, name))
+
+
+@functools.lru_cache(maxsize=100)
+def _composed(words: tuple[str, ...], name: str) -> DictConfig:
+    """A composition takes longer than most of the runs here, and many a test asks for the same one twice."""
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        return compose(name, list(words))
+
+
+SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "latent.dim=8", "trainer=cpu"]
+
+
+def small(output_dir: Path, *words: str) -> DictConfig:
+    """The real configuration with small nets, its run in ``output_dir``; ``words`` may hold a ``ckpt_path``."""
+    from_checkpoint = [word for word in words if word.startswith("ckpt_path=")]
+    cfg = composed(*SMALL, *(word for word in words if word not in from_checkpoint))
+    cfg.output_dir = str(output_dir)  # set here, so that the composition can be had again
+    for word in from_checkpoint:
+        cfg.ckpt_path = word.removeprefix("ckpt_path=")
+    return cfg
+
+
 @pytest.fixture
 def configure(tmp_path: Path) -> Callable[..., DictConfig]:
     """Composes the real configuration with small nets: ``configure("k=2", folder="resumed")``."""
 
     def configured(*overrides: str, folder: str = "run") -> DictConfig:
-        with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-            return compose(
-                "train",
-                [
-                    "model.generator.hidden=[32]",
-                    "model.discriminator.hidden=[32]",
-                    "latent.dim=8",
-                    "trainer=cpu",
-                    f"output_dir={tmp_path / folder}",
-                    *overrides,
-                ],
-            )
+        return small(tmp_path / folder, *overrides)
 
     return configured
 
 
-@pytest.fixture
-def play() -> Callable[[DictConfig], Game]:
+def played(cfg: DictConfig) -> Game:
     """Builds, prepares and fits; returns the game."""
-
-    def played(cfg: DictConfig) -> Game:
+    with warnings.catch_warnings():
+        quiet()
         game = build(cfg)
         prepare(game, cfg)
         game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        return game
+    return game
 
+
+@pytest.fixture
+def play() -> Callable[[DictConfig], Game]:
     return played
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str]]]:
+    """A script as its command line runs it, but in this process: ``command("train.py", folder, "k=2")``.
+
+    Returns:
+        the exit status and all that was said.
+    """
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+
+    def commanded(script: str, folder: Path, *words: str) -> tuple[int, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [script, *words])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+        capsys.readouterr()
+        status = 0
+        try:
+            runpy.run_path(str(REPOSITORY / script), run_name="__main__")
+        except SystemExit as end:
+            status = end.code
+        finally:
+            gc.unfreeze()
+            for handler in root.handlers:
+                if handler not in handlers:
+                    handler.close()
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        return status, "".join(capsys.readouterr())
+
+    yield commanded
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture(scope="session")

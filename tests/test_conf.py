@@ -1,10 +1,10 @@
 """Every YAML file composes and builds; what does not fit is named."""
 
 import itertools
+import re
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
@@ -15,58 +15,54 @@ from gan.data.endless import Endless
 from gan.errors import UserError
 from gan.precision import PRECISIONS
 from gan.train import run
+from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
 CHOICES = [f"{file.parent}={file.name}" for file in FILES if file.parts[0] != "hydra" and len(file.parts) > 1]
 
 
-#: what a choice cannot do without
-NEEDS = {
-    "model=moments": ["data=gaussian", "latent.dim=1"],
-    "model=paper_cifar10_convolutional": ["data=cifar10"],
-}
+def choices(group):
+    return [file.name for file in FILES if str(file.parent) == group]
 
 
-def composed(folder, *choices):
-    """The real configuration, nets of thousands of units a tenth as wide, of the same form."""
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        cfg = compose("train", [*choices, f"output_dir={folder}"])
+def needs(choice):
+    """What a choice cannot do without: the words behind ``# Needs:`` in its file."""
+    group, _, name = choice.partition("=")
+    found = re.search(r"^# Needs: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1].split() if found else []
+
+
+def composed(folder, *words):
+    """The real configuration with narrow nets of the same form."""
+    cfg = conftest.composed(*words)
+    cfg.output_dir = str(folder)
     narrow(cfg.model)
     return cfg
 
 
 def narrow(node):
-    for key in node:
-        if OmegaConf.is_missing(node, key):
+    """Numbers of the model above 16, which are widths, become a twentieth: equal ones stay equal, ratios stay."""
+    for key in node if OmegaConf.is_dict(node) else range(len(node)):
+        if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
             continue
-        value = node[key]
-        if OmegaConf.is_dict(value):
-            narrow(value)
-        elif OmegaConf.is_list(value):
-            for i, item in enumerate(value):
-                if OmegaConf.is_dict(item):
-                    narrow(item)
-                elif key == "hidden" and item > 1000:
-                    value[i] = item // 10
-        elif key in ("units", "channels") and value in (8000, 80):
-            node[key] = value // 10
+        if OmegaConf.is_config(node[key]):
+            narrow(node[key])
+        elif isinstance(node[key], int) and node[key] > 16:
+            node[key] = max(1, node[key] // 20)
 
 
-@pytest.fixture
-def first_stage(tmp_path):
-    """What experiment=paper_tfd_2014_prepended goes on from."""
-    game = build(composed(tmp_path, "experiment=paper_tfd_2014", "ema.decay=0"))
-    state = {key: value for key, value in game.module.state_dict().items() if key.startswith("generator.")}
-    path = tmp_path / "first.ckpt"
-    torch.save({"minibatch": 1, "hyper_parameters": {}, "state_dict": state}, path)
-    return f"model.generator.start_from={path}"
+def with_images_at_hand(folder, *words):
+    """Composed, with scikit-learn's digits of the same size in place of images from files."""
+    cfg = composed(folder, *words)
+    if not issubclass(get_class(cfg.data._target_), Endless):
+        size = {key: cfg.data[key] for key in ("image_size", "batch_size")}
+        cfg.data = OmegaConf.merge(conftest.composed().data, size)
+    return cfg
 
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_builds(choice, tmp_path):
-    cfg = composed(tmp_path, choice, *NEEDS.get(choice, []))
-    if choice.endswith("_prepended"):
-        cfg.model.generator.start_from = "RUN/checkpoints/last.ckpt"  # read when the training begins
+    cfg = composed(tmp_path, choice, *needs(choice))
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):
             build(cfg)
@@ -78,18 +74,29 @@ def test_every_choice_builds(choice, tmp_path):
             assert all(part(cfg, f"{group}.{name}") for name in cfg[group] or {})
 
 
+BARE = ["trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
+
+
 @pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
-def test_every_preset_starts(preset, tmp_path, play, request):
-    """Until G's first turn is over, with scikit-learn's digits at the preset's size in place of images from files."""
-    tiny = ["trainer.max_steps=${k}", "trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
-    if preset.endswith("_prepended"):
-        tiny.append(request.getfixturevalue("first_stage"))
-    cfg = composed(tmp_path, preset, *tiny, "data.batch_size=4")
-    if not issubclass(get_class(cfg.data._target_), Endless):
-        cfg = composed(tmp_path, preset, *tiny, "data=digits", f"data.image_size={cfg.data.image_size}")
-    game = play(cfg)
-    assert game.module.minibatch == cfg.k
+def test_every_preset_starts(preset, tmp_path, play):
+    """Until G's first turn is over."""
+    words = [preset, *needs(preset), *BARE, "trainer.max_steps=${k}", "data.batch_size=4"]
+    game = play(with_images_at_hand(tmp_path, *words))
+    assert game.module.minibatch == game.module.k
     assert all(p.isfinite().all() for p in game.module.parameters())
+
+
+def test_the_second_stage_goes_on_from_the_first(tmp_path, play):
+    words = [*BARE, "trainer.max_steps=1", "data.batch_size=4", "ema.decay=0"]
+    game = build(composed(tmp_path, "experiment=paper_tfd_2014", "latent.dim=5", *words))  # 100 units, narrowed
+    first = {key: value for key, value in game.module.state_dict().items() if key.startswith("generator.")}
+    path = tmp_path / "first.ckpt"
+    torch.save({"minibatch": 1, "hyper_parameters": {}, "state_dict": first}, path)
+    second = ["experiment=paper_tfd_2014_prepended", f"model.generator.start_from={path}", "optim.generator.lr=0"]
+    state = play(with_images_at_hand(tmp_path, *second, *words)).module.generator.generator.state_dict()
+    biases = {key for key in state if key.endswith("bias")}  # weights are held to their norm after the step
+    assert len(biases) == 3
+    assert all(torch.equal(state[key], first[f"generator.{key}"]) for key in biases)
 
 
 def test_the_second_stage_names_what_is_missing(tmp_path):
@@ -141,25 +148,30 @@ def test_every_preset_states_where_it_comes_from():
             assert f"experiment={path.stem}" in header
 
 
-MODELS, LOSSES = ("mlp", "maxout"), ("minimax", "nonsaturating")
-LATENTS, PENALTIES = ("gaussian", "uniform", "spherical"), ("none", "r1")
+def combinations():
+    """Every loss, latent and penalty with every other, and each model with each of them."""
+    groups = [choices(group) for group in ("loss", "latent", "penalty")]
+    yield from itertools.product(["mlp"], *groups)
+    for model in choices("model"):
+        for i in range(max(map(len, groups))):
+            yield (model, *(group[i % len(group)] for group in groups))
 
 
-@pytest.mark.parametrize(
-    ("model", "loss", "latent", "penalty"), list(itertools.product(MODELS, LOSSES, LATENTS, PENALTIES))
-)
-def test_every_combination_takes_a_step(configure, play, model, loss, latent, penalty):
-    small = ["trainer.max_steps=1", "callbacks=none", "logger=none", "data.batch_size=8"]
-    game = play(configure(*small, f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"))
+@pytest.mark.parametrize(("model", "loss", "latent", "penalty"), sorted(set(combinations())))
+def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, penalty):
+    chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]
+    needed = itertools.chain.from_iterable(map(needs, chosen))
+    small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "ema.decay=0"]
+    game = play(with_images_at_hand(tmp_path, *chosen, *needed, *small))
     assert game.module.minibatch == 1
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_images_of_another_size_just_work(configure, play, model):
-    choices = [f"model={model}", "data.image_size=13", "trainer.max_steps=1", "callbacks=none", "logger=none"]
-    game = play(configure(*choices))
-    assert game.module.generator(game.module.latent(1)).shape == (1, 1, 13, 13)
+@pytest.mark.parametrize("model", [name for name in choices("model") if not needs(f"model={name}")])
+def test_images_of_another_size_just_work(tmp_path, play, model):
+    words = [*BARE, f"model={model}", "data.image_size=13", "trainer.max_steps=1"]
+    game = play(composed(tmp_path, *words))
+    assert game.module.generator(game.module.latent(2)).shape == (2, 1, 13, 13)
 
 
 @pytest.mark.parametrize("precision", [p for p in PRECISIONS if p != "16-mixed"])

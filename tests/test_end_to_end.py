@@ -57,7 +57,7 @@ def unbroken(tmp_path_factory):
 def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     process = launch(tmp_path, *LONG, "output_dir=broken", "callbacks.monitor.every_n_batches=5")
     log = tmp_path / "broken" / "train.log"
-    wait_for(lambda: log.exists() and "minibatch 5 " in log.read_text(), process)
+    wait_for(lambda: log.exists() and "minibatch 5 " in log.read_text(encoding="utf-8"), process)
     process.send_signal(signal.SIGINT)
     output = finish(process, expected=130)
     last = re.search(r"python train.py (ckpt_path=\S+)", output)[1]
@@ -90,7 +90,7 @@ def test_default_command_fills_a_folder(tmp_path):
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert (run / "checkpoints" / "last.ckpt").is_file()
     assert "done: 42 minibatches" in output
-    assert "D(G(z))" in (run / "train.log").read_text()
+    assert "D(G(z))" in (run / "train.log").read_text(encoding="utf-8")
     assert "Warning" not in output
 
 
@@ -111,7 +111,9 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
         assert difference <= 2e-6, name
         assert moved > 1e-4, name
     pattern = r"minibatch \d+  D\(x\) (\S+)  D\(G\(z\)\) (\S+)"
-    found = [re.findall(pattern, (tmp_path / name / "train.log").read_text()) for name in ("one", "two")]
+    found = [
+        re.findall(pattern, (tmp_path / name / "train.log").read_text(encoding="utf-8")) for name in ("one", "two")
+    ]
     points = [[float(number) for point in run for number in point] for run in found]
     assert len(points[0]) == 2 * 13  # every fifth of 63 minibatches and the last
     assert points[0] == pytest.approx(points[1], rel=1e-3)

@@ -1,11 +1,11 @@
 """The command evaluate.py, and the metrics at the end of a training."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from gan import evaluation, hardware, judging, train
@@ -14,28 +14,33 @@ from gan.errors import UserError
 from gan.metrics.base import Measure
 from gan.records import FLOOR, Row, read
 from gan.runs import find_checkpoint, open_run
-from tests.test_end_to_end import finish, launch
+from tests.conftest import composed, played, small
 from tests.test_hardware import ZEN3, ZEN4
 
 
 def evaluate(*words):
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        cfg = compose("evaluate", list(words))
-    evaluation.run(cfg)
+    evaluation.run(composed(*words, name="evaluate"))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three_epochs")
+    played(small(folder, "recipe.epochs=3", "logger=none", "callbacks.checkpoint.keep_every_n_epochs=1"))
+    return folder
 
 
 @pytest.fixture
-def folder(configure, play):
-    cfg = configure("recipe.epochs=3", "logger=none", "callbacks.checkpoint.keep_every_n_epochs=1")
-    play(cfg)
-    return cfg.output_dir
+def folder(original, tmp_path):
+    """A run of three checkpoints, the test's own."""
+    return str(shutil.copytree(original, tmp_path / "run"))
 
 
-def test_the_command(configure, play, tmp_path):
+def test_the_command(configure, play, tmp_path, command):
     sweep = tmp_path / "sweep"
     for seed in (1, 2):
         play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
-    output = finish(launch(tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true", script="evaluate.py"))
+    status, output = command("evaluate.py", tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true")
+    assert status == 0, output
     assert output.count("features: digits classifier") == 2
     for metric in ("frechet_distance", "recall", "coverage", "memorization", "modes_found", "parzen_log_likelihood"):
         assert output.count(f"  {metric} ") == 3, metric  # each run, and their mean
@@ -45,7 +50,7 @@ def test_the_command(configure, play, tmp_path):
     assert saved["images"].shape == (50, 1, 8, 8)
     assert len(saved["z"]) == 50
     assert 0 <= saved["images"].min() <= saved["images"].max() <= 1
-    records = json.loads((sweep / "2" / "metrics.json").read_text())
+    records = json.loads((sweep / "2" / "metrics.json").read_text(encoding="utf-8"))
     assert {r["generator"] for r in records} == {"raw", "ema", FLOOR}
     assert {r["samples"] for r in records} == {50}
     assert len({r["metric"] for r in records}) == 13
@@ -103,7 +108,7 @@ def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
 
 def test_a_damaged_file_is_told_before_the_measuring(folder, monkeypatch):
     monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("measured in vain"))
-    (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1")
+    (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1", encoding="utf-8")
     with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
         evaluate(f"run={folder}", "metrics=frechet")
 
@@ -171,9 +176,10 @@ def test_a_typo_is_named():
         check(["run=x", "metrics=frechett"], "evaluate")
 
 
-def test_training_can_end_with_its_numbers(tmp_path):
+def test_training_can_end_with_its_numbers(tmp_path, command):
     words = ["trainer.max_steps=3", "metrics=parzen", "logger=none", "output_dir=run", "trainer=cpu"]
-    output = finish(launch(tmp_path, *words))
+    status, output = command("train.py", tmp_path, *words)
+    assert status == 0, output
     records = read(tmp_path / "run" / "metrics.json")
     assert [r["generator"] for r in records] == ["raw", "ema", FLOOR]
     assert f"{records[1]['value']:.2f}" in output  # as many digits as its error leaves

@@ -1,10 +1,7 @@
-"""What a process is told, seen from outside."""
+"""What a process is told."""
 
 import ctypes
 import os
-import platform
-import subprocess
-import sys
 from importlib import import_module
 
 import pytest
@@ -13,36 +10,36 @@ from omegaconf import OmegaConf
 
 from gan.host import keep_freed_memory, settle
 
-SCRIPT = """
-import resource
-import torch
-from gan.host import keep_freed_memory
-{call}
-def step():  # blocks as a minibatch has them, the largest one on top
-    for size in (2**20, 2**21):
-        torch.ones(size)
-for _ in range(5):
-    step()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(20):
-    step()
-print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 20)
-"""
+
+class Mallinfo2(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
 
 
-def pages_cleared(call: str, **environment: str) -> int:
-    """Pages that a step makes the system clear."""
-    command = [sys.executable, "-c", SCRIPT.format(call=call)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | environment)
-    return int(answer.stdout)
+def kept(library, size):
+    """Bytes that the library keeps when a block of this size is freed."""
+    block = library.malloc(size)
+    before = library.mallinfo2().fordblks
+    library.free(block)
+    return library.mallinfo2().fordblks - before
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc")
 def test_freed_memory_is_used_again():
-    # As glibc is without its rule of thumb, which helps some programs and not others.
-    hard = {"MALLOC_MMAP_THRESHOLD_": "131072", "OMP_NUM_THREADS": "1"}
-    assert pages_cleared("", **hard) > 1000
-    assert pages_cleared("keep_freed_memory()", **hard) < 100
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        pytest.skip("about glibc 2.33 or newer")
+    library.mallinfo2.restype = Mallinfo2
+    library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    library.free.argtypes = [ctypes.c_void_p]
+    size = 2**24
+    mmap_threshold, trim_threshold = -3, -1
+    library.mallopt(mmap_threshold, 2**17)  # as glibc begins
+    library.mallopt(trim_threshold, 2**17)
+    assert kept(library, size) < size / 2
+    keep_freed_memory()
+    assert kept(library, size) >= size
 
 
 @pytest.mark.parametrize(("largest", "told"), [(2**28, [28, 30]), (2**25, [28, 25, 30]), (0, [28, 25])])

@@ -30,7 +30,7 @@ def recorded(run):
 
 
 def values(path):
-    return [r["value"] for r in json.loads(path.read_text())]
+    return [r["value"] for r in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def test_numbers_of_one_protocol_are_replaced_and_others_kept(recorded, tmp_path):
@@ -88,10 +88,10 @@ def test_a_checkpoint_from_elsewhere_is_recorded_with_its_path(run, tmp_path):
 
 
 def test_a_foreign_file_is_not_overwritten(tmp_path):
-    (tmp_path / "metrics.json").write_text("my notes")
+    (tmp_path / "metrics.json").write_text("my notes", encoding="utf-8")
     with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
         write(tmp_path, [])
-    assert (tmp_path / "metrics.json").read_text() == "my notes"
+    assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == "my notes"
 
 
 def test_no_file_holds_no_records(tmp_path):

@@ -1,36 +1,37 @@
 """sample.py as a user gives it: what it writes, where, and what it says of mistakes."""
 
 import json
-import os
-import subprocess
-import sys
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
 from gan import train
-from gan.cli import CONF
 from gan.errors import UserError
 from gan.runs import open_run
 from gan.sampling import run
-from tests.conftest import REPOSITORY
+from tests.conftest import composed, played, small
 
 
 def sampling(*words):
-    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
-        return compose("sample", ["device=cpu", *words])
+    return composed("device=cpu", *words, name="sample")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    played(small(folder, "trainer.max_steps=4", "callbacks.pictures.every_n_batches=2"))
+    return folder
 
 
 @pytest.fixture
-def trained(configure, tmp_path):
-    """A run's folder."""
-    train.run(configure("trainer.max_steps=4", "callbacks.pictures.every_n_batches=2"))
-    return tmp_path / "run"
+def trained(original, tmp_path):
+    """A run's folder, the test's own."""
+    return shutil.copytree(original, tmp_path / "run")
 
 
 def files(folder):
@@ -73,12 +74,12 @@ def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):
 
 def test_a_second_time_replaces_only_its_own_files(trained):
     run(sampling(f"run={trained}"))
-    (trained / "figures" / "mine.txt").write_text("kept")
+    (trained / "figures" / "mine.txt").write_text("kept", encoding="utf-8")
     before = files(trained)
     run(sampling(f"run={trained}", "seed=1", "generator=raw", "figures=[grid,progress]"))
     new = {"figures/grid_raw.png", "figures/progress_raw.gif"}
     assert set(files(trained)) == {*before, *new}
-    assert (trained / "figures" / "mine.txt").read_text() == "kept"
+    assert (trained / "figures" / "mine.txt").read_text(encoding="utf-8") == "kept"
 
 
 def test_the_runs_of_a_sweep_each_and_together(configure, tmp_path):
@@ -122,24 +123,10 @@ def test_figures_at_the_end_of_a_training(configure, tmp_path):
     ]
 
 
-def command(folder, *words):
-    """sample.py in ``folder``: its exit status and all it said."""
-    done = subprocess.run(
-        [sys.executable, str(REPOSITORY / "sample.py"), *words],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode, (done.stdout + done.stderr).strip()
-
-
-def test_command_line(trained):
-    status, output = command(trained.parent, "run=run", "figures=[grid,curves]", "device=cpu")
+def test_command_line(trained, command):
+    status, output = command("sample.py", trained.parent, "run=run", "figures=[grid,curves]", "device=cpu")
     assert status == 0, output
     assert output.splitlines()[1:] == ["  → run/figures/grid_ema.png", "  → run/figures/curves.png"]
-    status, output = command(trained.parent, "run=run", "figures=[grid,curve]")
+    status, output = command("sample.py", trained.parent, "run=run", "figures=[grid,curve]")
     assert status == 1
     assert output.startswith("error: figures=curve: no such choice. Did you mean 'curves'?")

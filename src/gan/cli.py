@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -31,6 +32,15 @@ log = logging.getLogger(__name__)
 COLLECTIONS = ("callbacks", "logger", "figures", "metrics")
 CONF = Path(__file__).parents[2] / "conf"
 
+
+def listed(*groups: str) -> str:
+    """A line ``group: choice, choice`` for each of these groups, as ``$APP_CONFIG_GROUPS`` has one for every group."""
+    lines = (f"{group}: {', '.join(sorted(path.stem for path in (CONF / group).glob('*.yaml')))}" for group in groups)
+    return "\n".join(textwrap.fill(line, 98, subsequent_indent=" " * (line.index(":") + 2)) for line in lines)
+
+
+# ${choices:metrics,features} in conf/hydra/help
+OmegaConf.register_new_resolver("choices", listed, replace=True)
 
 Task = Callable[[DictConfig], object]
 

@@ -1,6 +1,4 @@
-"""What a step needs, against torch's own counter and by hand; what is measured is only positive and finite."""
-
-import math
+"""What a step needs, against torch's own counter and by hand; what a machine allows, by a clock made for it."""
 
 import pytest
 import torch
@@ -9,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.bare import Bare
 from benchmarks.game import PRECISIONS, Game, make
-from benchmarks.limits import layers, limits, products, traffic
+from benchmarks.limits import fastest, implementations, layers, limits, products, traffic
 
 IMAGE = [1, 8, 8]
 PAIRS = {
@@ -88,9 +86,39 @@ def test_layers_leave_the_network_as_it_was():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("pair", ["mlp", "convolutional"])
-def test_the_machine_is_measured(pair, precision):
+def test_each_limit_is_what_is_needed_over_what_is_measured(pair, precision, monkeypatch):
+    """By a clock that gives each task a millisecond. In float32 each task is done; not every processor has others."""
+    timed = []
+
+    def fastest(task, device):
+        timed.append(task)
+        if PRECISIONS[precision].factors == torch.float32:
+            task()
+        return 1e-3
+
+    monkeypatch.setattr("benchmarks.limits.fastest", fastest)
     before = torch.get_float32_matmul_precision()
-    found = limits(*seen(pair), batch=2, precision=precision, device="cpu", square=32, mebibytes=1)
-    numbers = [found.arithmetic_ms, found.own_shapes_ms, found.traffic_ms, found.bandwidth, *found.rates.values()]
-    assert all(number > 0 and math.isfinite(number) for number in numbers)
+    both = seen(pair)
+    found = limits(*both, batch=2, precision=precision, device="cpu", square=32, mebibytes=1)
+    needed = products(*both, batch=2)
+    names = implementations("cpu")
+    assert found.rates == pytest.approx({f"{name} {n}": 2 * n**3 / 1e-3 for n in (8, 32) for name in names})
+    assert found.bandwidth == pytest.approx(2 * 2**20 / 1e-3)
+    assert found.own_shapes_ms == pytest.approx(len(needed))
+    assert found.arithmetic_ms == pytest.approx(sum(product.flops for product in needed) / (2 * 32**3))
+    assert found.traffic_ms == pytest.approx(found.bytes / (2 * 2**20))
+    linear = sum(isinstance(product.layer.module, nn.Linear) for product in needed)
+    assert len(timed) == 2 * len(names) + 1 + linear * len(names) + len(needed) - linear
     assert torch.get_float32_matmul_precision() == before
+
+
+def test_the_fastest_of_many_times_counts(monkeypatch):
+    durations = iter([0.5, 0.25, 2.0])
+    now = 10.0
+
+    def task():
+        nonlocal now
+        now += next(durations)
+
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    assert fastest(task, "cpu", repeats=3) == 0.25

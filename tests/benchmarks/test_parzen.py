@@ -22,7 +22,7 @@ def test_the_record(tmp_path, capsys):
     path = tmp_path / "record.json"
     words = "--points 40 --samples 60 --dimensions 20 --sigmas 3 --share 7 --rounds 2"
     main([*words.split(), "--features", "5", "--neighbours", "50", "--neighbour-share", "20", "--json", str(path)])
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     densities, (neighbours,) = record["densities"], record["neighbours"]
     assert densities["largest_difference_in_nats"] < 1e-9
     assert densities["direct_points"] == 7

@@ -86,6 +86,8 @@ def test_a_cpu_has_no_graphs_to_capture():
         speed.main(["--contestants", "captured"])
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_a_whole_contest(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
     words = "--data digits --batch 8 --turns 2 --warm-up 0 --minibatches 2 --threads 1 --square 16 --precision float32"
@@ -93,7 +95,7 @@ def test_a_whole_contest(tmp_path, capsys, monkeypatch):
     output = capsys.readouterr().out
     assert output.startswith(f"{processor()}\n")
     lines = [line for line in output.splitlines() if line.startswith("|")]
-    record = json.loads((tmp_path / "speed.json").read_text())
+    record = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
     assert {"command", "when", "commit", "machine", "contests"} == record.keys()
     assert record["command"] == f"python -m benchmarks.speed {words} --json {tmp_path / 'speed.json'}"
     results = record["contests"][0]["results"]
@@ -118,6 +120,7 @@ def positive(node):
         assert math.isfinite(node)
 
 
+@pytest.mark.processes
 def test_what_fails_is_told_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setitem(COMMANDS, "textbook", lambda *_: ["python", "-c", "raise SystemExit('no room')"])
     words = "--data synthetic --contestants bare --turns 1 --minibatches 1 --threads 1 --precision float32"

@@ -5,6 +5,8 @@ import pytest
 from benchmarks import startup
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_the_record(monkeypatch, capsys):
     some = ("train.py --help", startup.TO_END)
     monkeypatch.setattr(startup, "COMMANDS", {name: startup.COMMANDS[name] for name in some})
@@ -14,6 +16,7 @@ def test_the_record(monkeypatch, capsys):
     assert startup.TO_FIRST in capsys.readouterr().out
 
 
+@pytest.mark.processes
 def test_a_command_that_fails_is_no_time():
     with pytest.raises(RuntimeError, match=r"ended with 1: .*no key 'modle'"):
         startup.play((startup.TRAIN, "modle=mlp"))

@@ -104,7 +104,7 @@ def test_files_that_are_not_ours(tmp_path, content):
 
     path = tmp_path / "some.ckpt"
     if content == "text":
-        path.write_text("hello")
+        path.write_text("hello", encoding="utf-8")
     elif content == "cut short":
         torch.save({"minibatch": 1, "weights": torch.zeros(1000)}, path)
         path.write_bytes(path.read_bytes()[:2000])

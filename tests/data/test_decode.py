@@ -114,7 +114,7 @@ def test_what_is_no_image_is_told_in_a_few_words(tmp_path):
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(good.read_bytes()[:900])
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("text")
+    (tmp_path / "text.png").write_text("text", encoding="utf-8")
     saved(tmp_path, GRADIENT, "animation.gif").rename(tmp_path / "gif.png")
     saved(tmp_path, Image.fromarray(GRADIENT.astype(np.float32)), "float.pfm").rename(tmp_path / "float.pgm")
     faults = {name: attempt(tmp_path / name, 8, 3) for name in ("cut.jpg", "empty.png", "text.png", "gif.png")}

@@ -48,7 +48,7 @@ def flat(tmp_path):
     """Images of the values 1 to 40, and what is no image."""
     for value in range(1, 41):
         write(tmp_path / "flat" / f"{value}.png", value)
-    (tmp_path / "flat" / "notes.txt").write_text("no image")
+    (tmp_path / "flat" / "notes.txt").write_text("no image", encoding="utf-8")
     (tmp_path / "flat" / ".hidden.png").write_bytes(b"")
     return tmp_path / "flat"
 
@@ -258,8 +258,12 @@ def test_a_harmed_cache_is_made_again(flat, decodings, harm):
     elif harm == "no images":
         images.unlink()
     else:
-        texts = {"cut record": record.read_text()[:5], "odd record": '{"count": "many"}', "no record": ""}
-        record.write_text(texts[harm])
+        texts = {
+            "cut record": record.read_text(encoding="utf-8")[:5],
+            "odd record": '{"count": "many"}',
+            "no record": "",
+        }
+        record.write_text(texts[harm], encoding="utf-8")
     decodings.clear()
     assert torch.equal(loaded(flat).splits["train"].images, expected)
     assert len(decodings) == 40
@@ -349,7 +353,7 @@ def harmed(flat):
     (flat / "12.png").write_bytes(b"")
     noise = write(flat / "13.png", size=(64, 64))
     noise.write_bytes(noise.read_bytes()[:1000])
-    (flat / "14.jpg").write_text("no picture")
+    (flat / "14.jpg").write_text("no picture", encoding="utf-8")
     (flat / "15.webp").symlink_to(flat / "nowhere")
     return flat
 
@@ -358,7 +362,7 @@ def test_corrupt_files_stop_the_run(harmed, decodings):
     message = r"12.png is corrupt \(it is empty\) and 3 more; all are listed in .*json. .* data.skip_corrupt=true"
     with pytest.raises(UserError, match=message):
         loaded(harmed)
-    record = next((harmed / CACHE).glob("*.json")).read_text()
+    record = next((harmed / CACHE).glob("*.json")).read_text(encoding="utf-8")
     assert all(name in record for name in ("12.png", "13.png", "14.jpg", "15.webp"))
     decodings.clear()
     with pytest.raises(UserError, match=message):
@@ -434,6 +438,7 @@ def assert_same(a, b):
         assert torch.equal(x, y)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("start", [0, 3, 7, 8, 9, 20])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_streamed_minibatches_are_those_in_memory(pictures, start, workers):
@@ -444,6 +449,7 @@ def test_streamed_minibatches_are_those_in_memory(pictures, start, workers):
     assert_same(streamed, stream(pictures, 31)[start : start + 11])
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("rank", [0, 1])
 def test_processes_share_streamed_minibatches(pictures, rank):
     whole = stream(pictures, 6, batch_size=20)
@@ -472,6 +478,7 @@ def test_a_worker_gets_the_name_of_the_file_not_its_content(pictures):
     assert len(pickle.dumps(images)) < 1000, "the images themselves travel"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("stop_at", [3, 8])
 def test_a_streamed_run_and_its_resume_equal_the_run_in_memory(configure, play, tmp_path, pictures, stop_at):
     choices = ["data=folder", f"data.root={pictures}", "data.image_size=4", "data.batch_size=10", "data.channels=1"]

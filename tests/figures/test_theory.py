@@ -49,7 +49,7 @@ def test_at_the_datas_own_distribution_the_game_is_at_its_value(trained):
 def test_lines_and_file(numbers, tmp_path, caplog):
     caplog.set_level("INFO", logger="gan")
     (path,) = Theory()(numbers, tmp_path)
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     assert path.name == "theory_raw.json"
     assert record["minibatch"] == 100
     assert record["optimal_value"] == pytest.approx(record["from_divergence"], abs=1e-6)
