@@ -23,8 +23,7 @@ LOCK := $(if $(shell flock --no-fork Makefile true 2>/dev/null && echo found),fl
 .PHONY: help train test test-fast test-all lint sweep benchmark check-gpu tensorboard clean unusable
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s
-", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
 # The stamp goes before anything is touched and comes back when all is done: what failed or was broken off is not ready.

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from benchmarks import endings
 from benchmarks.timing import CLOCKS, interleaved, ratio, summary, told, write
 from gan.metrics.distances import nearest_distances, neighbour_radii, squared_distances
 from gan.metrics.manifold import density_coverage, precision_recall
@@ -196,4 +197,4 @@ def main(words: Sequence[str] | None = None) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    endings.run(main)

@@ -20,6 +20,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from benchmarks import endings
 from benchmarks.timing import REPOSITORY
 from gan.cli import CONF
 
@@ -127,4 +128,4 @@ def git(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    endings.run(main)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks import endings
 from benchmarks.machine import peak_memory
 from benchmarks.timing import environment, told, write
 
@@ -212,4 +213,4 @@ def main(words: Sequence[str] | None = None) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    endings.run(main)

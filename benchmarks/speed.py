@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from hydra.errors import HydraException
 
+from benchmarks import endings
 from benchmarks.contest import hold
 from benchmarks.game import PRECISIONS
 from benchmarks.limits import Limits
@@ -182,4 +183,4 @@ def commit() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    endings.run(main)

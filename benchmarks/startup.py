@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 
+from benchmarks import endings
 from benchmarks.timing import REPOSITORY, environment, summary, told, write
 from gan.callbacks import Monitor
 
@@ -67,4 +68,4 @@ def main(words: Sequence[str] | None = None) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    endings.run(main)

@@ -4,10 +4,13 @@ A machine that others use, or that gets warm, is slower at one time than at anot
 fraction of a second meet the same conditions, and a ratio within a round hardly feels them.
 
 The parent hands each process two pipes. A contestant plays one minibatch when it starts, says so, and waits. For
-each line that it is sent it plays its minibatches, takes the time itself, sends one line of JSON and waits again.
+each empty line that it is sent it plays its minibatches, takes the time itself, sends one line of JSON and waits
+again. The line ``end`` lets it end as it does after its last minibatch; a pipe that is closed without it means that the
+parent is gone, and ends the contestant at once.
 """
 
 import codecs
+import contextlib
 import fcntl
 import json
 import os
@@ -87,9 +90,14 @@ class Turns:
             torch.cuda.synchronize()
         seconds, cpu_seconds = time.perf_counter() - self.started[0], time.process_time() - self.started[1]
         turn = Turn(seconds, cpu_seconds, torch.cuda.max_memory_allocated() if self.on_gpu else peak_memory())
-        self.reports.write(json.dumps(asdict(turn)) + "\n")
-        self.reports.flush()
-        self.orders.readline()
+        try:
+            self.reports.write(json.dumps(asdict(turn)) + "\n")
+            self.reports.flush()
+            alone = not self.orders.readline()
+        except BrokenPipeError:
+            alone = True
+        if alone:  # the parent is gone without a word, killed perhaps: nobody wants the rest
+            os._exit(1)
         self.left = self.minibatches
         self.started = (time.perf_counter(), time.process_time())
 
@@ -161,6 +169,8 @@ class Contestant:
 
     def finish(self) -> None:
         """Lets it end as it does when it has played everything."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended before; its exit code says how
+            os.write(self.orders, b"end\n")
         os.close(self.orders)
         self.orders = None
         if self.process.wait() != 0:

@@ -157,6 +157,7 @@ def combinations():
             yield (model, *(group[i % len(group)] for group in groups))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "loss", "latent", "penalty"), sorted(set(combinations())))
 def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, penalty):
     chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]

@@ -66,6 +66,7 @@ GAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", [None, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("words", GAMES, ids=" ".join)
 def test_a_turn_of_each_player_stays_on_the_gpu(words, precision):

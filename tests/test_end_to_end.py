@@ -14,6 +14,8 @@ import torch
 from gan.checkpoint import read
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.processes
+
 SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trainer=cpu"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -54,6 +56,7 @@ def unbroken(tmp_path_factory):
     return weights(folder / "whole" / "checkpoints" / "last.ckpt")
 
 
+@pytest.mark.slow
 def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     process = launch(tmp_path, *LONG, "output_dir=broken", "callbacks.monitor.every_n_batches=5")
     log = tmp_path / "broken" / "train.log"
@@ -68,6 +71,7 @@ def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, unbroken):
     process = launch(tmp_path, *LONG, "output_dir=killed", "callbacks.checkpoint.every_n_batches=1")
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
@@ -94,6 +98,7 @@ def test_default_command_fills_a_folder(tmp_path):
     assert "Warning" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["false", "true"])
 def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
     """Data, noise and dropout are shared out by rank; the weights and the curves agree up to summation order."""
@@ -132,6 +137,7 @@ def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
     assert settings == {1, 2}
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_sweep(tmp_path):
     process = launch(tmp_path, "-m", *SMALL, "seed=1,2", "trainer.max_epochs=500")
     wait_for(lambda: list(tmp_path.glob("outputs/sweeps/*/0/checkpoints/last.ckpt")), process)
@@ -142,6 +148,7 @@ def test_ctrl_c_ends_a_sweep(tmp_path):
     assert not list(tmp_path.glob("outputs/sweeps/*/1"))
 
 
+@pytest.mark.slow
 def test_runs_started_together_do_not_share_a_folder(tmp_path):
     words = [*SMALL, "trainer.max_steps=1", "logger=none", "~callbacks.pictures"]
     for process in [launch(tmp_path, *words) for _ in range(2)]:

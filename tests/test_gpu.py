@@ -64,6 +64,7 @@ def test_training_is_finite_and_the_same_twice(configure, play, device, precisio
     assert 0.05 < monitor.latest["D(x)"] < 0.99
 
 
+@pytest.mark.slow
 @PLACES
 @pytest.mark.parametrize("stop_at", [7, 20])
 def test_a_resumed_run_is_the_unbroken_one(configure, play, tmp_path, device, precision, stop_at):

@@ -24,6 +24,7 @@ def half(cfg, init_scale):
     return game, scaler
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 7, 10])
 @pytest.mark.parametrize("init_scale", [2.0**10, 2.0**30])  # the second one overflows at first
 def test_a_resumed_run_has_the_same_scale_and_the_same_bits(configure, tmp_path, init_scale, stop_at):

@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 MAKE = shutil.which("make")
 TOOLS = ("sh", "awk", "cat", "cp", "flock", "kill", "ls", "mkdir", "mkfifo", "rm", "sleep", "test", "touch", "true")
 
-pytestmark = pytest.mark.skipif(MAKE is None, reason="there is no make")
+pytestmark = [pytest.mark.processes, pytest.mark.skipif(MAKE is None, reason="there is no make")]
 
 #: for python3 and for the venv's python, in whose folder a file `broken` says that its packages are not there
 PYTHON = """#!/bin/sh

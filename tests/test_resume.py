@@ -48,13 +48,14 @@ COMMON = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.ever
 
 
 @pytest.mark.parametrize("stop_at", [1, 6, 9, 10, 11, 20, 25])
-@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_run_has_the_same_weights_and_curves(configure, play, tmp_path, k, stop_at):
     choices = [*COMMON, f"k={k}", "optim/schedule=linear", "optim.gradient_clip=0.5"]
     whole = play(configure(*choices, folder="whole"))
     check_resume(configure, play, tmp_path, choices, whole, stop_at)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "choices",
     [
@@ -71,6 +72,7 @@ def test_resume_holds_for_every_kind_of_part(configure, play, tmp_path, choices)
     check_resume(configure, play, tmp_path, [*COMMON, *choices], whole, stop_at=9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "k"), [("mlp", 1), ("maxout", 2)])
 def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
     choices = [f"model={model}", f"k={k}", "data=mnist", f"data.root={mnist_root}", "trainer.max_epochs=2"]

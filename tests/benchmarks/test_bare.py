@@ -32,6 +32,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bf16-mixed"])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, model, precision):

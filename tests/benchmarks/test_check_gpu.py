@@ -34,6 +34,7 @@ def outcomes(path):
     return {row[0].strip("| "): row[1] for row in rows}
 
 
+@pytest.mark.processes
 def test_a_check_that_fails_stops_no_other_and_makes_the_exit_code_1(bench, tmp_path, capsys):
     checks = [
         *(
@@ -62,10 +63,12 @@ def test_a_check_that_fails_stops_no_other_and_makes_the_exit_code_1(bench, tmp_
     assert page.strip() in capsys.readouterr().out
 
 
+@pytest.mark.processes
 def test_checks_that_pass_or_cannot_be_done_are_no_failure(bench, tmp_path):
     assert check_gpu.play(bench, [GOOD, Check("cannot", 1, raising(Skip("why")))], tmp_path / "report.md") == 0
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_leaves_a_report_of_what_was_done(bench, tmp_path, number):
     before = signal.getsignal(number)
@@ -90,12 +93,14 @@ def test_an_odd_number_of_epochs_is_told():
         check_gpu.main(["--epochs", "3"])
 
 
+@pytest.mark.processes
 def test_a_command_that_fails_has_its_last_lines(bench):
     with pytest.raises(Failure, match=r"exit code 1\n(.*\n)*error: k must be a whole number"):
         bench.run("train.py", "k=0", f"output_dir={bench.folder / 'run'}")
     assert shown(bench.commands[0]).startswith("python train.py k=0")
 
 
+@pytest.mark.processes
 def test_a_command_that_takes_too_long_is_ended(tmp_path):
     bench = Bench("cpu", tmp_path, time.monotonic() + 1)
     with pytest.raises(OutOfTime):
@@ -142,6 +147,7 @@ def test_names_are_different():
     assert report({}, []).startswith("# Self-check")
 
 
+@pytest.mark.processes
 @pytest.mark.slow
 def test_all_of_it_on_a_cpu(tmp_path, monkeypatch):
     """As on a GPU but for what needs one; the contest has a test of its own."""

@@ -18,6 +18,7 @@ def test_a_hash_knows_every_bit_the_shape_and_the_type():
     assert hash_of(torch.tensor(3)) != hash_of(torch.tensor(4))
 
 
+@pytest.mark.slow
 def test_every_preset_is_compared_that_needs_no_other_run():
     assert {path.stem for path in (CONF / "experiment").glob("*.yaml")} - set(presets()) == {"paper_tfd_2014_prepended"}
 

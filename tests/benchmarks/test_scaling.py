@@ -11,6 +11,7 @@ from benchmarks.scaling import AXES, MEASURES, exponents, folder_start_ups, main
 from benchmarks.synthetic import Synthetic, noise
 
 
+@pytest.mark.slow
 def test_the_record(capsys, monkeypatch, tmp_path):
     # In this process: to start others takes seconds.
     monkeypatch.setattr(scaling, "measured", lambda point, seconds: scaling.play(point, seconds, str(tmp_path)))

@@ -24,7 +24,7 @@ while True:
     TROUBLE
     print(json.dumps({{"seconds": turn, "cpu_seconds": 2 * turn, "peak_bytes": 7}}), file=reports, flush=True)
     turn += 1
-    if not orders.readline():
+    if orders.readline() != "\\n":
         break
 print("farewell", file=sys.stderr)
 """
@@ -108,7 +108,7 @@ def test_a_contestant_reports_after_its_minibatches_and_leaves_out_the_waiting(m
     for clock in ("perf_counter", "process_time"):
         monkeypatch.setattr(time, clock, lambda: now)
     reports = io.StringIO()
-    turns = Turns(Slow("\n\n"), reports, minibatches=3, device="cpu")
+    turns = Turns(Slow("\n\nend\n"), reports, minibatches=3, device="cpu")
     said = []
     for _ in range(1 + 2 * 3):
         wait(0.25)

@@ -98,6 +98,7 @@ def test_not_a_bit_of_the_training_changes(configure, play, words):
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 47, 50, 75])
 def test_a_resumed_run_says_the_same(configure, play, tmp_path, caplog, stop_at):
     """From the warm-up, from between two looks, from the very alarm, and after it: it is not said twice."""
