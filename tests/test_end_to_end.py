@@ -124,6 +124,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
     assert points[0] == pytest.approx(points[1], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
     words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]
     process = launch(tmp_path, *words, "-m")

@@ -81,6 +81,7 @@ def test_a_resumed_run_is_the_unbroken_one(configure, play, tmp_path, device, pr
     assert_same_bits(weights(whole), weights(rest))
 
 
+@pytest.mark.slow
 @DEVICES
 @pytest.mark.parametrize("model", ["mlp", "maxout", "mlp_bn"])
 def test_captured_turns_are_the_turns(configure, play, tmp_path, caplog, device, model):

@@ -47,7 +47,7 @@ COMMON = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.ever
 # 1397 // 128 = 10 minibatches an epoch.
 
 
-@pytest.mark.parametrize("stop_at", [1, 6, 9, 10, 11, 20, 25])
+@pytest.mark.parametrize("stop_at", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 9, 10, 20, 25)), 11])
 @pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_resumed_run_has_the_same_weights_and_curves(configure, play, tmp_path, k, stop_at):
     choices = [*COMMON, f"k={k}", "optim/schedule=linear", "optim.gradient_clip=0.5"]

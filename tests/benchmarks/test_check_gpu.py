@@ -93,6 +93,7 @@ def test_an_odd_number_of_epochs_is_told():
         check_gpu.main(["--epochs", "3"])
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_a_command_that_fails_has_its_last_lines(bench):
     with pytest.raises(Failure, match=r"exit code 1\n(.*\n)*error: k must be a whole number"):

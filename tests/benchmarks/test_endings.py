@@ -13,11 +13,8 @@ import pytest
 from benchmarks.timing import environment
 
 pytestmark = pytest.mark.processes
-SIGNALS = [
-    signal.SIGTERM,
-    signal.SIGKILL,
-    *(pytest.param(s, marks=pytest.mark.slow) for s in (signal.SIGHUP, signal.SIGINT)),
-]
+LONG = (signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
+SIGNALS = [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in LONG)]
 
 #: a contest of two whose turns never end; each contestant names itself in a file when it plays
 CONTEST = """

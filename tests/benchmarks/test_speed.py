@@ -23,6 +23,7 @@ SMALL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("model", MODELS)
 def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):

@@ -66,6 +66,7 @@ def test_a_run_made_to_fail_is_told_so(configure, play, caplog, symptom):
     assert "\n" not in lines[0]
 
 
+@pytest.mark.slow
 def test_a_healthy_run_is_left_alone(configure, play, caplog):
     """Its first samples are all alike, so a collapse is looked for over a longer stretch than in the runs above."""
     patient = f"{OWN}.symptoms.mode_collapse.looks=30"

@@ -39,6 +39,7 @@ def test_equals_brute_force_on_digits():
     assert np.allclose(log_density(train, valid, SIGMAS).mean(1), curve, rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_equals_brute_force_on_mnist(mnist_root):
     data = MNIST(root=mnist_root, batch_size=64, image_size=28, channels=1, classes=10, seed=1)
     data.setup()
