@@ -20,13 +20,14 @@ import torch
 
 from benchmarks.bench import Bench
 from benchmarks.checks import CHECKS, Check
+from benchmarks.endings import SIGNALS
 from benchmarks.machine import describe
 from benchmarks.speed import commit
 from benchmarks.verdicts import Failure, Outcome, OutOfTime, Skip, Verdict, last_lines, report, write
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM or SIGHUP."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def play(bench: Bench, checks: Sequence[Check], path: Path) -> int:
     """Does the checks in their order and writes the report after each of them; returns the exit code."""
     facts, verdicts, stopped = machine(bench), [], 0
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, *SIGNALS)}
     try:
         for check in checks:
             print(f"{check.name} …", file=sys.stderr, flush=True)

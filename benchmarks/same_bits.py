@@ -8,7 +8,6 @@ both commits run on this one. NEW is the working tree unless given.
 
 import argparse
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmarks import endings
-from benchmarks.timing import REPOSITORY
+from benchmarks.timing import REPOSITORY, environment
 from gan.cli import CONF
 
 
@@ -93,7 +92,7 @@ def train(tree: Path, words: Sequence[str], folder: Path) -> Counter[str]:
     done = subprocess.run(
         [sys.executable, str(tree / "train.py"), *words, f"output_dir={folder}"],
         cwd=folder.parent,
-        env=clean_environment(tree),
+        env=environment(tree),
         capture_output=True,
         text=True,
         check=False,
@@ -102,11 +101,6 @@ def train(tree: Path, words: Sequence[str], folder: Path) -> Counter[str]:
         sys.exit(f"error: {tree}: train.py {' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     saved = torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
     return Counter(map(hash_of, saved["state_dict"].values()))
-
-
-def clean_environment(tree: Path) -> dict[str, str]:
-    """The environment in which ``import gan`` finds the checkout."""
-    return os.environ | {"PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree}"}
 
 
 def hash_of(tensor: torch.Tensor) -> str:

@@ -13,9 +13,9 @@ from benchmarks import machine
 REPOSITORY = Path(__file__).parents[1]
 
 
-def environment() -> dict[str, str]:
-    """For a process that is to find this very repository."""
-    paths = [str(REPOSITORY / "src"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+def environment(tree: Path = REPOSITORY) -> dict[str, str]:
+    """For a process that imports ``gan`` and ``benchmarks`` from this repository, or from another checkout of it."""
+    paths = [str(tree / "src"), str(tree), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 

@@ -69,7 +69,7 @@ def test_checks_that_pass_or_cannot_be_done_are_no_failure(bench, tmp_path):
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_a_report_of_what_was_done(bench, tmp_path, number):
     before = signal.getsignal(number)
     stopping = Check("stopping", 1, lambda bench: os.kill(os.getpid(), number))
