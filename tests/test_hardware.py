@@ -57,12 +57,16 @@ def test_a_torch_without_capabilities_is_taken_for_slow(monkeypatch):
     assert not found.fast_onednn
 
 
-def test_the_vendor_is_known_where_a_virtual_machine_renames_the_cpu(tmp_path):
+def test_the_vendor_is_known_where_a_virtual_machine_renames_the_cpu(tmp_path, monkeypatch):
+    monkeypatch.delenv("PROCESSOR_IDENTIFIER", raising=False)
     (tmp_path / "cpuinfo").write_text("vendor_id\t: AuthenticAMD\nmodel name\t: Common KVM processor\n")
     assert made_by_amd("Common KVM processor", tmp_path / "cpuinfo")
     (tmp_path / "cpuinfo").write_text("vendor_id\t: GenuineIntel\n")
     assert not made_by_amd("Common KVM processor", tmp_path / "cpuinfo")
     assert made_by_amd("AMD Ryzen", tmp_path / "missing")
+    assert not made_by_amd("x86", tmp_path / "missing")
+    monkeypatch.setenv("PROCESSOR_IDENTIFIER", "AMD64 Family 25 Model 80 Stepping 0, AuthenticAMD")
+    assert made_by_amd("x86", tmp_path / "missing")
 
 
 @pytest.mark.parametrize(("capabilities", "fast"), [([(8, 0)], True), ([(9, 0), (7, 5)], False), ([(12, 1)], True)])

@@ -4,6 +4,7 @@ Every answer follows from names and flags, never from a timing: on the same mach
 the bits of a run.
 """
 
+import os
 import platform
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +73,7 @@ def processor() -> Processor:
     """This machine's CPU, asked once."""
     # Not in every version of torch; without it nothing special is assumed.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    name = capabilities.get("cpu_name") or platform.processor() or platform.machine()
+    name = capabilities.get("cpu_name") or platform.machine()
     return Processor(
         name=name,
         amd=made_by_amd(name),
@@ -85,7 +86,9 @@ def processor() -> Processor:
 
 def made_by_amd(name: str, listing: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether a CPU is AMD's, also where a virtual machine has renamed it."""
-    vendor = listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else platform.processor()
+    # Windows names the vendor in a variable. platform.processor() reads it too, but starts a process elsewhere.
+    named = os.environ.get("PROCESSOR_IDENTIFIER", "")
+    vendor = listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else named
     return "AMD" in name or "AuthenticAMD" in vendor
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import time
 
@@ -118,6 +119,22 @@ def test_a_contestant_reports_after_its_minibatches_and_leaves_out_the_waiting(m
     records = [json.loads(line) for line in reports.getvalue().splitlines()]
     assert [record["seconds"] for record in records] == [0.25, 0.75, 0.75]
     assert [record["cpu_seconds"] for record in records] == [0.25, 0.75, 0.75]
+
+
+class Closed(io.StringIO):
+    def write(self, text):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize(("orders", "reports"), [("", io.StringIO()), ("\n", Closed())])
+def test_a_contestant_whose_parent_is_gone_ends_at_once(monkeypatch, orders, reports):
+    def leave(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(SystemExit) as end:
+        Turns(io.StringIO(orders), reports, minibatches=3, device="cpu").done()
+    assert end.value.code == 1
 
 
 def test_memory_is_this_process_s_own():
