@@ -1,10 +1,10 @@
-"""Pictures and arrays of a run, or of all runs of a sweep: ``python sample.py --help``."""
+"""SampleGrids and arrays of a run, or of all runs of a sweep: ``python sample.py --help``."""
 
-from gan.cli import launch
+from gan.app.command_line import launch
 
 
 def load():
-    from gan.sampling import run  # torch is imported here, so that --help need not wait for it
+    from gan.app.sample import run  # torch is imported here, so that --help need not wait for it
 
     return run
 

@@ -1,10 +1,10 @@
 """Trains one game, or a sweep of them: ``python train.py --help``."""
 
-from gan.cli import launch
+from gan.app.command_line import launch
 
 
 def load():
-    from gan.train import run  # torch is imported here, so that --help need not wait for it
+    from gan.app.train import run  # torch is imported here, so that --help need not wait for it
 
     return run
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from benchmarks.game import Game, make
 from benchmarks.turns import Turns
-from gan.host import settle
-from gan.seeding import derive, reseed
+from gan.core.random import derive, reseed
+from gan.training.process import configure_process
 
 
 class Bare:
@@ -61,7 +61,7 @@ class Bare:
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """D's logits of images and of samples, (B,) each."""
-        if self.discriminator.needs_whole_minibatch:
+        if self.discriminator.mixes_batch:
             return self.discriminator(real).float(), self.discriminator(fake).float()
         return self.discriminator(torch.cat([real, fake])).float().chunk(2)
 
@@ -116,7 +116,7 @@ def main(path: str) -> None:
     # As train.py runs: Lightning sets the same.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
-    settle()
+    configure_process()
     game = Game.read(path)
     bare = Bare(game)
     turns = Turns.from_environment(game.device)

@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.timing import REPOSITORY, environment
 from benchmarks.verdicts import Failure, OutOfTime, last_lines
-from gan.checkpoint import read
+from gan.runs.checkpoint import read
 
 POINT = re.compile(r"D\(x\) (\S+)  D\(G\(z\)\) (\S+)  loss/discriminator (\S+)(?:  loss/generator (\S+))?")
 SPEED = re.compile(r"speed/images_per_second (\S+)")

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.bench import Bench, Trained, largest_difference, same_bits
 from benchmarks.verdicts import Found, Skip
-from gan.checkpoint import read
+from gan.runs.checkpoint import read
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 FIRST = "epoch=0001.ckpt"

@@ -13,8 +13,8 @@ from benchmarks.results import Contest, Result
 from benchmarks.roster import COMMANDS, Entry, Setting
 from benchmarks.timing import REPOSITORY, environment
 from benchmarks.turns import Contestant, play
-from gan.build import part
-from gan.cli import CONF
+from gan.app.command_line import CONF
+from gan.runs.build import part
 
 
 def hold(setting: Setting, say: Callable[[str], None]) -> Contest:

@@ -11,9 +11,9 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from gan.core.random import derive
 from gan.networks.base import Discriminator, Generator
 from gan.networks.layers import Dropout, Linear
-from gan.seeding import derive
 
 
 @dataclass(frozen=True)

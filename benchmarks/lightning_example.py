@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from benchmarks.callback import TakeTurns
 from benchmarks.game import PRECISIONS, Game, make, with_layers_of_torch
-from benchmarks.textbook import Pictures
+from benchmarks.textbook import SampleGrids
 
 
 class Example(pl.LightningModule):
@@ -70,7 +70,7 @@ class Example(pl.LightningModule):
 def main(path: str) -> None:
     game = Game.read(path)
     images, mean_image = game.load_images()
-    loader = DataLoader(Pictures(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
+    loader = DataLoader(SampleGrids(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     trainer = pl.Trainer(
         accelerator={"cpu": "cpu", "cuda": "gpu"}[game.device],
         devices=1,

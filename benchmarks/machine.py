@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from gan import hardware
+from gan.core import hardware
 
 
 def describe() -> dict[str, str | int]:

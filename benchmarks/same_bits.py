@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 
 from benchmarks import endings
 from benchmarks.timing import REPOSITORY, environment
-from gan.cli import CONF
+from gan.app.command_line import CONF
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

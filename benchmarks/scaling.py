@@ -48,10 +48,10 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     from hydra import compose, initialize_config_dir
     from pytorch_lightning.callbacks import Callback
 
-    from gan.build import build, prepare
-    from gan.cli import CONF
-    from gan.host import settle
-    from gan.quiet import quiet
+    from gan.app.command_line import CONF
+    from gan.core.quiet import quiet
+    from gan.runs.build import build, prepare
+    from gan.training.process import configure_process
 
     class Stopwatch(Callback):
         """Ends the run when the time is up; the times between the ends of minibatches."""
@@ -69,7 +69,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
                 trainer.should_stop = True
 
     quiet()
-    settle()
+    configure_process()
     words = [f"{KEYS[name]}={value}" for name, value in point.items()]
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose(
@@ -164,7 +164,7 @@ def folder_start_ups(root: Path) -> dict[str, float]:
 def line(point: Mapping) -> str:
     """A point's measures for the terminal."""
     return (
-        f"minibatch {told(point['minibatch_ms'], 'ms'):28} computed {point['processor_ms']['median']:.1f} ms"
+        f"iteration {told(point['minibatch_ms'], 'ms'):28} computed {point['processor_ms']['median']:.1f} ms"
         f"  load {point['load_seconds']:.2f} s"
         f"  order {1000 * point['order_seconds']:.2f} ms"
         f"  peak {point['peak_mib']:.0f} MiB with {point['mib_of_images']:.0f} MiB of images"

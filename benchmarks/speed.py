@@ -30,7 +30,7 @@ from benchmarks.results import Contest, Result, Summary
 from benchmarks.roster import COMMANDS, DATA, MODELS, REFERENCE, USUAL, Entry, Setting
 from benchmarks.timing import REPOSITORY
 from benchmarks.turns import Died
-from gan.hardware import processor
+from gan.core.hardware import processor
 
 COLUMNS = (
     *("contestant", "precision", "ms per minibatch", "÷ textbook", "÷ bare", "total ÷ textbook", "total ÷ bare"),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from benchmarks import endings
 from benchmarks.timing import REPOSITORY, environment, summary, told, write
-from gan.callbacks import Monitor
+from gan.training import Monitor
 
 TRAIN = str(REPOSITORY / "train.py")
 FIRST, TO_FIRST, TO_END = "FIRST MINIBATCH", "train.py: first minibatch done", "train.py: one minibatch, to the end"
@@ -20,7 +20,7 @@ FIRST, TO_FIRST, TO_END = "FIRST MINIBATCH", "train.py: first minibatch done", "
 COMMANDS = {
     "import torch": ("-c", "import torch"),
     "import pytorch_lightning": ("-c", "import pytorch_lightning"),
-    "import gan.train": ("-c", "import gan.train"),
+    "import gan.app.train": ("-c", "import gan.app.train"),
     "train.py --help": (TRAIN, "--help"),
     TO_END: (TRAIN, "trainer.max_steps=1", "callbacks.monitor._target_=benchmarks.startup.Stopwatch"),
 }

@@ -16,7 +16,7 @@ from benchmarks.game import Game, make, with_layers_of_torch
 from benchmarks.turns import Turns
 
 
-class Pictures(Dataset):
+class SampleGrids(Dataset):
     """Images as torchvision's data sets give them: a PIL image for each, through the transforms.
 
     Args:
@@ -43,7 +43,7 @@ def main(path: str, detached: bool = False) -> None:
     device = torch.device(game.device)
     images, mean_image = game.load_images()
     # What is left over of an epoch is left out, so that every contestant's minibatches are of one size.
-    loader = DataLoader(Pictures(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
+    loader = DataLoader(SampleGrids(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     generator, discriminator = (with_layers_of_torch(n).to(device) for n in game.networks(mean_image))
     latent = make(game.latent)
     criterion = nn.BCEWithLogitsLoss()

@@ -21,9 +21,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from gan.build import Game, build, prepare
-from gan.cli import CONF
-from gan.train import quiet
+from gan.app.command_line import CONF
+from gan.app.train import quiet
+from gan.runs.build import Game, build, prepare
 
 REPOSITORY = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
@@ -31,7 +31,7 @@ TESTS = Path(__file__).parent
 MATHEMATICS = {
     *("metrics", "networks"),
     *("test_capture.py", "test_latents.py", "test_losses.py", "test_optimizers.py", "test_penalties.py"),
-    *("test_portrait.py", "test_records.py", "test_schedules.py", "test_seeding.py", "test_symptoms.py"),
+    *("test_snapshot1d.py", "test_records.py", "test_schedules.py", "test_seeding.py", "test_symptoms.py"),
 }
 #: what makes a test long: it composes a configuration, or reads thousands of images
 LONG_FIXTURES = {"configure", "mnist_root"}

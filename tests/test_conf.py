@@ -9,12 +9,12 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
-from gan.build import build, check_networks, part, prepare, total_minibatches
-from gan.cli import CONF
+from gan.app.command_line import CONF
+from gan.app.train import run
+from gan.core.errors import UserError
 from gan.data.endless import Endless
-from gan.errors import UserError
-from gan.precision import PRECISIONS
-from gan.train import run
+from gan.runs.build import build, check_networks, part, prepare, total_iterations
+from gan.runs.precision import PRECISIONS
 from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -82,7 +82,7 @@ def test_every_preset_starts(preset, tmp_path, play):
     """Until G's first turn is over."""
     words = [preset, *needs(preset), *BARE, "trainer.max_steps=${k}", "data.batch_size=4"]
     game = play(with_images_at_hand(tmp_path, *words))
-    assert game.module.minibatch == game.module.k
+    assert game.module.iteration == game.module.k
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
@@ -91,7 +91,7 @@ def test_the_second_stage_goes_on_from_the_first(tmp_path, play):
     game = build(composed(tmp_path, "experiment=paper_tfd_2014", "latent.dim=5", *words))  # 100 units, narrowed
     first = {key: value for key, value in game.module.state_dict().items() if key.startswith("generator.")}
     path = tmp_path / "first.ckpt"
-    torch.save({"minibatch": 1, "hyper_parameters": {}, "state_dict": first}, path)
+    torch.save({"iteration": 1, "hyper_parameters": {}, "state_dict": first}, path)
     second = ["experiment=paper_tfd_2014_prepended", f"model.generator.start_from={path}", "optim.generator.lr=0"]
     state = play(with_images_at_hand(tmp_path, *second, *words)).module.generator.generator.state_dict()
     biases = {key for key in state if key.endswith("bias")}  # weights are held to their norm after the step
@@ -120,7 +120,7 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
         (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "looks at the minibatch as a whole"),
         (
-            ["optim.momentum={_target_:gan.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
+            ["optim.momentum={_target_:gan.optim.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
             "has no momentum; take optim=sgd",
         ),
         (["optim=sgd2014", "g_steps=2"], "g_steps=2: with optim.simultaneous=true each player takes one step"),
@@ -164,7 +164,7 @@ def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, pen
     needed = itertools.chain.from_iterable(map(needs, chosen))
     small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "ema.decay=0"]
     game = play(with_images_at_hand(tmp_path, *chosen, *needed, *small))
-    assert game.module.minibatch == 1
+    assert game.module.iteration == 1
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
@@ -195,9 +195,12 @@ def test_precisions(configure, play, precision):
         (["data.batch_size=0"], r"data.batch_size must be a whole number of at least 1, got 0"),
         (["latent.dim=0"], r"latent.dim must be a whole number of at least 1, got 0"),
         (["model.discriminator.dropout=1"], r"model.discriminator: dropout must lie in \[0, 1\), got 1"),
-        (["callbacks.pictures.count=0"], r"callbacks.pictures.count must be a whole number of at least 1, got 0"),
+        (
+            ["callbacks.sample_grids.count=0"],
+            r"callbacks.sample_grids.count must be a whole number of at least 1, got 0",
+        ),
         (["callbacks.checkpoint.every_n_minutes=0"], r"callbacks.checkpoint: every_n_minutes must be positive"),
-        (["loss._target_=gan.losses.Missing"], r"loss: .*Missing"),
+        (["loss._target_=gan.losses.adversarial.Missing"], r"loss: .*Missing"),
         (["~loss._target_"], r"loss must be a mapping with a _target_"),
         (["trainer.devices=0"], r"trainer: "),
         (["trainer.accelerator=tpu"], r"trainer: "),
@@ -247,7 +250,7 @@ def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, ch
     ],
 )
 def test_length_of_a_run(limits, expected):
-    assert total_minibatches(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
+    assert total_iterations(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from hydra import compose, initialize_config_dir
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
 
-from gan import build
-from gan.cli import CONF
+from gan.app.command_line import CONF
 from gan.data.base import Batches
 from gan.data.mixture import Ring
-from gan.features import Components, Pixels, Shipped, Stacked
-from gan.features.classifier import Classifier, Recipe, augment, look
-from gan.latents import Gaussian, Spherical, Uniform, lerp, slerp
+from gan.methods.gan import sample
 from gan.metrics import distances, kernel, manifold, memorization
+from gan.metrics.features import Components, Pixels, Shipped, Stacked
+from gan.metrics.features.classifier import Classifier, Recipe, augment, look
 from gan.metrics.parzen import _log_sum_exp
-from gan.module import sample
+from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
+from gan.runs import build
 
 GPU = torch.device("cuda", 0)
 pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="pretends that there is a GPU; there is one")

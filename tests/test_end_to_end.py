@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan.checkpoint import read
+from gan.runs.checkpoint import read
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.processes
@@ -60,13 +60,13 @@ def unbroken(tmp_path_factory):
 def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     process = launch(tmp_path, *LONG, "output_dir=broken", "callbacks.monitor.every_n_batches=5")
     log = tmp_path / "broken" / "train.log"
-    wait_for(lambda: log.exists() and "minibatch 5 " in log.read_text(encoding="utf-8"), process)
+    wait_for(lambda: log.exists() and "iteration 5 " in log.read_text(encoding="utf-8"), process)
     process.send_signal(signal.SIGINT)
     output = finish(process, expected=130)
     last = re.search(r"python train.py (ckpt_path=\S+)", output)[1]
-    assert read(tmp_path / last.removeprefix("ckpt_path="))["minibatch"] < 60 * 21
+    assert read(tmp_path / last.removeprefix("ckpt_path="))["iteration"] < 60 * 21
     output = finish(launch(tmp_path, last, "output_dir=rest"))  # model, k and the rest come from the run
-    assert "going on from minibatch" in output
+    assert "going on from iteration" in output
     ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
     assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
 
@@ -79,7 +79,7 @@ def test_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, unbroken
     time.sleep(0.3)  # most of the time is spent writing now
     process.kill()
     finish(process, expected=-signal.SIGKILL)
-    assert 0 < read(last)["minibatch"] < 60 * 21
+    assert 0 < read(last)["iteration"] < 60 * 21
     finish(launch(tmp_path, f"ckpt_path={last}", "output_dir=rest", "callbacks.checkpoint.every_n_batches=null"))
     ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
     assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
@@ -115,7 +115,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
         difference, moved = (a[name] - b[name]).abs().max(), (a[name] - start[name]).abs().max()
         assert difference <= 2e-6, name
         assert moved > 1e-4, name
-    pattern = r"minibatch \d+  D\(x\) (\S+)  D\(G\(z\)\) (\S+)"
+    pattern = r"iteration \d+  D\(x\) (\S+)  D\(G\(z\)\) (\S+)"
     found = [
         re.findall(pattern, (tmp_path / name / "train.log").read_text(encoding="utf-8")) for name in ("one", "two")
     ]
@@ -144,14 +144,14 @@ def test_ctrl_c_ends_a_sweep(tmp_path):
     wait_for(lambda: list(tmp_path.glob("outputs/sweeps/*/0/checkpoints/last.ckpt")), process)
     process.send_signal(signal.SIGINT)
     output = finish(process, expected=130)
-    assert "stopped after minibatch" in output
+    assert "stopped after iteration" in output
     assert "Traceback" not in output
     assert not list(tmp_path.glob("outputs/sweeps/*/1"))
 
 
 @pytest.mark.slow
 def test_runs_started_together_do_not_share_a_folder(tmp_path):
-    words = [*SMALL, "trainer.max_steps=1", "logger=none", "~callbacks.pictures"]
+    words = [*SMALL, "trainer.max_steps=1", "logger=none", "~callbacks.sample_grids"]
     for process in [launch(tmp_path, *words) for _ in range(2)]:
         finish(process)
     assert len(list(tmp_path.glob("outputs/runs/*/*/checkpoints/last.ckpt"))) == 2

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from benchmarks.bench import largest_difference
-from gan.build import build, part, prepare
-from gan.capture import CudaGraph
+from gan.core.random import forked, reseed
 from gan.data.digits import Digits
-from gan.features import Trained
-from gan.features.classifier import Recipe, accuracy, fit
-from gan.judging import evaluate, grounds
+from gan.evaluation.judging import evaluate, load_reference
+from gan.methods.capture import CudaGraph
 from gan.metrics import DensityCoverage, Frechet, InceptionScore, Kernel, Memorization, Parzen, PrecisionRecall
+from gan.metrics.features import Trained
+from gan.metrics.features.classifier import Recipe, accuracy, fit
 from gan.networks.layers import Dropout
-from gan.runs import open_run
-from gan.seeding import forked, reseed
-from tests.test_capture import Again, SaveAt, played
+from gan.runs.build import build, part, prepare
+from gan.runs.run import open_run
+from tests.methods.test_capture import Again, SaveAt, played
 from tests.test_resume import StopAt, assert_same_bits, weights
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is False")
@@ -128,9 +128,9 @@ def test_numbers_are_those_of_the_cpu(configure, play, device):
     for place in (device, "cpu"):
         run = open_run(cfg.output_dir, device=place)
         where = next(run.module.parameters()).device
-        ground = grounds(run.load_data(), part(cfg, "features"), where, METRICS)
-        rows, samples = evaluate(run, ground, METRICS, ["raw", "ema"], num_samples=200)
-        assert ground.images("test").features.device.type == where.type
+        reference = load_reference(run.load_data(), part(cfg, "features"), where, METRICS)
+        rows, samples = evaluate(run, reference, METRICS, ["raw", "ema"], num_samples=200)
+        assert reference.images("test").features.device.type == where.type
         found.append(({(row.measure.name, row.generator): row.measure.value for row in rows}, samples))
     assert found[0][0] == pytest.approx(found[1][0], rel=2e-3, abs=5e-3)
     for name, images in found[0][1].items():
@@ -167,8 +167,8 @@ def test_the_classifier_is_trained_there(tmp_path, device):
     assert_same_bits(nets[0].state_dict(), nets[1].state_dict())
     assert next(nets[0].parameters()).device.type == device
     assert accuracy(nets[0], test.images, test.labels) > 0.9
-    ground = grounds(digits, Trained(str(tmp_path), epochs=1), place, [Frechet()])
-    assert ground.images("test").features.device.type == device
-    again = grounds(digits, Trained(str(tmp_path), epochs=1), torch.device("cpu"), [Frechet()])
-    assert again.net.name == ground.net.name
-    assert torch.allclose(again.images("test").features, ground.images("test").features.cpu(), atol=1e-3)
+    reference = load_reference(digits, Trained(str(tmp_path), epochs=1), place, [Frechet()])
+    assert reference.images("test").features.device.type == device
+    again = load_reference(digits, Trained(str(tmp_path), epochs=1), torch.device("cpu"), [Frechet()])
+    assert again.net.name == reference.net.name
+    assert torch.allclose(again.images("test").features, reference.images("test").features.cpu(), atol=1e-3)

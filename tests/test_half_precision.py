@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
 
-from gan.build import build, prepare
+from gan.runs.build import build, prepare
 from tests.test_resume import StopAt, assert_same_bits, weights
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks=none", "logger=none"]  # 10 minibatches an epoch
@@ -48,5 +48,5 @@ def test_steps_that_overflow_are_left_out_without_a_word(configure):
     before = [parameter.detach().clone() for parameter in game.module.discriminator.parameters()]
     game.trainer.fit(game.module, game.data)
     assert scaler.get_scale() < 2.0**60
-    assert game.module.minibatch == 4
+    assert game.module.iteration == 4
     assert all(torch.equal(a, b) for a, b in zip(before, game.module.discriminator.parameters(), strict=True))

@@ -7,10 +7,11 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from gan import checkpoint, evaluation
-from gan.cli import CONF, check, resumed
-from gan.runs import open_run
-from gan.train import run
+from gan.app import evaluate as evaluation
+from gan.app.command_line import CONF, check, resumed
+from gan.app.train import run
+from gan.runs import checkpoint
+from gan.runs.run import open_run
 
 RUNS = sorted(path.parent for path in Path(__file__).parent.glob("runs_of_format_*/*/checkpoints"))
 
@@ -31,7 +32,7 @@ def test_an_old_run_resumes_and_ends_as_planned(old, tmp_path, caplog):
         run(cfg)
     assert "not as it was" not in caplog.text
     after = checkpoint.read(tmp_path / "rest" / "checkpoints" / "last.ckpt")
-    assert after["minibatch"] == 2 * before["minibatch"]
+    assert after["iteration"] == 2 * before["iteration"]
     assert all(state.isfinite().all() for state in after["state_dict"].values())
     moved = [not torch.equal(after["state_dict"][name], value) for name, value in before["state_dict"].items()]
     assert any(moved)

@@ -5,8 +5,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan.errors import UserError
-from gan.train import run
+from gan.app.train import run
+from gan.core.errors import UserError
 
 
 class StopAt(Callback):
@@ -16,10 +16,10 @@ class StopAt(Callback):
         pass
 
     def __init__(self, minibatch, path):
-        self.minibatch, self.path = minibatch, path
+        self.iteration, self.path = minibatch, path
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if pl_module.minibatch == self.minibatch:
+        if pl_module.iteration == self.iteration:
             trainer.save_checkpoint(self.path)
             raise self.BrokenOffError
 
@@ -82,7 +82,7 @@ def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
 
 
 def check_resume(configure, play, tmp_path, choices, whole, stop_at):
-    from gan.build import build, prepare
+    from gan.runs.build import build, prepare
 
     path = tmp_path / "stopped.ckpt"
     cfg = configure(*choices, folder="first")
@@ -94,7 +94,7 @@ def check_resume(configure, play, tmp_path, choices, whole, stop_at):
     torch.manual_seed(12345)  # nothing may hang on the state of the global generator
     rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))
 
-    assert rest.module.minibatch == whole.module.minibatch
+    assert rest.module.iteration == whole.module.iteration
     assert_same_bits(weights(whole), weights(rest))
     expected, found = scalars(tmp_path / "whole"), scalars(tmp_path / "rest")
     assert expected["D(x)"], "the run is too short to have curves"
@@ -108,7 +108,7 @@ def test_more_epochs_after_the_end_equal_a_longer_run(configure, play, tmp_path)
     constant = [*COMMON, "optim/schedule=constant"]  # another length would draw another line to zero
     whole = play(configure(*constant, folder="whole"))
     short = play(configure(*constant, "trainer.max_epochs=2", folder="short"))
-    assert short.module.minibatch == 20
+    assert short.module.iteration == 20
     last = tmp_path / "short" / "checkpoints" / "last.ckpt"
     rest = play(configure(*constant, f"ckpt_path={last}", folder="rest"))
     assert_same_bits(weights(whole), weights(rest))
@@ -126,8 +126,8 @@ def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
     """The configuration in the checkpoint is plain, complete and builds nets that the weights fit."""
     from omegaconf import OmegaConf
 
-    from gan.build import module
-    from gan.checkpoint import read
+    from gan.runs.build import module
+    from gan.runs.checkpoint import read
 
     game = play(configure("trainer.max_epochs=1", "model=maxout", "model.discriminator.hidden=[16,16]"))
     saved = read(tmp_path / "run" / "checkpoints" / "last.ckpt")
@@ -141,7 +141,7 @@ def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
 def test_nothing_left_to_do_is_said(configure, play, tmp_path):
     play(configure("trainer.max_epochs=1"))
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    with pytest.raises(UserError, match=r"stands at minibatch 21 and the run ends at 21: nothing is left to do"):
+    with pytest.raises(UserError, match=r"stands at iteration 21 and the run ends at 21: nothing is left to do"):
         run(configure(f"ckpt_path={last}", "trainer.max_epochs=1", folder="rest"))
 
 
@@ -150,7 +150,7 @@ def test_a_changed_arithmetic_ends_where_it_says(configure, play, tmp_path, chan
     play(configure(*COMMON, "trainer.max_epochs=2", folder="first"))
     last = tmp_path / "first" / "checkpoints" / "last.ckpt"
     game = play(configure(*COMMON, f"ckpt_path={last}", change, folder="rest"))
-    assert game.module.minibatch == game.module.total_minibatches == end
+    assert game.module.iteration == game.module.total_iterations == end
     assert game.trainer.optimizers[0].param_groups[0]["lr"] == 0
 
 

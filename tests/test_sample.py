@@ -10,10 +10,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 
-from gan import train
-from gan.errors import UserError
-from gan.runs import open_run
-from gan.sampling import run
+from gan.app import train
+from gan.app.sample import run
+from gan.core.errors import UserError
+from gan.runs.run import open_run
 from tests.conftest import composed, played, small
 
 
@@ -24,7 +24,7 @@ def sampling(*words):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    played(small(folder, "trainer.max_steps=4", "callbacks.pictures.every_n_batches=2"))
+    played(small(folder, "trainer.max_steps=4", "callbacks.sample_grids.every_n_batches=2"))
     return folder
 
 

@@ -48,8 +48,8 @@ def test_as_many_operations_as_torch_counts_in_the_bare_loop(pair, tmp_path):
     generator, discriminator = PAIRS[pair]
     game = Game(
         **{"generator": generator, "discriminator": discriminator},
-        latent={"_target_": "gan.latents.Gaussian", "dim": 5},
-        loss={"_target_": "gan.losses.NonSaturating"},
+        latent={"_target_": "gan.networks.latents.Gaussian", "dim": 5},
+        loss={"_target_": "gan.losses.adversarial.NonSaturating"},
         optimizers={player: {"lr": 1e-3, "betas": [0.5, 0.999]} for player in ("generator", "discriminator")},
         **{"hold": 0.5, "ema_decay": 0.9, "ema_power": 9, "seed": 1, "batch_size": 3, "minibatches": 2},
         **{"device": "cpu", "precision": "float32", "images": str(tmp_path / "x")},

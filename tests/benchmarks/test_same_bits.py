@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import same_bits
 from benchmarks.same_bits import command, hash_of, presets
-from gan.cli import CONF, check
+from gan.app.command_line import CONF, check
 
 
 def test_a_hash_knows_every_bit_the_shape_and_the_type():

@@ -12,9 +12,9 @@ from benchmarks.limits import Limits
 from benchmarks.results import Contest, Result
 from benchmarks.roster import COMMANDS, DATA, MODELS, Entry, Setting, train_py
 from benchmarks.turns import Turn
-from gan.build import build, prepare
-from gan.cli import CONF, check
-from gan.hardware import processor
+from gan.app.command_line import CONF, check
+from gan.core.hardware import processor
+from gan.runs.build import build, prepare
 
 SMALL = {
     **{"model": "mlp", "data": "synthetic", "batch": 4, "device": "cpu", "precisions": ("float32", "bf16-mixed")},
@@ -36,11 +36,11 @@ def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
     names = [type(callback).__name__ for callback in game.trainer.callbacks]
     # Lightning puts what saves checkpoints behind all else, which is then a part of the next turn.
     assert names[-2:] == ["TakeTurns", "Checkpoint"]
-    assert {"Monitor", "Guard", "Diagnosis", "Pictures", "Progress"} < set(names)
+    assert {"Monitor", "Guard", "Diagnosis", "SampleGrids", "Progress"} < set(names)
     assert game.trainer.loggers
     if data != "mnist":
         prepare(game, cfg)
-        assert game.module.total_minibatches == setting.total == 10
+        assert game.module.total_iterations == setting.total == 10
 
 
 def test_the_reference_always_plays_and_nobody_twice():

@@ -5,9 +5,9 @@ from itertools import islice
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.data import base
 from gan.data.base import Batches, ImageData, Split, scale
-from gan.errors import UserError
 
 IMAGES = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torchvision import datasets
 
+from gan.core.errors import UserError
 from gan.data import cifar10
 from gan.data.cifar10 import CIFAR10
-from gan.errors import UserError
 
 COMMON = {"batch_size": 8, "image_size": 32, "channels": 3, "classes": 10, "seed": 1}
 IN_EACH = 12

@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 import torch
 
+from gan.core.random import derive
 from gan.data.endless import Draws
-from gan.seeding import derive
 
 
 def numbers(count, generator):

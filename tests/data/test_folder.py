@@ -11,11 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.build import build, prepare
+from gan.core.errors import UserError
 from gan.data import cache
 from gan.data.cache import CACHE, scan
 from gan.data.folder import Folder
-from gan.errors import UserError
+from gan.runs.build import build, prepare
 from tests.test_resume import assert_same_bits, check_resume, weights
 
 COMMON = {"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "seed": 1}
@@ -424,7 +424,7 @@ def stream(root, count, start=0, rank=0, world=1, **changes):
     data = loaded(root, **{"batch_size": 10} | changes)
     data.trainer = SimpleNamespace(
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
-        lightning_module=SimpleNamespace(minibatch=start),
+        lightning_module=SimpleNamespace(iteration=start),
         global_rank=rank,
         world_size=world,
     )
@@ -485,7 +485,7 @@ def test_a_streamed_run_and_its_resume_equal_the_run_in_memory(configure, play, 
     choices += ["trainer.max_epochs=2", "callbacks.monitor.every_n_batches=4", "ema.decay=0"]
     streamed = [*choices, "data.memory=0"]
     whole = play(configure(*streamed, folder="whole"))
-    assert whole.module.minibatch == 16
+    assert whole.module.iteration == 16
     assert_same_bits(weights(whole), weights(play(configure(*choices, folder="memory"))))
     check_resume(configure, play, tmp_path, streamed, whole, stop_at)
 

@@ -5,9 +5,9 @@ from itertools import islice
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.data.endless import Draws
 from gan.data.gaussian import Gaussian
-from gan.errors import UserError
 from tests.test_resume import check_resume
 
 COMMON = {"batch_size": 64, "image_size": 1, "channels": 1, "classes": 0, "seed": 1}
@@ -51,12 +51,12 @@ def test_a_run_and_its_resume(configure, play, tmp_path):
     choices = ["data=gaussian", "data.batches_per_epoch=10", "trainer.max_epochs=2", "ema.decay=0"]
     choices += ["callbacks.monitor.every_n_batches=4", "model=mlp"]
     whole = play(configure(*choices, folder="whole"))
-    assert whole.module.minibatch == 20
+    assert whole.module.iteration == 20
     check_resume(configure, play, tmp_path, choices, whole, stop_at=13)
 
 
 def test_mistakes_are_named(configure):
-    from gan.build import build
+    from gan.runs.build import build
 
     with pytest.raises(ValueError, match="deviation must be positive, got 0"):
         Gaussian(deviation=0, **COMMON)

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from gan.build import build
+from gan.core.errors import UserError
 from gan.data.mixture import Grid, Ring
-from gan.errors import UserError
+from gan.runs.build import build
 from tests.test_resume import check_resume
 
 COMMON = {"batch_size": 64, "image_size": 1, "channels": 2, "classes": 0, "seed": 1, "examples": 200}
@@ -73,7 +73,7 @@ def test_a_run_and_its_resume(configure, play, tmp_path, source):
     choices = [f"data={source}", "model=points", "data.batches_per_epoch=10", "trainer.max_epochs=2"]
     choices += ["callbacks.monitor.every_n_batches=4", "callbacks.plane.every_n_batches=10", "ema.decay=0"]
     whole = play(configure(*choices, folder="whole"))
-    assert whole.module.minibatch == 20
+    assert whole.module.iteration == 20
     check_resume(configure, play, tmp_path, choices, whole, stop_at=13)
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.data import mnist
 from gan.data.mnist import MNIST
-from gan.errors import UserError
 
 COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "seed": 1}
 

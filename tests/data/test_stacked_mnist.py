@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.data.base import Split
 from gan.data.mnist import MNIST
 from gan.data.stacked_mnist import StackedMNIST, stacked
-from gan.errors import UserError
 
 COMMON = {"batch_size": 8, "image_size": 28, "classes": 1000, "seed": 1}
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from gan.build import build, prepare
+from gan.core.errors import UserError
 from gan.data.tfd import TFD, table_of_parts
-from gan.errors import UserError
+from gan.runs.build import build, prepare
 
 COMMON = {"batch_size": 2, "image_size": 48, "channels": 1, "classes": 0, "seed": 1}
 COUNT = 40
@@ -138,7 +138,7 @@ def test_corrupt_faces(faces):
 
 def test_a_run(configure, play, faces):
     choices = ["data=tfd", f"data.root={faces}", "trainer.max_steps=2", "data.batch_size=8", "data.image_size=12"]
-    assert play(configure(*choices, "callbacks=none", "logger=none")).module.minibatch == 2
+    assert play(configure(*choices, "callbacks=none", "logger=none")).module.iteration == 2
 
 
 # Mistakes

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from gan import train
-from gan.cli import CONF
-from gan.quiet import quiet
-from gan.runs import Run, open_run
+from gan.app import train
+from gan.app.command_line import CONF
+from gan.core.quiet import quiet
+from gan.runs.run import Run, open_run
 
 SMALL = ("trainer=cpu", "callbacks.monitor.every_n_batches=5", "trainer.max_epochs=1")
-DIGITS = ("model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "callbacks.pictures.every_n_batches=5")
+DIGITS = ("model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "callbacks.sample_grids.every_n_batches=5")
 NUMBERS = ("data=gaussian", "latent.dim=1", "model=affine", "callbacks=one_dimension", "data.batch_size=16")
 
 

@@ -1,4 +1,4 @@
-"""Pictures read back for the tests."""
+"""SampleGrids read back for the tests."""
 
 import numpy as np
 import torch

@@ -2,10 +2,10 @@
 
 import pytest
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures import Curves
 from gan.figures.curves import labels, read_scalars
-from gan.runs import open_run
+from gan.runs.run import open_run
 from tests.figures.conftest import DIGITS
 from tests.figures.reading import read_picture
 
@@ -62,11 +62,11 @@ def test_labels_say_what_differs_once(digits):
     seeds = [relabelled(digits, seed=n, data__seed=n, output_dir=f"runs/{n}") for n in (1, 2)]
     assert labels(seeds) == ["seed=1", "seed=2"]
     losses = [
-        relabelled(digits, seed=n, data__seed=n, loss___target_=f"gan.losses.{name}")
+        relabelled(digits, seed=n, data__seed=n, loss___target_=f"gan.losses.adversarial.{name}")
         for name in ("Minimax", "NonSaturating")
         for n in (1, 2)
     ]
-    assert labels(losses)[1:3] == ["seed=2 loss=losses.Minimax", "seed=1 loss=losses.NonSaturating"]
+    assert labels(losses)[1:3] == ["seed=2 loss=adversarial.Minimax", "seed=1 loss=adversarial.NonSaturating"]
     assert labels([digits]) == [""]
     assert labels([digits, digits]) == ["", ""]
 

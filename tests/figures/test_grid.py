@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures import Grid
 from tests.figures.reading import read_picture, tile
 

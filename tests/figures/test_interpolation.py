@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from gan.figures import Interpolation
-from gan.latents import lerp, slerp
+from gan.networks.latents import lerp, slerp
 from tests.figures.reading import read_picture, tile
 
 

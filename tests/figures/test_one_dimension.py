@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures import OneDimension
 from gan.figures.one_dimension import draw, mapping
-from gan.portrait import portrait
+from gan.figures.snapshot1d import snapshot
 from tests.figures.reading import frames
 
 
@@ -15,7 +15,7 @@ def lines_of(plot):
 
 
 def test_curves_are_the_portraits(numbers):
-    now = portrait(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    now = snapshot(numbers.module, numbers.load_data(), numbers.generator("raw"))
     drawn = lines_of(draw(now, arrows=5))
     for label, values, colour, style in (
         ("$p_{data}$", now.p_data, "k", ":"),
@@ -32,7 +32,7 @@ def test_curves_are_the_portraits(numbers):
 
 
 def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
-    now = portrait(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    now = snapshot(numbers.module, numbers.load_data(), numbers.generator("raw"))
     z, x = mapping(now, 4)
     expected = torch.special.ndtri(torch.tensor([0.125, 0.375, 0.625, 0.875], dtype=torch.float64))
     assert torch.allclose(z, expected, atol=1e-5)
@@ -45,7 +45,7 @@ def test_a_film_where_portraits_were_kept(numbers, tmp_path):
     shown, times = frames(film)
     assert times == [120, 1000]
     assert (shown[0] != shown[1]).any()
-    kept = sorted(path.stem for path in (numbers.folder / "portraits").glob("*.npz"))
+    kept = sorted(path.stem for path in (numbers.folder / "snapshots").glob("*.npz"))
     assert sorted(path.name for path in single.iterdir()) == [f"{name}.png" for name in (kept[0], kept[-1])]
 
 

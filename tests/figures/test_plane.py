@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from gan.callbacks.plane import plane
-from gan.errors import UserError
+from gan.app.sample import save_images
+from gan.core.errors import UserError
 from gan.figures import Grid, Plane, Progress
-from gan.runs import open_run
-from gan.sampling import save_images
+from gan.runs.run import open_run
+from gan.training.plane import plane
 from tests.figures.reading import frames, read_picture
 
 POINTS = ("data=ring", "model=points", "latent.dim=2", "data.batches_per_epoch=6", "callbacks.plane.every_n_batches=3")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures import Progress
 from gan.figures.progress import thinned
 from tests.figures.reading import frames

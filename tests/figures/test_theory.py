@@ -7,22 +7,22 @@ import pytest
 import torch
 
 from gan.figures import Theory
+from gan.figures.snapshot1d import snapshot
 from gan.metrics.theory import EQUILIBRIUM, report
-from gan.portrait import portrait
-from gan.runs import open_run
+from gan.runs.run import open_run
 from tests.figures.conftest import NUMBERS
 
 
 def numbers_of(folder):
     run = open_run(folder, device="cpu")
-    now = portrait(run.module, run.load_data(), run.generator("raw"))
+    now = snapshot(run.module, run.load_data(), run.generator("raw"))
     return run, now, report(now.d, now.p_data, now.p_g, now.x)
 
 
 def test_discriminator_approaches_the_optimal_one(trained):
     """Against a fixed N(2, 1) it comes within .02 of D* on the average, from .28 before the training."""
     fixed = (*NUMBERS, "model.generator.mean=2", "optim.generator.lr=0", "callbacks=none", "callbacks=default")
-    words = ("~callbacks.pictures", "logger=none", "data.batch_size=256", "recipe.lr=5e-3")
+    words = ("~callbacks.sample_grids", "logger=none", "data.batch_size=256", "recipe.lr=5e-3")
     run, _, after = numbers_of(trained(*fixed, *words, "trainer.max_epochs=4"))
     mean, deviation = run.draw("raw", torch.tensor([[0.0], [1.0]])).flatten().diff(), run.draw("raw", torch.zeros(1, 1))
     assert (deviation.item(), mean.item()) == (2, 1)
@@ -32,7 +32,7 @@ def test_discriminator_approaches_the_optimal_one(trained):
     for layer in fresh.module.discriminator.layers:
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
-    now = portrait(fresh.module, fresh.load_data(), fresh.generator("raw"))
+    now = snapshot(fresh.module, fresh.load_data(), fresh.generator("raw"))
     assert report(now.d, now.p_data, now.p_g, now.x).mean_gap > 0.15
 
 
@@ -51,7 +51,7 @@ def test_lines_and_file(numbers, tmp_path, caplog):
     (path,) = Theory()(numbers, tmp_path)
     record = json.loads(path.read_text(encoding="utf-8"))
     assert path.name == "theory_raw.json"
-    assert record["minibatch"] == 100
+    assert record["iteration"] == 100
     assert record["optimal_value"] == pytest.approx(record["from_divergence"], abs=1e-6)
     assert record["value"] < record["optimal_value"]
     assert f"{record['mean_gap']:.4f}" in caplog.text

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from gan.features.base import View
 from gan.metrics.base import Case, Images
+from gan.metrics.features.base import View
 
 
 def points(rows: Tensor) -> Images:

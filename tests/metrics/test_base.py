@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from gan import metrics
-from gan.features.base import View
 from gan.metrics import base
 from gan.metrics.base import Images, Metric
+from gan.metrics.features.base import View
 from tests.metrics.cases import case
 
 ALL = [getattr(metrics, name) for name in metrics.__all__]

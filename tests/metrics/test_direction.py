@@ -6,8 +6,8 @@ import torch
 from gan import metrics
 from gan.data.base import scale
 from gan.data.digits import Digits
-from gan.features import Shipped
-from gan.judging import grounds
+from gan.evaluation.judging import load_reference
+from gan.metrics.features import Shipped
 
 CHOSEN = 390  # images of each kind
 
@@ -17,7 +17,7 @@ def numbers():
     """Each metric's numbers for each kind of samples: ``numbers["noisy"]["precision"]``."""
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
-    ground = grounds(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
+    reference = load_reference(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
     generator = torch.Generator().manual_seed(0)
     train, labels = scale(data.splits["train"].images), data.splits["train"].labels
     real = train[torch.randperm(len(train), generator=generator)[:CHOSEN]]
@@ -30,7 +30,11 @@ def numbers():
     }
     every = [getattr(metrics, name)() for name in metrics.__all__]
     return {
-        kind: {row.measure.name: row.measure for metric in every for row in ground.measure(metric, kind, ground.see(x))}
+        kind: {
+            row.measure.name: row.measure
+            for metric in every
+            for row in reference.measure(metric, kind, reference.see(x))
+        }
         for kind, x in kinds.items()
     }
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from gan.latents import Gaussian, Uniform
 from gan.metrics.theory import EQUILIBRIUM, jensen_shannon, optimal_discriminator, push_forward, report, value
+from gan.networks.latents import Gaussian, Uniform
 
 X = torch.linspace(-15, 20, 7001, dtype=torch.float64)
 

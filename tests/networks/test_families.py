@@ -39,8 +39,8 @@ def test_batch_normalization_is_noticed_in_any_network(layer):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.inner(x)
 
-    assert Network(layer).needs_whole_minibatch
-    assert not Network(torch.nn.LayerNorm(4)).needs_whole_minibatch
+    assert Network(layer).mixes_batch
+    assert not Network(torch.nn.LayerNorm(4)).mixes_batch
 
 
 def test_mlp_is_the_tutorials_architecture():

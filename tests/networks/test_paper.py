@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from gan.build import load_trained
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.networks import maxout, paper
 from gan.networks.layers import Dense, MaxoutConv2d, sparse_linear
+from gan.runs.build import load_trained
 
 
 def dense(units, activation, **start):
@@ -114,7 +114,7 @@ def test_maxout_discriminator_standardizes_pixels():
 def first_stage(path, weights):
     """A checkpoint of a run whose generator has these weights."""
     state = {f"generator.{k}": v for k, v in weights.items()} | {"discriminator.x": torch.zeros(1)}
-    torch.save({"minibatch": 3, "hyper_parameters": {}, "state_dict": state}, path)
+    torch.save({"iteration": 3, "hyper_parameters": {}, "state_dict": state}, path)
     return str(path)
 
 

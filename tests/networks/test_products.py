@@ -7,7 +7,7 @@ from torch.nn.functional import linear
 from gan.networks import products
 from gan.networks.layers import Linear
 from gan.networks.products import affine, by_one_dnn
-from tests.test_hardware import XEON, ZEN3, ZEN4
+from tests.core.test_hardware import XEON, ZEN3, ZEN4
 
 needs_one_dnn = pytest.mark.skipif(
     not (products._HAS_OPERATOR and torch.backends.mkldnn.is_available()), reason="this torch has no oneDNN"

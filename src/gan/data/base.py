@@ -9,8 +9,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from gan.errors import UserError
-from gan.seeding import derive
+from gan.core.errors import UserError
+from gan.core.random import derive
 
 PART = 2**24  # bytes of images that are looked at in one go
 
@@ -159,7 +159,7 @@ class Source(pl.LightningDataModule):
         return {
             "batch_size": self.batch_size,
             "seed": self.seed,
-            "position": lambda: trainer.lightning_module.minibatch,
+            "position": lambda: trainer.lightning_module.iteration,
             "rank": trainer.global_rank,
             "world": trainer.world_size,
         }

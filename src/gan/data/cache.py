@@ -21,8 +21,8 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
 
+from gan.core.errors import UserError
 from gan.data.decode import SUFFIXES, VERSION, attempt
-from gan.errors import UserError
 
 log = logging.getLogger(__name__)
 say = rank_zero_only(log.info)

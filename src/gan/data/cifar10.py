@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from gan.core.errors import UserError
 from gan.data.base import ImageData, Split
-from gan.errors import UserError
 
 IN_TRAINING_FILES = 50_000
 FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from gan.errors import one_line
+from gan.core.errors import one_line
 
 #: part of every cache's fingerprint: to be raised whenever ``decode`` makes other pixels of a file
 VERSION = 1

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor
 
+from gan.core.random import derive
 from gan.data.base import Source
-from gan.seeding import derive
 
 
 class Draws:

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan.core.errors import UserError
 from gan.data.base import Batches, ImageData, Split
 from gan.data.cache import File, Pixels, decoded, scan
 from gan.data.streaming import Mapped, Streamed
-from gan.errors import UserError
 
 say = rank_zero_only(logging.getLogger(__name__).info)
 

@@ -6,9 +6,9 @@ from abc import abstractmethod
 import torch
 from torch import Generator, Tensor
 
+from gan.core.random import derive
 from gan.data.base import Split
 from gan.data.endless import Endless
-from gan.seeding import derive
 
 
 class Mixture(Endless):

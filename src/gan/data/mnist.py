@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from gan.core.errors import UserError
 from gan.data.base import ImageData, Split
-from gan.errors import UserError
 
 # MD5 of the four uncompressed files.
 CHECKSUMS = {

@@ -2,9 +2,9 @@
 
 import torch
 
+from gan.core.random import derive
 from gan.data.base import Split
 from gan.data.mnist import MNIST
-from gan.seeding import derive
 
 
 class StackedMNIST(MNIST):

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan.core.errors import UserError, one_line
 from gan.data.base import ImageData, Split
 from gan.data.cache import decoded
 from gan.data.folder import check_corrupt, check_root, images_below, images_of
-from gan.errors import UserError, one_line
 
 FOLDS = 5
 # What an entry of the (N, 5) table says of an image in a fold.

@@ -1,4 +1,4 @@
-"""Pictures of a run: each figure one small class, (run, folder) to files."""
+"""SampleGrids of a run: each figure one small class, (run, folder) to files."""
 
 from gan.figures.curves import Curves
 from gan.figures.grid import Grid

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from gan.runs import Run
+from gan.runs.run import Run
 
 if TYPE_CHECKING:  # half a second that --help and runs without a plot need not wait
     from matplotlib.figure import Figure as Plot

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from gan.config import flatten
-from gan.errors import UserError, did_you_mean
+from gan.core.errors import UserError, did_you_mean
 from gan.figures.base import Comparison, at_least, new_plot, save_plot
-from gan.runs import Run
+from gan.runs.config import flatten
+from gan.runs.run import Run
 
 STYLES = ("-", "--", ":", "-.")
 #: keys that say where a run lies and not what it is
@@ -100,7 +100,7 @@ def latest(events: Sequence) -> dict[int, float]:
 
 
 def labels(runs: Sequence[Run]) -> list[str]:
-    """For each run what it was trained with and the others were not: ``loss=losses.Minimax seed=2``.
+    """For each run what it was trained with and the others were not: ``loss=adversarial.Minimax seed=2``.
 
     Of several keys that divide the runs alike (``seed`` and ``data.seed``) the first one speaks, top-level
     keys before choices of a class before the rest.
@@ -121,5 +121,5 @@ def _short(key: str) -> str:
 
 
 def _brief(value: object) -> str:
-    """Of ``gan.losses.Minimax`` the last two names."""
+    """Of ``gan.losses.adversarial.Minimax`` the last two names."""
     return ".".join(value.split(".")[-2:]) if isinstance(value, str) else str(value)

@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from gan.callbacks.pictures import check_colours, grid
 from gan.figures.base import Figure, at_least, save_picture
-from gan.runs import Run
+from gan.runs.run import Run
+from gan.training.sample_grids import check_channels, grid
 
 
 class Grid(Figure):
@@ -24,7 +24,7 @@ class Grid(Figure):
         self.columns = columns or math.ceil(math.sqrt(count))
 
     def check(self, run: Run) -> None:
-        check_colours(run.data.channels)
+        check_channels(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.callbacks.pictures import check_colours, grid
 from gan.figures.base import Figure, at_least, save_picture
-from gan.latents import lerp
-from gan.runs import Run
+from gan.networks.latents import lerp
+from gan.runs.run import Run
+from gan.training.sample_grids import check_channels, grid
 
 
 class Interpolation(Figure):
@@ -20,7 +20,7 @@ class Interpolation(Figure):
         generator: ``raw`` or ``ema``; None for the average where one is kept.
         rows: pairs of ends.
         steps: images in a row, both ends included, at least 2.
-        path: (start, end, t) to points, :func:`gan.latents.lerp` or :func:`gan.latents.slerp`.
+        path: (start, end, t) to points, :func:`gan.networks.latents.lerp` or :func:`gan.networks.latents.slerp`.
         seed: of the ends' noise.
     """
 
@@ -37,7 +37,7 @@ class Interpolation(Figure):
         self.generator, self.rows, self.steps, self.path, self.seed = generator, rows, steps, path, seed
 
     def check(self, run: Run) -> None:
-        check_colours(run.data.channels)
+        check_channels(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)

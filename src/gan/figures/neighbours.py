@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.callbacks.pictures import grid
 from gan.data.base import scale
 from gan.figures.base import Figure, at_least, save_picture
 from gan.metrics.neighbours import nearest
-from gan.runs import Run
+from gan.runs.run import Run
+from gan.training.sample_grids import grid
 
 FRAME = (1.0, 0.8, 0.0)  # the paper's yellow
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from gan.figures.base import Figure, at_least, new_plot, plot_to_image, save_animation, save_frames, save_plot
 from gan.figures.progress import thinned
+from gan.figures.snapshot1d import Snapshot, check_game, snapshot
 from gan.metrics.theory import optimal_discriminator
-from gan.portrait import Portrait, check_game, portrait
-from gan.runs import Run
+from gan.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -21,7 +21,7 @@ _TAIL = 1e-5  # share of the data to either side that is not shown
 class OneDimension(Figure):
     """As it stands: ``one_dimension_GENERATOR.png``; over the training: ``one_dimension.gif`` and its frames.
 
-    The film is made of the portraits that ``callbacks=one_dimension`` kept in the run's folder; without
+    The film is made of the snapshots that ``callbacks=one_dimension`` kept in the run's folder; without
     them only the still is drawn.
 
     Args:
@@ -49,10 +49,10 @@ class OneDimension(Figure):
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = self.generator or "raw"
-        now = portrait(run.module, run.load_data(), run.generator(name))
+        now = snapshot(run.module, run.load_data(), run.generator(name))
         written = [save_plot(draw(now, self.arrows), folder / f"one_dimension_{name}.png")]
-        if kept := thinned(sorted((run.folder / "portraits").glob("step=*.npz")), self.frames):
-            films = (draw(Portrait.load(path), self.arrows, f"minibatch {step(path):,}") for path in kept)
+        if kept := thinned(sorted(run.folder.glob("*/step=*.npz")), self.frames):
+            films = (draw(Snapshot.load(path), self.arrows, f"iteration {step(path):,}") for path in kept)
             frames = [plot_to_image(plot) for plot in films]
             written.append(save_animation(frames, folder / "one_dimension.gif", self.seconds, self.hold))
             written.append(save_frames(frames, folder / "one_dimension", [path.stem for path in kept]))
@@ -64,7 +64,7 @@ def step(path: Path) -> int:
     return int(path.stem.partition("=")[2])
 
 
-def draw(moment: Portrait, arrows: int = 20, title: str = "") -> "Plot":
+def draw(moment: Snapshot, arrows: int = 20, title: str = "") -> "Plot":
     """Densities and D above, the mapping from z to x below, on one x axis; the colours are the paper's."""
     plot = new_plot(5.5, 4)
     upper, lower = plot.subplots(2, sharex=True, height_ratios=(4, 1))
@@ -83,14 +83,14 @@ def draw(moment: Portrait, arrows: int = 20, title: str = "") -> "Plot":
     return plot
 
 
-def seen(moment: Portrait) -> tuple[float, float]:
+def seen(moment: Snapshot) -> tuple[float, float]:
     """The part of the x axis that is shown: all but the data's tails, the same whatever G does."""
     mass = torch.cumulative_trapezoid(moment.p_data, moment.x)
     inside = moment.x[1:][(mass > _TAIL) & (mass < mass[-1] - _TAIL)]
     return float(inside[0]), float(inside[-1])
 
 
-def draw_mapping(axes, moment: Portrait, window: tuple[float, float], arrows: int) -> None:
+def draw_mapping(axes, moment: Snapshot, window: tuple[float, float], arrows: int) -> None:
     """Arrows from evenly filled places of z on the lower line to G(z) on the upper one."""
     starts, ends = mapping(moment, arrows)
     reach = float(starts.abs().max()) or 1.0
@@ -104,7 +104,7 @@ def draw_mapping(axes, moment: Portrait, window: tuple[float, float], arrows: in
     axes.spines[:].set_visible(False)
 
 
-def mapping(moment: Portrait, count: int) -> tuple[Tensor, Tensor]:
+def mapping(moment: Snapshot, count: int) -> tuple[Tensor, Tensor]:
     """Places z that halve ``count`` parts of equal mass, and G(z) there, (count,) each."""
     mass = torch.cat([torch.zeros(1), moment.mass.cumsum(0)]).double()  # P(Z <= z)
     wanted = (torch.arange(count, dtype=torch.float64) + 0.5) / count * mass[-1]

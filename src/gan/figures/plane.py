@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from gan.callbacks.plane import check_points, plane
 from gan.figures.base import Figure, at_least, save_picture
-from gan.runs import Run
+from gan.runs.run import Run
+from gan.training.plane import check_points, plane
 
 
 class Plane(Figure):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures.base import Figure, at_least, save_animation
-from gan.runs import Run
+from gan.runs.run import Run
 
 
 class Progress(Figure):
@@ -25,7 +25,7 @@ class Progress(Figure):
 
     def check(self, run: Run) -> None:
         callbacks = run.cfg.get("callbacks") or {}
-        if not any("_target_" in (callbacks.get(name) or {}) for name in ("pictures", "plane")):
+        if not any("_target_" in (callbacks.get(name) or {}) for name in ("sample_grids", "plane")):
             raise UserError("figures.progress: no pictures are drawn in this training; take callbacks=default.")
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:

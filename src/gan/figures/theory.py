@@ -5,11 +5,11 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from gan.errors import UserError
+from gan.core.errors import UserError
 from gan.figures.base import Figure
+from gan.figures.snapshot1d import check_game, snapshot
 from gan.metrics.theory import EQUILIBRIUM, Report, report
-from gan.portrait import check_game, portrait
-from gan.runs import Run
+from gan.runs.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +29,19 @@ class Theory(Figure):
 
     def check(self, run: Run) -> None:
         check_game(run.module, run.data)
-        if run.module.discriminator.needs_whole_minibatch:
+        if run.module.discriminator.mixes_batch:
             raise UserError("figures=theory: this D judges whole minibatches, so there is no D(x) to compare with D*.")
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)
         name = self.generator or "raw"
-        now = portrait(run.module, run.load_data(), run.generator(name))
+        now = snapshot(run.module, run.load_data(), run.generator(name))
         found = report(now.d, now.p_data, now.p_g, now.x)
         for line in lines(found):
             log.info("  %s", line)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"theory_{name}.json"
-        record = {"generator": name, "minibatch": run.module.minibatch, **asdict(found), "equilibrium": EQUILIBRIUM}
+        record = {"generator": name, "iteration": run.module.iteration, **asdict(found), "equilibrium": EQUILIBRIUM}
         path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         return [path]
 

@@ -41,7 +41,7 @@ class Images:
     Args:
         pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
         look: the feature net, for float32 images (B, C, H, W) in [0, 1]; what it returns has attributes
-            ``features`` and ``log_probabilities`` and ``good``, see :class:`gan.features.base.View`.
+            ``features`` and ``log_probabilities`` and ``good``, see :class:`gan.metrics.features.base.View`.
     """
 
     def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any]) -> None:

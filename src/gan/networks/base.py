@@ -13,7 +13,7 @@ class Network(nn.Module, ABC):
     """A player."""
 
     @cached_property
-    def needs_whole_minibatch(self) -> bool:
+    def mixes_batch(self) -> bool:
         """Whether what it makes of one example depends on the others beside it.
 
         Several processes, each with a part of the minibatch, would play another game then, and so would one pass

@@ -16,7 +16,7 @@ class Discriminator(base.Discriminator):
         hidden: widths of the hidden layers, sigmoid units.
     """
 
-    needs_whole_minibatch = True
+    mixes_batch = True
 
     def __init__(self, hidden: Sequence[int]) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 In float32 torch hands a linear layer to the other one, MKL, which on AMD's processors with AVX-512 uses half of their
 vector units. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them;
-:attr:`gan.hardware.Processor.fast_onednn` says where it is faster. torch has no public switch for it: its settings
+:attr:`gan.core.hardware.Processor.fast_onednn` says where it is faster. torch has no public switch for it: its settings
 (``torch.backends.mkldnn.matmul.fp32_precision``) reach oneDNN only by rounding the factors. Where the private operator
 is missing, torch's own linear layer takes its place.
 """
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from gan.hardware import processor
+from gan.core.hardware import processor
 
 _HAS_OPERATOR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 

@@ -1,0 +1,4 @@
+"""The commands: train, evaluate, sample, and their command line.
+
+May import: everything.
+"""

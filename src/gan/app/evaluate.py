@@ -1,0 +1,160 @@
+"""Numbers of runs: what ``evaluate.py`` does."""
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from gan.app.sample import save_samples
+from gan.core.errors import UserError, did_you_mean
+from gan.core.quiet import quiet
+from gan.evaluation.judging import ReferenceImages, evaluate, load_reference
+from gan.evaluation.records import Row, read, record, write
+from gan.evaluation.tables import Setting, over_runs, setting, table, told
+from gan.metrics.base import Metric
+from gan.runs import build
+from gan.runs.config import EVALUATION, check
+from gan.runs.run import BEST, Run, find_checkpoint, open_run, runs_in
+from gan.training.process import true_float32
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> None:
+    """Evaluates as ``cfg`` says; prints the numbers and writes them into each run's folder.
+
+    Raises:
+        UserError: anything that the user can mend.
+    """
+    quiet()
+    true_float32()
+    check(cfg, EVALUATION)
+    metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
+    if not metrics:
+        raise UserError("metrics=none leaves nothing to measure.")
+    if cfg.select not in (None, BEST):
+        raise UserError(f"select must be best or null, got {cfg.select}; checkpoint={cfg.select} names a checkpoint.")
+    known: dict[str, ReferenceImages] = {}  # real images are looked at once for all runs that share them
+    alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
+    precisions: dict[Setting, list[str]] = {}
+    for folder in runs_in(cfg.run) or [None]:
+        which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
+        opened = open_run(folder, which, cfg.data.root, cfg.device)
+        name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
+        log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.module.iteration:,}")
+        read(opened.folder / "metrics.json")  # a damaged one is better told now than after the measuring
+        generators = [cfg.generator] if cfg.generator else list(opened.module.generators())
+        reference = reference_for(cfg, opened, list(metrics.values()), known)
+        rows, samples = evaluate(opened, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed)
+        report(opened, rows, cfg.seed)
+        if cfg.save_samples:
+            for name, images in samples.items():
+                z = opened.noise(len(images), cfg.seed)
+                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
+        alike.setdefault(setting(opened.cfg), []).append(rows)
+        precisions.setdefault(setting(opened.cfg), []).append(opened.cfg.trainer.precision)
+    for settings, results in alike.items():
+        if len(results) > 1:
+            log.info("mean of %d runs%s", len(results), f" with {told(settings, alike)}" if len(alike) > 1 else "")
+            for line in table(over_runs(results)):
+                log.info("%s", line)
+            if len(counts := Counter(precisions[settings])) > 1:
+                chosen = " and ".join(f"{precision} in {count}" for precision, count in counts.items())
+                log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
+
+
+def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
+    """Prints the numbers and writes them into the run's folder."""
+    counts = sorted({row.samples for row in rows}, reverse=True)
+    log.info(
+        "features: %s · compared with the %s images · %s samples",
+        " and ".join(dict.fromkeys(row.features for row in rows)),
+        rows[0].split,
+        " and ".join(f"{count:,}" for count in counts),
+    )
+    for line in table(rows):
+        log.info("%s", line)
+    log.info("  → %s", write(run.folder, [record(run, row, seed) for row in rows]))
+
+
+# What several runs share
+
+
+def reference_for(
+    cfg: DictConfig, run: Run, metrics: Sequence[Metric], known: dict[str, ReferenceImages], split: str = "test"
+) -> ReferenceImages:
+    """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
+    features = cfg.features if build.chosen(cfg, "features") else run.cfg.get("features")
+    if not features:
+        if any(metric.needs for metric in metrics):
+            raise UserError(f"{run.folder} names no feature net; give features=mnist, trained, pixels, ….")
+        features = {"_target_": "gan.metrics.features.Pixels"}
+    description = OmegaConf.create({"data": run.cfg.data, "features": features})
+    data = OmegaConf.to_container(description, resolve=True)
+    data["data"].pop("seed", None)  # of the order of the minibatches
+    key = f"{split} {data}"
+    if key not in known:
+        net = build.part(description, "features")
+        known[key] = load_reference(run.load_data(), net, device_of(run), metrics, split)
+    run.data = known[key].data
+    return known[key]
+
+
+def device_of(run: Run) -> torch.device:
+    """Where the metrics of a run compute: where its networks are, but for devices without float64."""
+    device = next(run.module.parameters()).device
+    return torch.device("cpu") if device.type == "mps" else device
+
+
+# Choosing a checkpoint
+
+
+def select(
+    cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], known: dict[str, ReferenceImages]
+) -> str:
+    """Scores each checkpoint of a run on the validation images and makes ``best.ckpt`` a name of the best one.
+
+    The test images are never looked at. The numbers are written down with ``split`` valid.
+
+    Args:
+        cfg: the configuration of an evaluation.
+        folder: the run's.
+        metrics: those of the evaluation, of which ``cfg.select_by`` names one that knows better from worse.
+        known: the real images seen so far.
+
+    Returns:
+        ``best``.
+    """
+    metric = metrics.get(cfg.select_by)
+    if metric is None or metric.better is None:
+        able = [name for name, one in metrics.items() if one.better]
+        raise UserError(
+            f"select_by={cfg.select_by} must be one of metrics that knows better from worse: "
+            f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
+        )
+    last = find_checkpoint(folder, "last")
+    # Not the last one, which a running training replaces under the chosen name.
+    paths = sorted(last.parent.glob("epoch=*.ckpt")) or [last]
+    if len(paths) == 1:
+        log.warning(
+            "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more to choose from", folder
+        )
+    scored: dict[Path, float] = {}
+    for path in paths:
+        opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
+        reference = reference_for(cfg, opened, [metric], known, split="valid")
+        generator = opened.preferred(cfg.generator)
+        rows, _ = evaluate(opened, reference, [metric], [generator], cfg.num_samples, cfg.seed)
+        write(opened.folder, [record(opened, row, cfg.seed) for row in rows])
+        value = rows[0].measure.value
+        log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, value, generator)
+        scored[path] = value if math.isfinite(value) else math.inf if metric.better == "lower" else -math.inf
+    best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)
+    link = last.parent / f"{BEST}.ckpt"
+    link.unlink(missing_ok=True)
+    link.symlink_to(best.name)  # relative: the folder may move
+    return BEST

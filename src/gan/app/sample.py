@@ -1,0 +1,127 @@
+"""SampleGrids and arrays of runs that are there: what ``sample.py`` does."""
+
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from gan.core.errors import UserError
+from gan.core.quiet import quiet
+from gan.figures.base import Comparison, Figure
+from gan.runs import build
+from gan.runs.config import SAMPLING, check
+from gan.runs.run import Run, open_run, runs_in
+from gan.training.process import true_float32
+from gan.training.sample_grids import check_channels
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> None:
+    """Draws and saves as ``cfg`` says.
+
+    Raises:
+        UserError: anything that the user can mend.
+    """
+    quiet()
+    true_float32()
+    check(cfg, SAMPLING)
+    figures = [build.part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
+    if not (figures or cfg.save_samples or cfg.save_images or cfg.export):
+        raise UserError("figures=none leaves nothing to do; give save_samples, save_images or export=true.")
+    folders = runs_in(cfg.run) or [None]
+    together = [figure for figure in figures if isinstance(figure, Comparison) and len(folders) > 1]
+    opened = []
+    for folder in folders:
+        one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
+        log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.module.iteration:,}")
+        target = place(cfg, one.folder, several=len(folders) > 1)
+        tell(draw(one, [figure for figure in figures if figure not in together], target))
+        tell(save(one, cfg, target))
+        opened += [one] if together else []
+    for figure in together:
+        log.info("%d runs together", len(opened))
+        tell(figure.compare(opened, place(cfg, Path(cfg.run), several=False)))
+
+
+def place(cfg: DictConfig, folder: Path, several: bool) -> Path:
+    """Where the files of the run, or sweep, in ``folder`` go; ``cfg.folder`` has a place for each of several runs."""
+    if cfg.folder is None:
+        return folder / "figures"
+    return Path(cfg.folder) / folder.name if several else Path(cfg.folder)
+
+
+def draw(run: Run, figures: Sequence[Figure], folder: Path) -> Iterable[Path]:
+    """Every figure of one run, one after the other."""
+    for figure in figures:
+        yield from figure(run, folder)
+
+
+def tell(paths: Iterable[Path]) -> None:
+    """Names each file as soon as it is written."""
+    for path in paths:
+        log.info("  → %s", path)
+
+
+def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
+    """The arrays, pictures and weights that ``cfg`` asks for."""
+    name = run.preferred(cfg.generator)
+    if cfg.save_samples or cfg.save_images:
+        z = run.noise(cfg.num_samples, cfg.seed)
+        images = run.draw(name, z)
+        if cfg.save_samples:
+            yield save_samples(folder / f"samples_{name}.npz", images, z)
+        if cfg.save_images:
+            yield save_images(folder / f"images_{name}", images)
+    if cfg.export:
+        yield export(run, name, folder / "generator.safetensors")
+
+
+def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
+    """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, images=images.numpy(), z=z.numpy())
+    return path
+
+
+def save_images(folder: Path, images: Tensor) -> Path:
+    """Writes each of the images (N, C, H, W) as ``00000.png``, … at its own size; grey ones as grey.
+
+    Raises UserError unless C is 1 or 3.
+    """
+    from PIL import Image
+
+    check_channels(images.shape[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    levels = images.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
+    for number, image in enumerate(levels):
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{number:05d}.png")
+    return folder
+
+
+def export(run: Run, name: str, path: Path) -> Path:
+    """Writes a generator's weights as safetensors, with what is needed to build and feed it in the metadata.
+
+    ``config`` (JSON) is the run's whole configuration, whose ``model.generator`` builds the network;
+    ``latent`` (JSON) is its noise, ``image_shape`` (JSON) what it draws, ``generator`` raw or ema.
+    """
+    from safetensors.torch import save_file
+
+    generator = run.generator(name)
+    config = OmegaConf.to_container(run.cfg, resolve=True)
+    (image,) = run.draw(name, run.noise(1, seed=0))
+    metadata = {
+        "generator": name,
+        "iteration": str(run.module.iteration),
+        "image_shape": json.dumps(list(image.shape)),
+        "latent": json.dumps(config["latent"]),
+        "config": json.dumps(config),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, path, metadata)
+    return path

@@ -1,0 +1,4 @@
+"""Samples compared with reference images: metrics, their records and tables.
+
+May import: metrics, data, core.
+"""

@@ -1,0 +1,168 @@
+"""Samples against real images: what every metric says of them, beside its floor."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from gan.core.errors import UserError
+from gan.core.random import derive
+from gan.data.base import Source, Split
+from gan.evaluation.records import FLOOR, Row
+from gan.metrics.base import Case, Images, Metric
+from gan.metrics.features.base import FeatureExtractor
+from gan.runs.run import Run
+
+log = logging.getLogger(__name__)
+
+PIXELS = "pixels"  # what a metric without a feature net looks at
+
+
+@dataclass
+class ReferenceImages:
+    """Real images as a feature net sees them; what is computed of them is kept for the next run.
+
+    Attributes:
+        data: read, with a fixed set of examples.
+        net: prepared.
+        device: where metrics compute.
+        split: the images that stand for the data's distribution, ``test`` or ``valid``.
+    """
+
+    data: Source
+    net: FeatureExtractor
+    device: torch.device
+    split: str = "test"
+    _images: dict[str, Images] = field(default_factory=dict)
+    _floors: dict[tuple, list[Row]] = field(default_factory=dict)
+    _some: dict[tuple, Images] = field(default_factory=dict)
+
+    def see(self, images: Tensor) -> Images:
+        """The images as the net sees them."""
+        return Images(images.to(self.device), self.net)
+
+    def images(self, split: str) -> Images:
+        """All images of a split."""
+        if split not in self._images:
+            self._images[split] = self.see(self.data.splits[split].images)
+        return self._images[split]
+
+    @cached_property
+    def folds(self) -> list[dict[str, Images]]:
+        """What :class:`Case` has under that name."""
+        if self.split != "test":  # then no test image is looked at
+            return [{name: self.images(self.split) for name in ("valid", "test")}]
+        if len(self.data.folds()) == 1:
+            return [{name: self.images(name) for name in ("valid", "test")}]
+        return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
+
+    def measure(self, metric: Metric, name: str, samples: Images) -> list[Row]:
+        """A metric's numbers for the samples of the generator called ``name``; UserError where it has none."""
+        case = Case(samples, *(self.images(split) for split in ("train", "valid", self.split)), self.folds)
+        features = self.net.name if metric.needs else PIXELS
+        try:
+            return [Row(name, measure, len(samples), features, self.split) for measure in metric(case)]
+        except ValueError as error:  # too few images, as a rule
+            raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
+
+    def floor(self, metric: Metric, count: int, seed: int) -> list[Row]:
+        """A metric's numbers for ``count`` different real images, or all where there are fewer.
+
+        None where these are the very images that samples are compared with.
+        """
+        if metric.floor == self.split:
+            return []
+        key = (metric, count, seed)
+        if key not in self._floors:
+            self._floors[key] = self.measure(metric, FLOOR, self.some(metric.floor, count, seed))
+        return self._floors[key]
+
+    def some(self, split: str, count: int, seed: int) -> Images:
+        """:func:`choose_images` the images of a split, the same ones for every metric: looked at once."""
+        key = (split, count, seed)
+        if key not in self._some:
+            self._some[key] = self.see(choose_images(self.data.splits[split], count, seed))
+        return self._some[key]
+
+
+def load_reference(
+    data: Source, net: FeatureExtractor, device: torch.device, metrics: Sequence[Metric], split: str = "test"
+) -> ReferenceImages:
+    """The data's real images, seen by a net that is fitted to them, which is left undone where no metric needs it.
+
+    Raises:
+        UserError: the data has nothing to compare with, or the net cannot serve it.
+    """
+    check_images(data)
+    net.device = device
+    if any(metric.needs for metric in metrics):
+        net.prepare(data)
+    return ReferenceImages(data, net.to(device).eval().requires_grad_(False), device, split)
+
+
+def check_images(data: Source) -> None:
+    """Raises UserError unless the data has a fixed set of images to measure with."""
+    if not data.splits:
+        raise UserError(f"{data.describe()}: metrics need a set of images to compare with.")
+    if any(len(split) < 2 for fold in data.folds() for split in fold.values()):
+        raise UserError("metrics need validation and test images; set some aside (data.validation_size, …_share).")
+
+
+def choose_images(split: Split, count: int, seed: int) -> Tensor:
+    """``count`` different images, or all where there are fewer, (N, C, H, W)."""
+    generator = torch.Generator().manual_seed(derive(seed, "floor"))
+    return split.images[torch.randperm(len(split), generator=generator)[:count]]
+
+
+def evaluate(
+    run: Run,
+    reference: ReferenceImages,
+    metrics: Sequence[Metric],
+    generators: Sequence[str],
+    num_samples: int | None = None,
+    seed: int = 0,
+) -> tuple[list[Row], dict[str, Tensor]]:
+    """Draws samples and measures them, and the floor of each metric.
+
+    Args:
+        run: whose generators draw.
+        reference: what the samples are compared with.
+        metrics: what to measure; those that the feature net cannot serve are left out with a line.
+        generators: ``raw``, ``ema`` or both.
+        num_samples: how many samples of each; None for what the data's literature takes, but no more than there
+            are training images, so that samples and floor are equally many.
+        seed: of the noise and of the floor's choice of images.
+
+    Returns:
+        The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
+    """
+    count = num_samples or min(run.data.samples_to_score, len(run.data.splits["train"]))
+    z = run.noise(count, seed)
+    samples = {name: run.draw(name, z) for name in generators}
+    if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
+        raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
+    seen = {name: reference.see(images) for name, images in samples.items()}
+    rows = []
+    for metric in supported_metrics(metrics, reference):
+        for name, images in seen.items():
+            rows += reference.measure(metric, name, images)
+        rows += reference.floor(metric, count, seed)
+    return rows, samples
+
+
+def supported_metrics(metrics: Sequence[Metric], reference: ReferenceImages) -> list[Metric]:
+    """The metrics that the feature net has everything for; raises UserError where there is none."""
+    if not any(metric.needs for metric in metrics):
+        return list(metrics)
+    view = reference.see(reference.images(reference.split).stored[:2]).view
+    given = {name for name, value in vars(view).items() if value is not None}
+    served = [metric for metric in metrics if metric.needs <= given]
+    if left := [type(metric).__name__ for metric in metrics if not metric.needs <= given]:
+        line = f"features={reference.net.name} know no classes, as {', '.join(left)} would need"
+        if not served:
+            raise UserError(f"{line}; take other metrics, or features=trained for data with classes.")
+        log.info("left out: %s", line)
+    return served

@@ -1,0 +1,111 @@
+"""Numbers as the terminal shows them."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from omegaconf import DictConfig, OmegaConf
+
+from gan.evaluation.records import FLOOR, Row
+from gan.metrics.base import Measure
+from gan.runs.config import flatten
+from gan.runs.precision import AUTO, REASON
+
+Setting = tuple[tuple[str, str], ...]
+
+#: groups and keys of a run's configuration that leave its training as it is
+WATCHING = ("callbacks", "logger", "metrics", "features", "figures", "objective")
+
+
+def table(rows: Sequence[Row]) -> list[str]:
+    """A line for each number, a column for each generator and the floor."""
+    generators = list(dict.fromkeys(row.generator for row in rows))
+    lines: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        lines.setdefault(row.measure.name, {})[row.generator] = row
+    cells = [["", *generators, ""]]
+    for name, line in lines.items():
+        some = next(iter(line.values())).measure
+        numbers = [spread(line[g].measure) if g in line else "-" for g in generators]
+        cells.append([name, *numbers, " ".join(filter(None, [some.unit, _remarks(line)]))])
+    widths = [max(len(cell[column]) for cell in cells) for column in range(len(cells[0]))]
+    return [
+        "  "
+        + "  ".join([cell[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(cell[1:-1], widths[1:-1], strict=True))])
+        + ("  " + cell[-1] if cell[-1] else "")
+        for cell in cells
+    ]
+
+
+def spread(measure: Measure) -> str:
+    """``225.3 ± 2.1``: the error with two digits and the value as far, or four digits of the value alone."""
+    value, error = measure.value, measure.standard_error
+    if not error or not math.isfinite(error):
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    if error >= 100_000:
+        return f"{value:.2e} ± {error:.0e}"
+    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+
+
+def _remarks(line: dict[str, Row]) -> str:
+    """What the reader of a line should know besides."""
+    remarks = []
+    found = {name: row.measure.found for name, row in line.items()}
+    over = {row.measure.details.get("standard_error_over") for row in line.values()} - {None}
+    remarks += [f"± over {' and '.join(sorted(over))}"] if over else []
+    if any("sigma" in f for f in found.values()):
+        remarks.append("σ " + ", ".join(f"{s:.3f}" for f in found.values() for s in f.get("sigma", [])))
+    if any(f.get("sigma_on_grid_edge") for f in found.values()):
+        remarks.append("the best σ is at the edge of the grid: widen it with metrics.parzen.low, .high")
+    bounds = [name for name, f in found.items() if f.get("lower_bound")]
+    if bounds:
+        remarks.append(f"no two alike: at least, for {' and '.join(bounds)}")
+    return f"({'; '.join(remarks)})" if remarks else ""
+
+
+def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
+    """The mean over runs of each number that all of them have, its standard error being over runs."""
+    means = []
+    for first in results[0]:
+        same = [row for rows in results for row in rows if _key(row) == _key(first)]
+        if len(same) < len(results):
+            continue
+        values = [row.measure.value for row in same]
+        if first.generator == FLOOR and len(set(values)) == 1:  # of the same images, which no training has moved
+            means.append(first)
+            continue
+        error = statistics.stdev(values) / math.sqrt(len(values))
+        measure = Measure(
+            first.measure.name,
+            statistics.mean(values),
+            first.measure.unit,
+            error,
+            {"standard_error_over": f"{len(values)} runs"},
+        )
+        means.append(Row(first.generator, measure, first.samples, first.features, first.split))
+    return means
+
+
+def _key(row: Row) -> tuple[str, str]:
+    return row.generator, row.measure.name
+
+
+def setting(cfg: DictConfig) -> Setting:
+    """What a run was trained with but for its seed, its place and what only watched it."""
+    place = str(cfg.output_dir)
+    content = OmegaConf.to_container(cfg, resolve=True)
+    flat = flatten({key: value for key, value in content.items() if key not in WATCHING})
+    if flat.pop(f"trainer.{REASON}", None) is not None:  # the seeds of a sweep may come from different machines
+        flat["trainer.precision"] = AUTO
+    return tuple(
+        (key, str(value))
+        for key, value in sorted(flat.items())
+        if key.split(".")[-1] not in ("seed", "output_dir", "ckpt_path") and place not in str(value)
+    )
+
+
+def told(one: Setting, all_of_them: Iterable[Setting]) -> str:
+    """The entries of one setting that not all settings share."""
+    shared = set.intersection(*(set(other) for other in all_of_them))
+    return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)

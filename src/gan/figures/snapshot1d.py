@@ -1,0 +1,104 @@
+"""The whole game at a glance where everything is one number: densities, D and G on grids (the paper's Figure 1)."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gan.core.errors import UserError
+from gan.data.base import Source
+from gan.methods.gan import GAN, sample
+from gan.metrics.theory import push_forward
+from gan.networks.base import Discriminator
+
+_REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A moment of a game in one dimension, float64.
+
+    Attributes:
+        x: points that cover the data's and G's distribution, ascending, (P,).
+        p_data, p_g: the two densities at x, (P,).
+        d: D(x), (P,).
+        z: points that cover the prior, ascending, (Z,).
+        g: G(z), (Z,).
+        mass: the prior's mass between neighbours of z, (Z - 1,).
+    """
+
+    x: Tensor
+    p_data: Tensor
+    p_g: Tensor
+    d: Tensor
+    z: Tensor
+    g: Tensor
+    mass: Tensor
+
+    def save(self, path: Path) -> Path:
+        """Writes the arrays as ``.npz``, float32."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **{f.name: getattr(self, f.name).float().numpy() for f in fields(self)})
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> "Snapshot":
+        """What :meth:`save` wrote; raises UserError for another file."""
+        try:
+            with np.load(path) as arrays:
+                return cls(**{f.name: torch.from_numpy(arrays[f.name]).double() for f in fields(cls)})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(f"{path} is not readable as a snapshot; move it away to do without it.") from error
+
+
+def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) -> Snapshot:
+    """The moment as it is, without a random number.
+
+    Args:
+        game: whose D and prior are looked at.
+        data: with a ``density``, a ``mean`` and a ``deviation``.
+        generator: one of the game's.
+        points: on the x axis; on the z axis there are twice as many.
+
+    Raises:
+        UserError: the game is not one-dimensional, or its densities are not known.
+    """
+    check_game(game, data)
+    try:
+        z, mass = game.latent.cells(2 * points)
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
+    device = next(generator.parameters()).device
+    g = sample(generator, z.float()[:, None].to(device)).flatten().cpu().double()  # (Z,)
+    low, high = data.mean - _REACH * data.deviation, data.mean + _REACH * data.deviation
+    # The outermost edges lie a little outside G's values, so that no mass falls beside a bin.
+    edges = torch.linspace(
+        min(low, float(g.min()) - 1e-3), max(high, float(g.max()) + 1e-3), points + 1, dtype=torch.float64
+    )
+    x = (edges[1:] + edges[:-1]) / 2
+    d = probability(game.discriminator, x.float().to(device))
+    return Snapshot(x, data.density(x), push_forward(g, mass, edges), d, z, g, mass)
+
+
+def check_game(game: GAN, data: Source) -> None:
+    """Raises UserError unless everything is one number of known density."""
+    if not hasattr(data, "density") or game.latent.dim != 1:
+        raise UserError("a snapshot of the game needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
+
+
+@torch.no_grad()
+def probability(discriminator: Discriminator, x: Tensor) -> Tensor:
+    """D(x) of numbers x, (N,), float64 on the CPU, D as in use: no dropout, running statistics.
+
+    Not a number where D judges whole minibatches and no single x.
+    """
+    if discriminator.mixes_batch:
+        return torch.full((len(x),), torch.nan, dtype=torch.float64)
+    was_training = discriminator.training
+    discriminator.eval()
+    try:
+        return discriminator(x.view(-1, 1, 1, 1)).cpu().double().sigmoid()
+    finally:
+        discriminator.train(was_training)

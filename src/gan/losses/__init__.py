@@ -1,0 +1,4 @@
+"""Adversarial losses and penalties: functions of logits and tensors.
+
+May import: core.
+"""

@@ -1,0 +1,4 @@
+"""LightningModules that train networks, Algorithm 1 first, and CUDA graphs of their steps.
+
+May import: losses, networks, optim, core.
+"""

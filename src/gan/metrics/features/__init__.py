@@ -1,0 +1,10 @@
+"""What images look like to a metric: nets that turn them into features and class probabilities."""
+
+from gan.metrics.features.base import FeatureExtractor, View
+from gan.metrics.features.classifier import Shipped, Trained
+from gan.metrics.features.inception import Inception
+from gan.metrics.features.mixture import Components
+from gan.metrics.features.pixels import Pixels
+from gan.metrics.features.stacked import Stacked
+
+__all__ = ["Components", "FeatureExtractor", "Inception", "Pixels", "Shipped", "Stacked", "Trained", "View"]

@@ -1,0 +1,4 @@
+"""Optimizers and schedules that torch lacks.
+
+May import: core.
+"""

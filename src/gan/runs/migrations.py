@@ -1,0 +1,102 @@
+"""What older versions wrote, in today's names: class paths, configuration keys, checkpoint entries, command lines.
+
+A checkpoint carries the number of its format. Format 0, written before there was a number, is read through the tables
+below; format 1 is today's. A change of names adds a table and a number.
+"""
+
+import re
+
+from gan.core.errors import UserError
+
+FORMAT = 1
+
+#: dotted paths of format 0, of modules and of classes; the longest entry that fits counts
+MOVED = {
+    "gan.callbacks": "gan.training",
+    "gan.callbacks.Pictures": "gan.training.SampleGrids",
+    "gan.callbacks.Portraits": "gan.training.Snapshots",
+    "gan.features": "gan.metrics.features",
+    "gan.latents": "gan.networks.latents",
+    "gan.losses.Minimax": "gan.losses.adversarial.Minimax",
+    "gan.losses.NonSaturating": "gan.losses.adversarial.NonSaturating",
+    "gan.optimizers": "gan.optim.optimizers",
+    "gan.penalties": "gan.losses.penalties",
+    "gan.schedules": "gan.optim.schedules",
+    "gan.symptoms": "gan.training.symptoms",
+}
+#: keys of format 0, as patterns for a whole dotted key
+RENAMED = {
+    r"callbacks\.pictures(.*)": r"callbacks.sample_grids\1",
+    r"callbacks\.portraits(.*)": r"callbacks.snapshots\1",
+    r"callbacks\.diagnosis\.looks_to_clear": r"callbacks.diagnosis.checks_to_clear",
+    r"callbacks\.diagnosis\.symptoms\.(\w+)\.looks": r"callbacks.diagnosis.symptoms.\1.checks",
+}
+
+
+def migrate_checkpoint(checkpoint: dict, source: str) -> dict:
+    """A checkpoint of any known format in today's.
+
+    Args:
+        checkpoint: as read, changed in place.
+        source: names the file in messages.
+
+    Raises:
+        UserError: the format is unknown.
+    """
+    found = checkpoint.get("format", 0)
+    if found not in range(FORMAT + 1):
+        raise UserError(
+            f"{source} has format {found}, this version reads formats 0 to {FORMAT}: use the version that wrote it."
+        )
+    if found == 0:
+        if "minibatch" in checkpoint:
+            checkpoint["iteration"] = checkpoint.pop("minibatch")
+        if "hyper_parameters" in checkpoint:
+            checkpoint["hyper_parameters"] = migrate_config(checkpoint["hyper_parameters"])
+        history = checkpoint.get("diagnosis", {}).get("history", {})
+        for observations in history.values():
+            for one in observations:
+                one["iteration"] = one.pop("minibatch")
+    checkpoint["format"] = FORMAT
+    return checkpoint
+
+
+def migrate_config(config: dict, prefix: str = "") -> dict:
+    """A configuration of format 0, as plain containers, with today's keys and class paths."""
+    migrated: dict = {}
+    for name, value in config.items():
+        key = f"{prefix}.{name}".lstrip(".")
+        if isinstance(value, dict):
+            value = migrate_config(value, key)
+        elif name == "_target_" and isinstance(value, str):
+            value = migrate_path(value)
+        new = migrate_key(key)
+        migrated[new.rpartition(".")[2] if new.count(".") == key.count(".") else name] = value
+    return migrated
+
+
+def migrate_path(path: str) -> str:
+    """The dotted path of a class of format 0 as it is today."""
+    for old in sorted(MOVED, key=len, reverse=True):
+        if path == old or path.startswith(f"{old}."):
+            return MOVED[old] + path.removeprefix(old)
+    return path
+
+
+def migrate_key(key: str) -> str:
+    """A dotted key of format 0 as it is today."""
+    for pattern, new in RENAMED.items():
+        if re.fullmatch(pattern, key):
+            return re.sub(pattern, new, key, count=1)
+    return key
+
+
+def migrate_override(word: str) -> str:
+    """A recorded command-line argument, such as ``callbacks.pictures.count=9``, with today's keys and class paths."""
+    match = re.fullmatch(r"(\+\+|\+|~)?([\w.@/]+)(=.*)?", word, re.DOTALL)
+    if match is None:
+        return word
+    sign, key, value = match[1] or "", migrate_key(match[2]), match[3] or ""
+    if key.endswith("._target_"):
+        value = "=" + migrate_path(value.removeprefix("="))
+    return f"{sign}{key}{value}"

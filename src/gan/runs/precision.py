@@ -1,0 +1,81 @@
+"""``trainer.precision=auto``: bf16-mixed on a device that is fast with it, 32-true on every other one."""
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from gan.core.errors import UserError
+from gan.core.hardware import device_type, has_fast_bfloat16
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+#: the key beside ``trainer.precision`` that says why ``auto`` became this value; absent where the user named a value
+REASON = "precision_reason"
+
+
+def resolve_precision(cfg: DictConfig, saved: dict | None = None) -> None:
+    """Replaces ``trainer.precision=auto`` in ``cfg`` by a precision, and adds the reason beside it.
+
+    A resumed run keeps the precision of its checkpoint: ``auto`` is not decided again on another machine.
+
+    Args:
+        cfg: the configuration of a training, changed in place.
+        saved: the checkpoint that the run resumes from, or None.
+
+    Raises:
+        UserError: the precision is none of ``auto`` and ``PRECISIONS``.
+    """
+    asked = cfg.trainer.get("precision")
+    if asked not in (AUTO, *PRECISIONS):
+        raise UserError(f"trainer.precision={asked}: choose one of {', '.join((AUTO, *PRECISIONS))}.")
+    if asked != AUTO:
+        return
+    if saved is not None:
+        before = saved["hyper_parameters"]["trainer"]
+        chosen, reason = before["precision"], before.get(REASON)
+    else:
+        fast, reason = has_fast_bfloat16(device_type(cfg.trainer.accelerator))
+        chosen = "bf16-mixed" if fast else "32-true"
+    with open_dict(cfg.trainer):
+        cfg.trainer.precision = chosen
+        if reason is not None:
+            cfg.trainer[REASON] = reason
+
+
+def warn_if_slow(cfg: DictConfig) -> None:
+    """Warns in one line of bf16-mixed on a CPU that emulates bfloat16."""
+    if cfg.trainer.precision != "bf16-mixed" or device_type(cfg.trainer.accelerator) != "cpu":
+        return
+    fast, reason = has_fast_bfloat16("cpu")
+    if not fast:
+        log.warning(
+            "trainer.precision=bf16-mixed: %s: matrix products take about 8 times as long as in 32-true "
+            "(trainer.precision=auto chooses by the hardware)",
+            reason,
+        )
+
+
+def describe_precision(cfg: DictConfig) -> str:
+    """``32-true``, or ``32-true (auto: this processor emulates bfloat16)``."""
+    if REASON not in cfg.trainer:
+        return cfg.trainer.precision
+    reason = "that of the checkpoint" if cfg.ckpt_path else cfg.trainer[REASON]
+    return f"{cfg.trainer.precision} ({AUTO}: {reason})"
+
+
+def record_precision(cfg: DictConfig, folder: Path) -> None:
+    """Writes the precision that ``auto`` became into the configuration in a run's folder, which says ``auto``."""
+    path = folder / ".hydra" / "config.yaml"
+    if not path.is_file():
+        return
+    kept = OmegaConf.load(path)
+    if kept.trainer.precision != cfg.trainer.precision:
+        kept.trainer.precision = cfg.trainer.precision
+        if reason := cfg.trainer.get(REASON):
+            kept.trainer[REASON] = reason
+        unfinished = path.with_suffix(".unfinished")
+        OmegaConf.save(kept, unfinished)
+        unfinished.replace(path)

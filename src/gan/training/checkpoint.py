@@ -1,0 +1,110 @@
+"""Stopping and going on: when a checkpoint is written, and what Ctrl-C means."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning import callbacks
+
+from gan.core.errors import Stopped
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+AGREE_EVERY = 10  # minibatches between two agreements of several processes on whether to save or stop
+
+
+class Checkpoint(callbacks.Checkpoint):
+    """Writes ``last.ckpt`` after the first iteration, every so often, at the end, on Ctrl-C and on SIGTERM.
+
+    Lightning's ModelCheckpoint counts optimizer steps, which alternating players take unevenly, and its
+    time interval does not work with manual optimization; this one counts minibatches. A signal is
+    answered between two minibatches, where the state is whole.
+
+    Args:
+        folder: where the checkpoints go.
+        every_n_minutes: minutes between two writes of ``last.ckpt``, or None.
+        every_n_batches: minibatches between two writes of ``last.ckpt``, or None.
+        keep_every_n_epochs: epochs between two checkpoints ``epoch=….ckpt`` that are kept, or None.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_n_minutes: float | None = 1.0,
+        every_n_batches: int | None = None,
+        keep_every_n_epochs: int | None = None,
+    ) -> None:
+        for name, value in (
+            ("every_n_minutes", every_n_minutes),
+            ("every_n_batches", every_n_batches),
+            ("keep_every_n_epochs", keep_every_n_epochs),
+        ):
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} must be positive, or null for never, got {value}")
+        self.folder = Path(folder)
+        self.every_n_minutes, self.every_n_batches = every_n_minutes, every_n_batches
+        self.keep_every_n_epochs = keep_every_n_epochs
+        self.last_saved: Path | None = None
+        self._saved_at = 0.0
+        self._signal: int | None = None
+        self._speaks = True
+        self._previous_handlers: dict[int, object] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._saved_at = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            self._speaks = trainer.is_global_zero
+            self._previous_handlers = {s: signal.signal(s, self._note_signal) for s in SIGNALS}
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        iteration = pl_module.iteration
+        epochs, into_epoch = divmod(iteration, trainer.num_training_batches)
+        if self.keep_every_n_epochs and into_epoch == 0 and epochs % self.keep_every_n_epochs == 0:
+            self.save(trainer, f"epoch={epochs:04d}.ckpt")
+        # The first one at once: from then on there is always one to go on from.
+        due = self.last_saved is None or (bool(self.every_n_batches) and iteration % self.every_n_batches == 0)
+        if trainer.world_size == 1 or iteration % AGREE_EVERY == 0:
+            due = due or self._agreed(trainer, self._time_is_up())
+            if self._agreed(trainer, self._signal is not None):
+                self.save(trainer, "last.ckpt")
+                raise Stopped(
+                    f"stopped after iteration {iteration} with everything saved; go on with: "
+                    f"python train.py ckpt_path={self.last_saved}",
+                    exit_code=128 + (self._signal or signal.SIGINT),
+                )
+        if due:
+            self.save(trainer, "last.ckpt")
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._restore_handlers()
+        self.save(trainer, "last.ckpt")
+
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._restore_handlers()
+
+    def save(self, trainer: pl.Trainer, name: str) -> None:
+        """Writes a checkpoint; every process calls it, one writes."""
+        trainer.save_checkpoint(self.folder / name)
+        self.last_saved, self._saved_at = self.folder / name, time.monotonic()
+
+    def _time_is_up(self) -> bool:
+        return self.every_n_minutes is not None and time.monotonic() - self._saved_at >= 60 * self.every_n_minutes
+
+    @staticmethod
+    def _agreed(trainer: pl.Trainer, mine: bool) -> bool:
+        """Whether any process wants it: all must save together."""
+        return trainer.strategy.reduce_boolean_decision(mine, all=False) if trainer.world_size > 1 else mine
+
+    def _note_signal(self, number: int, frame) -> None:
+        if self._signal is not None:
+            raise KeyboardInterrupt  # asked twice: at once, without a checkpoint
+        self._signal = number
+        if self._speaks:  # with os.write, not print: the signal may have come in the middle of one
+            os.write(2, b"\nstopping after this batch (again to stop without saving)\n")
+
+    def _restore_handlers(self) -> None:
+        for number, handler in self._previous_handlers.items():
+            signal.signal(number, handler)
+        self._previous_handlers = {}

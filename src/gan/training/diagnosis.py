@@ -1,0 +1,218 @@
+"""Says what goes wrong in the game while it is played."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+from tqdm import tqdm
+
+from gan.core.errors import UserError
+from gan.core.random import derive
+from gan.methods.gan import PLAYERS, sample
+from gan.metrics.base import Images
+from gan.metrics.features import FeatureExtractor, Pixels
+from gan.metrics.vendi import median_distance, vendi_score
+from gan.training.symptoms import History, Observation, Symptom
+
+log = logging.getLogger(__name__)
+
+AVERAGED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
+
+
+class Diagnosis(Callback):
+    """Every n-th minibatch checks for symptoms, and says each in one line when it comes and when it has gone.
+
+    The line goes to the terminal, to ``train.log`` and to TensorBoard's texts; there a curve ``diagnosis/NAME``
+    is 1 from the one line to the other. Nothing is said of the warm-up.
+
+    As for the monitor, between two checks only references to scalars on the device are kept. All that decides
+    what is said travels in the checkpoint: a resumed run says the same.
+
+    Args:
+        features: the space in which the variety of samples is measured; plain pixels are taken where the net
+            would first have to be trained or fetched, or cannot look at these images.
+        symptoms: what to look for, by name.
+        every_n_batches: minibatches between two checks, at least 1.
+        warm_up: minibatches at the start that are looked at to learn what is usual, at least 0.
+        samples: drawn to measure their variety, and as many real images, at least 2.
+        samples_every_n_batches: minibatches between two such measurements, a multiple of ``every_n_batches``.
+        checks_to_clear: checks without a symptom after which it has gone, at least 1.
+    """
+
+    def __init__(
+        self,
+        features: FeatureExtractor,
+        symptoms: Mapping[str, Symptom],
+        every_n_batches: int = 50,
+        warm_up: int = 100,
+        samples: int = 128,
+        samples_every_n_batches: int = 500,
+        checks_to_clear: int = 10,
+    ) -> None:
+        for name, value, least in (
+            ("every_n_batches", every_n_batches, 1),
+            ("warm_up", warm_up, 0),
+            ("samples", samples, 2),
+            ("samples_every_n_batches", samples_every_n_batches, 1),
+            ("checks_to_clear", checks_to_clear, 1),
+        ):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if samples_every_n_batches % every_n_batches:
+            raise ValueError(
+                f"samples_every_n_batches must be a multiple of every_n_batches={every_n_batches}, "
+                f"got {samples_every_n_batches}"
+            )
+        self.net, self.symptoms = features, dict(symptoms)
+        self.every_n_batches, self.warm_up = every_n_batches, warm_up
+        self.samples, self.samples_every_n_batches = samples, samples_every_n_batches
+        self.checks_to_clear = checks_to_clear
+        self.kept = max((symptom.checks for symptom in self.symptoms.values()), default=1)
+        self.history = History()
+        #: for each symptom that was told and has not gone: the checks since it was last seen
+        self.present: dict[str, int] = {}
+        self.window: dict[str, list[Tensor]] = {}
+        self._real: tuple[float, float] | None = None  # the kernel's width, and the variety of real images
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.history.early:  # what is usual for the weights is what they start from
+            norms = {name: float(norm) for name, norm in weight_norms(pl_module).items()}
+            self.history.early.append(Observation(pl_module.iteration, norms))
+        if trainer.is_global_zero and trainer.datamodule.splits:
+            self._see_real_images(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        for name in AVERAGED:
+            if name in outputs:
+                self.window.setdefault(name, []).append(outputs[name])
+        if pl_module.iteration % self.every_n_batches == 0:
+            self.remember(self.observe(trainer, pl_module))
+            self.window = {}
+            if pl_module.iteration > self.warm_up:
+                self.judge(trainer, pl_module)
+
+    # Looking
+
+    def observe(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Observation:
+        """The game since the observation before, averaged over minibatches and processes."""
+        gradients = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
+        norms = gradients | weight_norms(pl_module)
+        counts = [len(values) for values in self.window.values()]
+        everything = torch.cat([*map(torch.stack, self.window.values()), torch.stack(list(norms.values()))])
+        # The callback's only wait for the device between two checks.
+        numbers = trainer.strategy.reduce(everything, reduce_op="mean").tolist()
+        series = {}
+        for name, count in zip(self.window, counts, strict=True):
+            series[name], numbers = numbers[:count], numbers[count:]
+        values = {name: math.fsum(numbers) / len(numbers) for name, numbers in series.items()}
+        values |= dict(zip(norms, numbers, strict=True))
+        if trainer.is_global_zero and pl_module.iteration % self.samples_every_n_batches == 0:
+            values |= self.variety(pl_module)
+        return Observation(pl_module.iteration, values, series["D(G(z))"])
+
+    def remember(self, observation: Observation) -> None:
+        """Keeps an observation: of the warm-up all, of the later ones as many as a symptom needs."""
+        if observation.iteration <= self.warm_up:
+            self.history.early.append(observation)
+        else:
+            self.history.latest = [*self.history.latest, observation][-self.kept :]
+
+    def variety(self, pl_module: pl.LightningModule) -> dict[str, float]:
+        """How many different images as many samples and real images amount to; empty where that cannot be told."""
+        if self._real is None:
+            return {}
+        width, real = self._real
+        noise = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
+        z = pl_module.latent(self.samples, generator=noise).to(pl_module.device)
+        features = Images(sample(pl_module.generator, z), self.net).features
+        if not features.isfinite().all():  # for the guard to tell
+            return {}
+        return {"variety/samples": vendi_score(features, width), "variety/real": real}
+
+    def _see_real_images(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measures the variety of real images, the yardstick for the samples'."""
+        self.net = extractor_for(trainer.datamodule, self.net).to(pl_module.device)
+        images = trainer.datamodule.splits["train"].images
+        choice = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
+        some = images[torch.randperm(len(images), generator=choice)[: self.samples]]
+        self.samples = len(some)  # no more samples than there are images, or they would seem more varied
+        features = Images(some.to(pl_module.device), self.net).features
+        # Half the median: real images of different kinds count as different, those of one kind as somewhat so.
+        width = median_distance(features) / 2 if len(features) > 1 else 0.0
+        self._real = (width, vendi_score(features, width)) if width > 0 else None
+
+    # Telling
+
+    def judge(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Asks for each symptom, tells what has come and what has gone, and writes the curves."""
+        for name, symptom in self.symptoms.items():
+            found = symptom(self.history)
+            if found is not None:
+                if name not in self.present:
+                    self.tell(trainer, pl_module, f"{symptom.title}: {found}. What usually helps: {symptom.helps}")
+                self.present[name] = 0
+            elif name in self.present:
+                self.present[name] += 1
+                if self.present[name] == self.checks_to_clear:
+                    del self.present[name]
+                    self.tell(trainer, pl_module, f"no longer: {symptom.title}")
+        curves = {f"diagnosis/{name}": float(name in self.present) for name in self.symptoms}
+        for logger in trainer.loggers:
+            logger.log_metrics(curves, step=pl_module.iteration)
+
+    @staticmethod
+    def tell(trainer: pl.Trainer, pl_module: pl.LightningModule, message: str) -> None:
+        """One line on the terminal and in the log, and a text in TensorBoard."""
+        if not trainer.is_global_zero:
+            return
+        with tqdm.external_write_mode():  # a progress bar makes room for the line
+            log.warning("iteration %s: %s", f"{pl_module.iteration:,}", message)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_text("diagnosis", message, pl_module.iteration)
+
+    # Going on
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        # One file for all processes, so it holds the means over them.
+        checkpoint["diagnosis"] = {
+            "history": asdict(self.history),
+            "present": dict(self.present),
+            "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
+        }
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        if (state := checkpoint.get("diagnosis")) is None:
+            return
+        found = {when: [Observation(**one) for one in found] for when, found in state["history"].items()}
+        self.history = History(**found)
+        self.present = {name: count for name, count in state["present"].items() if name in self.symptoms}
+        device = trainer.strategy.root_device
+        self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+
+
+def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:
+    """The Euclidean norm of each player's weights."""
+    return {
+        f"weight_norm/{player}": torch.nn.utils.get_total_norm(
+            [parameter.detach() for parameter in getattr(pl_module, player).parameters()]
+        )
+        for player in PLAYERS
+    }
+
+
+def extractor_for(data, net: FeatureExtractor) -> FeatureExtractor:
+    """The net if it can look at once at images of ``data``, or else plain pixels."""
+    if not net.ready:
+        return Pixels()
+    try:
+        net.prepare(data)
+    except UserError:  # its own words are for who asks for metrics
+        return Pixels()
+    return net.eval().requires_grad_(False)

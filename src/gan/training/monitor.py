@@ -1,0 +1,108 @@
+"""The curves: what the two players did, averaged and written on one axis."""
+
+import logging
+import time
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from gan.methods.gan import PLAYERS
+
+log = logging.getLogger(__name__)
+
+REPORTED = (
+    *("D(x)", "D(G(z))", "loss/discriminator", "loss/generator"),
+    *("rate/true_positive", "rate/true_negative"),  # shares of real and of drawn images that D gets right
+)
+#: every scalar that is written, the names an ``objective`` may have
+SCALARS = (
+    *REPORTED,
+    *(f"gradient_norm/{player}" for player in PLAYERS),
+    *(f"learning_rate/{player}" for player in PLAYERS),
+    "speed/images_per_second",
+    "epoch",
+)
+
+
+class Monitor(Callback):
+    """Every n-th minibatch writes the mean of each reported quantity since the last point.
+
+    ``D(x)`` and ``D(G(z))`` are probabilities averaged over all those minibatches, with D as it is in
+    training (dropout on, before its step). Gradient norms are those of each player's latest step,
+    before clipping. The x axis is the number of minibatches played.
+
+    Between two points only references to scalars on the device are kept: no arithmetic and no wait for
+    the device. They travel in the checkpoint, so that a resumed run writes the same points.
+
+    Args:
+        every_n_batches: minibatches between two points, at least 1.
+    """
+
+    def __init__(self, every_n_batches: int = 50) -> None:
+        if every_n_batches < 1:
+            raise ValueError(f"every_n_batches must be at least 1, got {every_n_batches}")
+        self.every_n_batches = every_n_batches
+        self.window: dict[str, list[Tensor]] = {}
+        self.latest: dict[str, float] = {}
+        self._since = (0, 0.0)  # minibatch and clock at the last point
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._since = (pl_module.iteration, time.perf_counter())
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        for name, value in outputs.items():
+            self.window.setdefault(name, []).append(value)
+        on_time = pl_module.iteration % self.every_n_batches == 0
+        # A last point shows what is left over but keeps it: a run that goes on from here averages it in.
+        if on_time or pl_module.iteration == pl_module.total_iterations:
+            self.write_point(trainer, pl_module)
+        if on_time:
+            self.window = {}
+
+    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Averages the window over minibatches and processes, and writes it."""
+        norms = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
+        names = [*self.window, *norms]
+        means = [torch.stack(values).mean() for values in self.window.values()]
+        # The callback's only wait for the device between two points.
+        values = trainer.strategy.reduce(torch.stack([*means, *norms.values()]), reduce_op="mean").tolist()
+        reported = dict(zip(names, values, strict=True))
+        now = (pl_module.iteration, time.perf_counter())
+        images = (now[0] - self._since[0]) * trainer.datamodule.batch_size * trainer.world_size
+        self.latest = {
+            **{name: reported[name] for name in SCALARS if name in reported},
+            **{
+                f"learning_rate/{player}": optimizer.param_groups[0]["lr"]
+                for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True)
+            },
+            "speed/images_per_second": images / (now[1] - self._since[1]),
+            "epoch": pl_module.iteration / trainer.num_training_batches,
+        }
+        self._since = now
+        for logger in trainer.loggers:
+            logger.log_metrics(self.latest, step=pl_module.iteration)
+        publish(trainer, self.latest)
+        if trainer.is_global_zero:
+            numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
+            log.debug("iteration %d  %s", pl_module.iteration, numbers)
+
+    def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        # One file for all processes, so it holds the means over them.
+        checkpoint["monitor"] = {
+            "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
+        }
+
+    def on_load_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
+        state = checkpoint.get("monitor", {"window": {}})
+        device = trainer.strategy.root_device
+        self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+
+
+def publish(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
+    """Leaves the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
+
+    Not by ``self.log``, after which Lightning goes through all that was ever logged on every minibatch.
+    """
+    trainer.callback_metrics.update({name: torch.tensor(value) for name, value in numbers.items()})

@@ -1,0 +1,111 @@
+"""What G draws from the same noise, over time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from gan.core.errors import UserError
+from gan.core.random import derive
+from gan.data.base import Source
+from gan.methods.gan import sample
+
+SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with a magnifying glass
+
+
+class SampleGrids(Callback):
+    """Every n-th minibatch, at the start and at the end draws a grid from fixed noise.
+
+    Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
+    as ``samples/raw`` and ``samples/ema`` on the axis of the curves. Raises UserError before the first step
+    where the data cannot be drawn.
+
+    Args:
+        folder: where the PNG files go.
+        every_n_batches: minibatches between two grids, at least 1.
+        count: images in a grid, at least 1.
+        columns: images in a row of it, at least 1.
+        epochs: epochs after which to draw one besides.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_n_batches: int = 500,
+        count: int = 64,
+        columns: int = 8,
+        epochs: Sequence[int] = (),
+    ) -> None:
+        for name, value in (("every_n_batches", every_n_batches), ("count", count), ("columns", columns)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.folder, self.every_n_batches = Path(folder), every_n_batches
+        self.count, self.columns, self.epochs = count, columns, frozenset(epochs)
+        self.latest: dict[str, Path] = {}
+        self._drawn_at: int | None = None
+
+    def check(self, data: Source) -> None:
+        """Raises UserError for data of which no picture can be made."""
+        check_channels(data.channels)
+
+    def picture(self, images: Tensor, data: Source) -> Tensor:
+        """What is shown of samples (N, C, H, W) on the CPU, a picture (3, H', W') in [0, 1]."""
+        return grid(images, self.columns)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.check(trainer.datamodule)
+        if pl_module.iteration == 0:
+            self.draw(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        epoch, rest = divmod(pl_module.iteration, trainer.num_training_batches)
+        if pl_module.iteration % self.every_n_batches == 0 or (rest == 0 and epoch in self.epochs):
+            self.draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self._drawn_at != pl_module.iteration:
+            self.draw(trainer, pl_module)
+
+    def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draws and writes one picture per generator."""
+        self._drawn_at = pl_module.iteration
+        if not trainer.is_global_zero:
+            return
+        from torchvision.utils import save_image
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        noise = torch.Generator().manual_seed(derive(pl_module.seed, "pictures"))
+        z = pl_module.latent(self.count, generator=noise).to(pl_module.device)
+        for name, generator in pl_module.generators().items():
+            picture = self.picture(sample(generator, z).cpu(), trainer.datamodule)
+            self.latest[name] = self.folder / f"step={pl_module.iteration:07d}_{name}.png"
+            save_image(picture, self.latest[name])
+            for logger in trainer.loggers:
+                if isinstance(logger, TensorBoardLogger):
+                    logger.experiment.add_image(f"samples/{name}", picture, pl_module.iteration)
+
+
+def check_channels(channels: int) -> None:
+    """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
+    if channels not in (1, 3):
+        raise UserError(
+            f"data.channels={channels}: pictures show images of 1 or 3 channels; for points of the plane take "
+            "callbacks=plane and figures=plane."
+        )
+
+
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (3, H', W').
+
+    Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
+    """
+    from torchvision.utils import make_grid
+
+    check_channels(images.shape[1])
+    factor = -(-SMALLEST_TILE // images.shape[-1])  # rounded up
+    enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)

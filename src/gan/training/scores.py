@@ -1,0 +1,77 @@
+"""How good the samples are, while the training goes on."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytorch_lightning as pl
+from omegaconf import OmegaConf
+from pytorch_lightning.callbacks import Callback
+
+from gan.core.errors import UserError
+from gan.evaluation.judging import ReferenceImages, evaluate, load_reference
+from gan.metrics.base import Metric
+from gan.metrics.features.base import FeatureExtractor
+from gan.runs.run import Run
+from gan.training.monitor import publish
+
+log = logging.getLogger(__name__)
+
+
+class Scores(Callback):
+    """Every n-th epoch and at the end scores each generator by the run's metrics, against validation images.
+
+    Written as ``valid/METRIC/GENERATOR``, the floor among the generators, on the axis of the curves. The test
+    images are left for the end. Draws its own random numbers: a run is the same with and without.
+
+    Args:
+        metrics: what to measure; none for nothing at all.
+        features: what looks at the images for them.
+        every_n_epochs: epochs between two scorings, at least 1.
+        num_samples: samples of each generator, at least 2; but no more than there are training images.
+        seed: of their noise.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, Metric] | None,
+        features: FeatureExtractor,
+        every_n_epochs: int = 5,
+        num_samples: int = 2000,
+        seed: int = 0,
+    ) -> None:
+        for name, value, least in (("every_n_epochs", every_n_epochs, 1), ("num_samples", num_samples, 2)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        self.metrics, self.features = list((metrics or {}).values()), features
+        self.every_n_epochs, self.num_samples, self.seed = every_n_epochs, num_samples, seed
+        self.reference: ReferenceImages | None = None
+        self.latest: dict[str, float] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.metrics and trainer.is_global_zero:
+            self.reference = load_reference(
+                trainer.datamodule, self.features, trainer.strategy.root_device, self.metrics, "valid"
+            )
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        epoch, rest = divmod(pl_module.iteration, trainer.num_training_batches)
+        on_time = rest == 0 and epoch % self.every_n_epochs == 0
+        if self.reference is not None and (on_time or pl_module.iteration == pl_module.total_iterations):
+            self.score(trainer, pl_module)
+
+    def score(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Scores every generator and writes the numbers."""
+        run = Run(Path(trainer.default_root_dir), OmegaConf.create({}), pl_module, trainer.datamodule)
+        count = min(self.num_samples, len(run.data.splits["train"]))
+        try:
+            rows, _ = evaluate(run, self.reference, self.metrics, list(pl_module.generators()), count, self.seed)
+        except UserError as error:  # no reason to end a training
+            log.warning("iteration %s: not scored: %s", f"{pl_module.iteration:,}", error)
+            return
+        self.latest = {f"valid/{row.measure.name}/{row.generator}": row.measure.value for row in rows}
+        for logger in trainer.loggers:
+            logger.log_metrics(self.latest, step=pl_module.iteration)
+        publish(trainer, self.latest)
+        numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
+        log.debug("iteration %d  %s", pl_module.iteration, numbers)

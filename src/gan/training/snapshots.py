@@ -1,0 +1,41 @@
+"""Keeps what a film of a one-dimensional game is made of."""
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from gan.figures.snapshot1d import snapshot
+
+
+class Snapshots(Callback):
+    """Every n-th minibatch, at the start and at the end, writes ``step=….npz`` with the densities, D and G.
+
+    The arrays and not pictures of them, so that the film can be drawn anew; see :mod:`gan.figures.snapshot1d`.
+    Raises UserError before the first step where the game is not one-dimensional.
+
+    Args:
+        folder: where the files go.
+        every_n_batches: minibatches between two of them, at least 1.
+        points: on the x axis, at least 2.
+    """
+
+    def __init__(self, folder: str, every_n_batches: int = 100, points: int = 500) -> None:
+        for name, value, least in (("every_n_batches", every_n_batches, 1), ("points", points, 2)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        self.folder, self.every_n_batches, self.points = Path(folder), every_n_batches, points
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.keep(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        last = pl_module.iteration == pl_module.total_iterations
+        if last or pl_module.iteration % self.every_n_batches == 0:
+            self.keep(trainer, pl_module)
+
+    def keep(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes the game as it stands, G as it plays and not its average."""
+        now = snapshot(pl_module, trainer.datamodule, pl_module.generator, self.points)
+        if trainer.is_global_zero:
+            now.save(self.folder / f"step={pl_module.iteration:07d}.npz")

@@ -1,0 +1,187 @@
+"""The words of a command line: what is accepted, and what the refusal says."""
+
+import gc
+import logging
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from gan.app import command_line as cli
+from gan.app.command_line import CONF, check, launch, listed, loaded, resumed
+from gan.core.errors import UserError
+from tests.conftest import REPOSITORY
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["model=maxout", "data=mnist", "loss=minimax", "k=5"],
+        ["k=1,2", "loss=minimax,nonsaturating", "seed=range(1,4)"],
+        ["optim/schedule=linear", "optim.schedule.generator.hold=0.1"],
+        ["penalty=r1", "penalty.weight=3"],
+        ["model=maxout", "model.generator.init_range=0.1"],
+        ["+optim.generator.weight_decay=1e-4", "+trainer.fast_dev_run=true"],
+        ["~callbacks.sample_grids", "callbacks.monitor.every_n_batches=7"],
+        ["+callbacks.mine._target_=my.module.Callback", "data=mnist"],
+        ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
+        ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
+        ["~logger", "trainer.devices=2"],
+        ["model=glob(*)"],
+    ],
+)
+def test_good_words_pass(words):
+    check(words, "train")
+
+
+def choices(group):
+    return ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("model=mpl", f"model=mpl: no such choice. Did you mean 'mlp'? There are: {choices('model')}."),
+        ("loss=minimax,xyz", f"loss=xyz: no such choice. There are: {choices('loss')}."),
+        ("optim/schedule=lineer", "optim/schedule=lineer: no such choice. Did you mean 'linear'?"),
+        ("sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("+sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("++sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
+        ("+model.widht=3", "model.widht: model has no key 'widht'. There are: generator, discriminator."),
+        ("+callbacks.sample_grid.count=9", "callbacks has no key 'sample_grid'. Did you mean 'sample_grids'?"),
+        ("callbacks.mine._target_=my.module.Callback", "callbacks has no key 'mine'."),
+        ("+data.mine._target_=my.module.Data", "data has no key 'mine'."),
+        ("trainer.max_epoch=3", "trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
+        ("optim.generator.learning=1", "optim.generator has no key 'learning'."),
+        ("+optim.generater.lr=1", "optim has no key 'generater'. Did you mean 'generator'?"),
+        ("penalty.weight=3", "penalty has no key 'weight'."),
+        ("k.x=3", "k has no key 'x'."),
+        ("~seeed", "the configuration has no key 'seeed'. Did you mean 'seed'?"),
+        ("=3", "=3: no key is named; write KEY=VALUE."),
+        ("~seed", "seed cannot be removed, only set."),
+        ("output_dir=", "output_dir is empty"),
+        ("objective=D(x)", "Quote values with special characters"),
+    ],
+)
+def test_bad_words_are_named_in_one_line(word, message):
+    with pytest.raises(UserError) as error:
+        check(["k=2", word], "train")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "+" not in str(error.value)  # Hydra's advice to add the misspelt key
+
+
+def test_a_checkpoint_brings_its_own_command_line(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    recorded = "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- ~callbacks.sample_grids\n"
+    (tmp_path / ".hydra" / "overrides.yaml").write_text(recorded, encoding="utf-8")
+    word = f"ckpt_path={tmp_path}/checkpoints/last.ckpt"
+    expected = ["model=maxout", "data=mnist", "~callbacks.sample_grids", word, "trainer.max_epochs=40", "~logger"]
+    assert resumed([word, "trainer.max_epochs=40", "~logger"]) == expected
+    assert resumed(["-m", word])[:2] == ["-m", "model=maxout"]
+    assert resumed(expected) == expected  # as in a second process
+    assert resumed(["-m", "k=1,2"]) == ["-m", "k=1,2"]
+    assert resumed(["ckpt_path=elsewhere/last.ckpt"]) == ["ckpt_path=elsewhere/last.ckpt"]
+
+
+def command(*words, **options):
+    words = [sys.executable, str(REPOSITORY / "train.py"), *words]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("script", "shown"),
+    [
+        ("train.py", ["model", "loss", "figures", "metrics", "optim/schedule"]),
+        ("evaluate.py", ["metrics", "features"]),
+        ("sample.py", ["figures"]),
+    ],
+)
+def test_help_imports_no_torch(tmp_path, script, shown):
+    code = (
+        f"import sys, runpy; sys.argv = [{script!r}, '--help']\n"
+        f"try: runpy.run_path({str(REPOSITORY / script)!r}, run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert not {'torch', 'pytorch_lightning', 'sklearn'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    text = " ".join(done.stdout.split())
+    assert all(f"{group}: {choices(group)} " in text for group in shown)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_is_a_choice_and_in_the_help(tmp_path, monkeypatch):
+    shutil.copytree(CONF, tmp_path / "conf")
+    for group in ("loss", "metrics"):
+        (tmp_path / "conf" / group / "mine.yaml").write_text("_target_: my.module.Mine\n", encoding="utf-8")
+    with pytest.raises(UserError, match="loss=mine: no such choice"):
+        check(["loss=mine"], "train")
+    monkeypatch.setattr(cli, "CONF", tmp_path / "conf")
+    check(["loss=mine", "metrics=mine"], "train")
+    lines = listed("metrics", "loss").splitlines()
+    assert "mine" in " ".join(lines[:-1])
+    assert re.fullmatch("loss: .*mine.*", lines[-1])
+    assert max(map(len, lines)) <= 98
+
+
+@pytest.mark.processes
+def test_a_typo_ends_with_one_line_and_no_folder(tmp_path):
+    done = command("modle=mlp", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: modle: the configuration has no key 'modle'. Did you mean 'model'?")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.processes
+def test_completion_answers(tmp_path):
+    environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
+    done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
+    assert {"model=maxout", "model=mlp"} <= set(done.stdout.split())
+
+
+def test_a_folder_with_a_run_is_not_used_again(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    with pytest.raises(UserError, match=r"output_dir=.* holds a run already.*ckpt_path="):
+        check([f"output_dir={tmp_path}"], "train")
+    with pytest.raises(UserError, match=r"in a sweep give hydra.sweep.dir"):
+        check([f"output_dir={tmp_path / 'other'}", "k=1,2"], "train", sweep=True)
+
+
+@pytest.mark.parametrize("word", ["trainer.max_steps=1", "trainer.max_steps=0", "nonsense=1", "--help"])
+def test_garbage_is_collected_again_once_torch_is_imported(tmp_path, monkeypatch, word):
+    seen = {}
+
+    def load():
+        seen["importing"] = gc.isenabled()
+
+        def task(cfg):
+            seen["running"] = gc.isenabled()
+            if cfg.trainer.max_steps == 0:
+                raise UserError("no steps")
+
+        return task
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", word])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    try:
+        launch(load, "train")
+    except SystemExit:
+        assert "steps=1" not in word
+    finally:
+        gc.unfreeze()
+        logging.shutdown()
+    assert gc.isenabled()
+    assert seen == ({"importing": False, "running": True} if "steps" in word else {})
+
+
+def test_jobs_after_the_first_of_a_sweep_freeze_nothing():
+    before = gc.get_freeze_count()
+    assert loaded(lambda: "task") == "task"
+    assert gc.get_freeze_count() == before

@@ -1,0 +1,197 @@
+"""The command evaluate.py, and the metrics at the end of a training."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from gan.app import evaluate as evaluation
+from gan.app import train
+from gan.app.command_line import CONF, check
+from gan.core import hardware
+from gan.core.errors import UserError
+from gan.evaluation import judging
+from gan.evaluation.records import FLOOR, Row, read
+from gan.metrics.base import Measure
+from gan.runs.run import find_checkpoint, open_run
+from tests.conftest import composed, played, small
+from tests.core.test_hardware import ZEN3, ZEN4
+
+
+def evaluate(*words):
+    evaluation.run(composed(*words, name="evaluate"))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("three_epochs")
+    played(small(folder, "recipe.epochs=3", "logger=none", "callbacks.checkpoint.keep_every_n_epochs=1"))
+    return folder
+
+
+@pytest.fixture
+def folder(original, tmp_path):
+    """A run of three checkpoints, the test's own."""
+    return str(shutil.copytree(original, tmp_path / "run"))
+
+
+def test_the_command(configure, play, tmp_path, command):
+    sweep = tmp_path / "sweep"
+    for seed in (1, 2):
+        play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
+    status, output = command("evaluate.py", tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true")
+    assert status == 0, output
+    assert output.count("features: digits classifier") == 2
+    for metric in ("frechet_distance", "recall", "coverage", "memorization", "modes_found", "parzen_log_likelihood"):
+        assert output.count(f"  {metric} ") == 3, metric  # each run, and their mean
+    assert "mean of 2 runs" in output
+    assert "remark" not in output
+    saved = np.load(sweep / "1" / "samples_ema.npz")
+    assert saved["images"].shape == (50, 1, 8, 8)
+    assert len(saved["z"]) == 50
+    assert 0 <= saved["images"].min() <= saved["images"].max() <= 1
+    records = json.loads((sweep / "2" / "metrics.json").read_text(encoding="utf-8"))
+    assert {r["generator"] for r in records} == {"raw", "ema", FLOOR}
+    assert {r["samples"] for r in records} == {50}
+    assert len({r["metric"] for r in records}) == 13
+    assert not (tmp_path / ".hydra").exists()
+
+
+def test_runs_of_one_data_set_share_what_is_known_of_its_images(configure, play, tmp_path, monkeypatch):
+    for seed in (1, 2):
+        play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
+    made = []
+    monkeypatch.setattr(
+        evaluation, "load_reference", lambda *a, **k: made.append(judging.load_reference(*a, **k)) or made[-1]
+    )
+    evaluate(f"run={tmp_path / 'sweep'}", "metrics=frechet", "num_samples=50")
+    assert len(made) == 1
+
+
+def test_one_group_of_seeds_may_have_two_precisions(configure, play, tmp_path, caplog, monkeypatch):
+    for seed, cpu in enumerate((ZEN3, ZEN4)):
+        monkeypatch.setattr(hardware, "processor", lambda cpu=cpu: cpu)
+        words = ["trainer.max_steps=2", "trainer.precision=auto", "logger=none", f"seed={seed}"]
+        play(configure(*words, folder=f"sweep/{seed}"))
+    with caplog.at_level("INFO"):
+        evaluate(f"run={tmp_path / 'sweep'}", "num_samples=50", "metrics=frechet")
+    assert "mean of 2 runs" in caplog.messages
+    assert "trainer.precision=auto was 32-true in 1 and bf16-mixed in 1 of these runs" in caplog.messages[-1]
+
+
+def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monkeypatch):
+    with caplog.at_level("INFO"):
+        evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "num_samples=400")
+    records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
+    valid = {r["checkpoint"]: r["value"] for r in records if r["split"] == "valid" and r["generator"] == "ema"}
+    assert set(valid) == {"epoch=0001.ckpt", "epoch=0002.ckpt", "epoch=0003.ckpt"}
+    best = find_checkpoint(folder, "best").resolve()
+    assert valid[best.name] == min(valid.values())
+    assert {r["checkpoint"] for r in records if r["split"] == "test"} == {best.name}
+    # What better means is the metric's: Parzen's largest.
+    evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "select_by=parzen", "num_samples=400")
+    records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
+    of_parzen = [r for r in records if r["split"] == "valid" and r["generator"] == "ema" and "parzen" in r["metric"]]
+    best = find_checkpoint(folder, "best").resolve()
+    evaluate(f"run={folder}", "metrics=parzen", "checkpoint=best", "num_samples=400")  # chooses nothing anew
+    assert find_checkpoint(folder, "best").resolve() == best
+    assert {r["checkpoint"]: r["value"] for r in of_parzen}[best.name] == max(r["value"] for r in of_parzen)
+
+
+def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
+    def judged(run, *_):
+        value = float("nan") if run.module.iteration == 21 else float(run.module.iteration)
+        return [Row("ema", Measure("frechet_distance", value), 1, "pixels", "valid")], {}
+
+    monkeypatch.setattr(evaluation, "evaluate", judged)
+    evaluate(f"run={folder}", "metrics=frechet", "select=best")
+    assert find_checkpoint(folder, "best").resolve().name == "epoch=0002.ckpt"
+
+
+def test_a_damaged_file_is_told_before_the_measuring(folder, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("measured in vain"))
+    (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1", encoding="utf-8")
+    with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
+        evaluate(f"run={folder}", "metrics=frechet")
+
+
+def test_what_cannot_be_measured_is_told_before_the_training(configure):
+    cfg = configure("trainer.max_steps=3", "logger=none", "metrics=modes", "features=pixels")
+    with pytest.raises(UserError, match=r"features=pixels know no classes, as Modes would need"):
+        train.run(cfg)
+    assert not (Path(cfg.output_dir) / "checkpoints").exists()
+
+
+def test_best_is_what_has_been_chosen(folder):
+    with pytest.raises(
+        UserError, match=r"checkpoint=best: none has been chosen; python evaluate.py run=.* select=best"
+    ):
+        open_run(folder, "best")
+
+
+def test_a_run_with_one_checkpoint_has_no_choice(configure, play, caplog):
+    cfg = configure("trainer.max_steps=3", "logger=none")
+    play(cfg)
+    evaluate(f"run={cfg.output_dir}", "metrics=frechet", "select=best", "num_samples=100")
+    assert "has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more" in caplog.text
+
+
+def test_another_feature_net_gives_other_numbers(folder):
+    for features in (None, "pixels"):
+        evaluate(f"run={folder}", "metrics=frechet", "num_samples=100", *([f"features={features}"] if features else []))
+    records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
+    assert len({r["features"] for r in records}) == 2
+    assert len(records) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "run is missing; give a run's folder"),
+        (["run=nowhere"], "run=nowhere: no such folder"),
+        (["run=.", "num_samples=1"], "num_samples must be a whole number of at least 2, or null, got 1."),
+        (["run=.", "metrics=none"], "metrics=none leaves nothing to measure"),
+        (["run=.", "metrics.parzen.sigmas=0"], "metrics.parzen.sigmas must be a whole number of at least 1, got 0"),
+        (["run=.", "metrics.kernel.subsets=1"], "metrics.kernel.subsets must be a whole number of at least 2, got 1"),
+        (["run=.", "metrics.precision_recall.k=2.5"], "metrics.precision_recall.k must be a whole number"),
+        (["run=.", "select=bset"], "select must be best or null, got bset"),
+        (
+            ["run=.", "select=best", "select_by=fretchet"],
+            r"select_by=fretchet must be one of.*Did you mean 'frechet'\?",
+        ),
+        (
+            ["run=.", "select=best", "select_by=memorization"],
+            "select_by=memorization must be one of metrics that knows",
+        ),
+    ],
+)
+def test_mistakes_are_named(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=message):
+        evaluate(*words)
+
+
+def test_a_typo_is_named():
+    with pytest.raises(UserError, match=r"Did you mean 'num_samples'\?"):
+        check(["run=x", "num_sample=3"], "evaluate")
+    with pytest.raises(UserError, match=r"Did you mean 'frechet'\?"):
+        check(["run=x", "metrics=frechett"], "evaluate")
+
+
+def test_training_can_end_with_its_numbers(tmp_path, command):
+    words = ["trainer.max_steps=3", "metrics=parzen", "logger=none", "output_dir=run", "trainer=cpu"]
+    status, output = command("train.py", tmp_path, *words)
+    assert status == 0, output
+    records = read(tmp_path / "run" / "metrics.json")
+    assert [r["generator"] for r in records] == ["raw", "ema", FLOOR]
+    assert f"{records[1]['value']:.2f}" in output  # as many digits as its error leaves
+    assert records[1]["iteration"] == 3
+    assert records[1]["features"] == "pixels"  # which Parzen windows are put on
+
+
+def test_defaults_agree_with_those_of_the_command():
+    cfg = OmegaConf.load(CONF / "evaluate.yaml")
+    assert judging.evaluate.__defaults__ == (cfg.num_samples, cfg.seed)

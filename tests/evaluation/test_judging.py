@@ -1,0 +1,209 @@
+"""What samples and the floor are compared with."""
+
+import pytest
+import torch
+from hydra.utils import instantiate
+
+from gan.core.errors import UserError
+from gan.data.base import scale
+from gan.evaluation.judging import choose_images, evaluate, load_reference
+from gan.evaluation.records import FLOOR
+from gan.metrics import ClassHistogram, Frechet, InceptionScore, Kernel, Memorization, Parzen
+from gan.metrics.base import Measure, Metric
+from gan.metrics.features import Pixels, Shipped
+from gan.runs.run import open_run
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def run(configure, play):
+    cfg = configure("trainer.max_steps=5", "logger=none")
+    play(cfg)
+    opened = open_run(cfg.output_dir)
+    opened.load_data()
+    return opened
+
+
+class Witness(Metric):
+    """Remembers the cases it was given."""
+
+    needs, floor = frozenset(), "valid"
+
+    def __init__(self):
+        self.cases = []
+
+    def __call__(self, case):
+        self.cases.append(case)
+        return [Measure("first", float(len(self.cases))), Measure("second", 0.0)]
+
+
+def test_samples_and_floor_are_what_the_metric_gets(run):
+    witness = Witness()
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    rows, samples = evaluate(run, reference, [witness], ["raw", "ema"], num_samples=150, seed=5)
+    assert [(row.generator, row.measure.name) for row in rows] == [
+        (generator, name) for generator in ("raw", "ema", FLOOR) for name in ("first", "second")
+    ]
+    assert {row.samples for row in rows} == {150}
+    raw, ema, floor = witness.cases
+    assert torch.equal(samples["ema"], run.draw("ema", run.noise(150, 5)))
+    assert torch.equal(ema.samples.pixels, samples["ema"])
+    assert torch.equal(raw.samples.pixels, samples["raw"])
+    assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5)))
+    for name in ("train", "valid", "test"):
+        assert torch.equal(getattr(raw, name).pixels, scale(run.data.splits[name].images))
+    assert raw.folds[0]["valid"] is raw.valid
+    assert raw.folds[0]["test"] is raw.test
+
+
+def test_samples_and_floor_are_equally_many_unless_told(run):
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    rows, samples = evaluate(run, reference, [Frechet()], ["ema"])
+    assert [row.samples for row in rows] == [1397, 1397]  # as many as there are training images
+    run.data.samples_to_score = 300
+    assert len(evaluate(run, reference, [Frechet()], ["ema"])[1]["ema"]) == 300
+    assert len(samples["ema"]) == 1397
+
+
+def test_of_a_split_different_images_are_taken(run):
+    split = run.data.splits["train"]
+    chosen = choose_images(split, 300, 5)
+    everything = {tuple(image.flatten().tolist()) for image in split.images}
+    kept = {tuple(image.flatten().tolist()) for image in chosen}
+    assert kept <= everything
+    assert len(kept) == 300
+    assert not torch.equal(chosen, choose_images(split, 300, 6))
+    assert len(choose_images(split, 10_000, 5)) == 1397
+
+
+def test_no_test_image_is_looked_at_when_validating(run):
+    witness = Witness()
+    test = run.data.splits.pop("test")
+    run.data.splits["test"] = type(test)(torch.full_like(test.images, 99), test.labels)
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()], split="valid")
+    evaluate(run, reference, [witness], ["ema"], num_samples=10)
+    for case in witness.cases:
+        for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
+            assert torch.equal(images.pixels, scale(run.data.splits["valid"].images))
+
+
+def test_every_fold_is_handed_over(tmp_path):
+    data = instantiate(
+        {
+            "_target_": "gan.data.digits.Digits",
+            "batch_size": 2,
+            "image_size": 8,
+            "channels": 1,
+            "classes": 10,
+            "seed": 0,
+        }
+    )
+    data.setup()
+    pairs = [{"valid": data.splits["valid"][:20], "test": data.splits["test"][:30]}, data.folds()[0]]
+    data.folds = lambda: pairs
+    folds = load_reference(data, Pixels(), CPU, [Frechet()]).folds
+    assert [{name: len(images) for name, images in fold.items()} for fold in folds] == [
+        {"valid": 20, "test": 30},
+        {"valid": 200, "test": 200},
+    ]
+
+
+def test_the_floor_is_measured_once(run):
+    witness = Witness()
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    for _ in range(3):
+        rows, _ = evaluate(run, reference, [witness], ["ema"], num_samples=10)
+        assert rows[-2].generator == FLOOR
+    assert len(witness.cases) == 4
+    evaluate(run, reference, [witness], ["ema"], num_samples=11)
+    assert len(witness.cases) == 6
+
+
+def test_the_images_of_the_floor_are_shared_by_all_metrics(run):
+    first, second = Witness(), Witness()
+    reference = load_reference(run.data, Pixels(), CPU, [])
+    evaluate(run, reference, [first, second], ["raw"], num_samples=50, seed=5)
+    assert first.cases[-1].samples is second.cases[-1].samples
+    evaluate(run, reference, [Witness(), second], ["raw"], num_samples=50, seed=6)
+    assert first.cases[-1].samples is not second.cases[-1].samples
+
+
+def test_real_images_are_better_than_a_net_of_five_minibatches(run):
+    reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet()])
+    for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):
+        rows, _ = evaluate(run, reference, [metric], ["raw"], num_samples=500)
+        samples, floor = (row.measure.value for row in rows)
+        assert (floor < samples) == (metric.better == "lower"), metric
+
+
+def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    with caplog.at_level("INFO"):
+        rows, _ = evaluate(run, reference, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
+    assert {row.measure.name for row in rows} == {"frechet_distance"}
+    assert "left out: features=pixels know no classes, as InceptionScore would need" in caplog.text
+    with pytest.raises(
+        UserError, match=r"features=pixels know no classes, as InceptionScore would need; take other metrics"
+    ):
+        evaluate(run, reference, [InceptionScore()], ["ema"], num_samples=100)
+
+
+def test_memorization_is_told_from_new_images(run):
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    copies = reference.see(run.data.splits["train"].images[:200])
+    (copied,) = reference.measure(Memorization(), "copies", copies)
+    (floor,) = reference.floor(Memorization(), 200, 0)
+    assert copied.measure.value == 1.0
+    assert abs(floor.measure.value - 0.5) < 4 * floor.measure.standard_error
+
+
+def test_images_against_themselves_are_no_floor(run):
+    reference = load_reference(run.data, Pixels(), CPU, [Memorization()], split="valid")
+    assert reference.floor(Memorization(), 100, 0) == []
+    assert len(reference.floor(Frechet(), 100, 0)) == 1
+
+
+def test_data_without_a_set_of_images_is_refused(configure, play):
+    cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
+    play(cfg)
+    with pytest.raises(UserError, match=r"endless numbers.*: metrics need a set of images"):
+        load_reference(open_run(cfg.output_dir).load_data(), Pixels(), CPU, [Frechet()])
+
+
+def test_a_net_that_no_metric_needs_is_left_alone(run):
+    class Dear(Pixels):
+        name = "dear"
+
+        def prepare(self, data):
+            raise AssertionError("trained in vain")
+
+    reference = load_reference(run.data, Dear(), CPU, [Parzen()])
+    rows, _ = evaluate(run, reference, [Parzen()], ["ema"], num_samples=50)
+    assert {row.features for row in rows} == {"pixels"}
+    with pytest.raises(AssertionError, match="in vain"):
+        load_reference(run.data, Dear(), CPU, [Parzen(), Frechet()])
+
+
+def test_each_number_names_what_looked(run):
+    reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet(), Parzen()], split="valid")
+    rows, _ = evaluate(run, reference, [Frechet(), Parzen()], ["ema"], num_samples=50)
+    assert {(row.measure.name, row.features) for row in rows} == {
+        ("frechet_distance", reference.net.name),
+        ("parzen_log_likelihood", "pixels"),
+    }
+    assert {row.split for row in rows} == {"valid"}
+
+
+def test_samples_that_are_no_numbers_are_not_measured(run):
+    with torch.no_grad():
+        next(run.module.generator.parameters()).fill_(torch.nan)
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    with pytest.raises(UserError, match=r"the samples of the raw generator are not finite"):
+        evaluate(run, reference, [Frechet()], ["raw"], num_samples=50)
+
+
+def test_too_few_samples_are_named(run):
+    reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
+    with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
+        evaluate(run, reference, [Kernel()], ["ema"], num_samples=15)

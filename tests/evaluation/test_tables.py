@@ -1,0 +1,87 @@
+"""Numbers as the terminal shows them."""
+
+import numpy as np
+import pytest
+
+from gan.evaluation.records import FLOOR, Row
+from gan.evaluation.tables import over_runs, setting, spread, table, told
+from gan.metrics.base import Measure
+
+
+def row(generator, value, error=None, name="m", **rest):
+    return Row(generator, Measure(name, value, "nats", error, **rest), 10, "pixels")
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "shown"),
+    [
+        (225.31, 2.13, "225.3 ± 2.1"),
+        (0.00283, 0.00196, "0.0028 ± 0.0020"),
+        (44322.7, 9450.1, "44,323 ± 9,450"),
+        (2.78e6, 7.1e5, "2.78e+06 ± 7e+05"),
+        (9.876543, None, "9.877"),
+        (123456.7, None, "123,457"),
+        (1.0, 0.0, "1"),
+        (3.0, float("nan"), "3"),
+    ],
+)
+def test_a_number_has_the_digits_that_its_error_leaves_it(value, error, shown):
+    assert spread(Measure("m", value, standard_error=error)) == shown
+
+
+def test_a_line_for_each_number_and_a_column_for_each_generator():
+    rows = [
+        row("raw", 1.0),
+        row("ema", 2.0),
+        row(FLOOR, 3.0),
+        row("raw", 4.0, name="other"),
+        row(FLOOR, 5.0, name="other"),
+    ]
+    head, first, second = (line.split() for line in table(rows))
+    assert head == ["raw", "ema", "floor"]
+    assert first == ["m", "1", "2", "3", "nats"]
+    assert second == ["other", "4", "-", "5", "nats"]
+
+
+def test_a_line_says_what_its_numbers_hang_on():
+    rows = [
+        row(
+            "ema",
+            1.0,
+            0.1,
+            details={"standard_error_over": "test images"},
+            found={"sigma": [0.2], "sigma_on_grid_edge": True},
+        ),
+        row(FLOOR, 2.0, 0.1, found={"sigma": [0.15], "lower_bound": True}),
+    ]
+    line = table(rows)[1]
+    assert "± over test images; σ 0.200, 0.150; the best σ is at the edge of the grid" in line
+    assert "no two alike: at least, for floor" in line
+
+
+def test_the_mean_over_runs_has_its_error_over_runs():
+    (mean,) = over_runs([[row("ema", v, 9.0)] for v in (1.0, 2.0, 6.0)])
+    assert mean.measure.value == pytest.approx(3.0)
+    assert mean.measure.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
+    assert "3.0 ± 1.5  nats (± over 3 runs)" in table([mean])[1]
+    floors = [[row(FLOOR, 5.0, 0.2)] for _ in range(3)]
+    assert over_runs(floors) == floors[0]
+
+
+def test_a_number_that_one_run_lacks_has_no_mean():
+    results = [[row("ema", 1.0), row("raw", 7.0)], [row("raw", 9.0)]]
+    assert [(r.generator, r.measure.value) for r in over_runs(results)] == [("raw", 8.0)]
+
+
+def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
+    same = [
+        setting(configure(f"seed={seed}", f"ema.decay={decay}", folder=f"{seed}"))
+        for seed in (1, 2)
+        for decay in (0, 0.9)
+    ]
+    assert same[0] == same[2] != same[1] == same[3]
+    assert told(same[0], same) == "ema.decay=0"
+    watched = configure(
+        "callbacks.sample_grids.count=9", "metrics=frechet", "logger=none", "ema.decay=0", folder="watched"
+    )
+    assert setting(watched) == same[0]

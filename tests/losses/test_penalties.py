@@ -1,0 +1,33 @@
+"""R1 against a discriminator whose gradient is known."""
+
+import pytest
+import torch
+from torch import nn
+
+from gan.losses.penalties import R1
+
+
+class Quadratic(nn.Module):
+    """t(x) = a/2 · ‖x‖², so ∇t = a·x."""
+
+    def __init__(self, a):
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(a))
+
+    def forward(self, x):
+        return 0.5 * self.a * x.square().flatten(1).sum(1)
+
+
+def test_r1_is_half_the_mean_squared_gradient_norm_at_real_images():
+    discriminator, real, fake = Quadratic(3.0), torch.rand(5, 1, 4, 4), torch.rand(5, 1, 4, 4)
+    penalty = R1(weight=2.0)(discriminator, real, fake)
+    expected = 0.5 * 2.0 * 9 * real.square().flatten(1).sum(1).mean()
+    assert penalty.item() == pytest.approx(expected.item(), rel=1e-6)
+    penalty.backward()  # d/da of a² is 2a
+    assert discriminator.a.grad.item() == pytest.approx(2 * expected.item() / 3, rel=1e-5)
+    assert not real.requires_grad
+
+
+def test_negative_weight_is_refused():
+    with pytest.raises(ValueError, match="weight must be at least 0"):
+        R1(weight=-1.0)

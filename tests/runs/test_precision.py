@@ -1,0 +1,135 @@
+"""trainer.precision=auto: what it becomes, where that is written, and what a resumed run makes of it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from gan.app.train import run
+from gan.core import hardware
+from gan.core.errors import UserError
+from gan.evaluation.tables import setting
+from gan.runs import checkpoint
+from gan.runs.build import build
+from gan.runs.precision import describe_precision, record_precision, resolve_precision, warn_if_slow
+from tests.core.test_hardware import ZEN3, ZEN4
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Makes this machine look like one with another CPU and no GPU."""
+
+    def put(cpu):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        monkeypatch.setattr(hardware, "processor", lambda: cpu)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "shown"),
+    [
+        (ZEN4, "bf16-mixed", "bf16-mixed (auto: this processor has bfloat16 instructions)"),
+        (ZEN3, "32-true", "32-true (auto: this processor emulates bfloat16)"),
+    ],
+)
+def test_auto_follows_the_processor(configure, on, cpu, precision, shown):
+    on(cpu)
+    cfg = configure("trainer.precision=auto")
+    game = build(cfg)
+    assert game.trainer.precision == cfg.trainer.precision == precision
+    assert game.module.hparams["trainer"]["precision"] == precision  # of the checkpoint
+    assert describe_precision(cfg) == shown
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_named_precision_is_kept_everywhere(configure, on, precision):
+    for cpu in (ZEN3, ZEN4):
+        on(cpu)
+        cfg = configure(f"trainer.precision={precision}")
+        build(cfg)
+        assert cfg.trainer.precision == precision
+        assert describe_precision(cfg) == precision
+
+
+def test_the_default_is_float32(configure, on):
+    on(ZEN4)
+    cfg = configure()
+    resolve_precision(cfg)
+    assert describe_precision(cfg) == "32-true"
+
+
+def test_an_unknown_precision_is_refused(configure):
+    with pytest.raises(UserError, match=r"trainer.precision=64: choose one of auto, 32-true, bf16-mixed, 16-mixed"):
+        resolve_precision(configure("trainer.precision=64"))
+
+
+SHORT = ["trainer.max_steps=2", "callbacks=default", "~callbacks.diagnosis", "~callbacks.scores", "logger=none"]
+
+
+def test_a_resumed_run_keeps_the_precision_of_its_checkpoint(configure, on, caplog):
+    on(ZEN4)
+    words = [*SHORT, "trainer.precision=auto", "callbacks.checkpoint.every_n_batches=1"]
+    with caplog.at_level("INFO"):
+        run(configure(*words))
+        assert "cpu, bf16-mixed (auto: this processor has bfloat16 instructions)" in caplog.messages[0]
+        last = configure().output_dir + "/checkpoints/last.ckpt"
+        on(ZEN3)
+        caplog.clear()
+        longer = ["trainer.max_steps=4", f"ckpt_path={last}"]
+        run(configure(*words, *longer, folder="rest"))
+        assert any("cpu, bf16-mixed (auto: that of the checkpoint)" in message for message in caplog.messages)
+        assert any("bfloat16: matrix products take about 8 times" in message for message in caplog.messages)
+        resumed = checkpoint.read(configure(folder="rest").output_dir + "/checkpoints/last.ckpt")
+        assert resumed["hyper_parameters"]["trainer"]["precision"] == "bf16-mixed"
+        caplog.clear()
+        run(configure(*words, *longer, "trainer.precision=32-true", folder="other"))
+        assert any("trainer.precision bf16-mixed → 32-true" in message for message in caplog.messages)
+        assert not any("precision_reason" in message for message in caplog.messages)
+
+
+def test_a_checkpoint_of_before_auto_keeps_its_precision(configure, on):
+    on(ZEN3)
+    cfg = configure("trainer.precision=auto")
+    resolve_precision(cfg, {"hyper_parameters": {"trainer": {"precision": "bf16-mixed"}}})
+    assert describe_precision(cfg) == "bf16-mixed"
+
+
+def test_the_run_folder_says_what_auto_became(configure, on, tmp_path):
+    on(ZEN3)
+    folder = tmp_path / ".hydra"
+    folder.mkdir()
+    cfg = configure("trainer.precision=auto")
+    OmegaConf.save(cfg, folder / "config.yaml")
+    resolve_precision(cfg)
+    record_precision(cfg, tmp_path)
+    kept = OmegaConf.load(folder / "config.yaml")
+    assert kept.trainer.precision == "32-true"
+    assert kept.trainer.precision_reason == "this processor emulates bfloat16"
+    assert OmegaConf.to_yaml(kept).count("${") == OmegaConf.to_yaml(cfg).count("${") > 3  # as it was composed
+    assert [path.name for path in folder.iterdir()] == ["config.yaml"]
+    record_precision(cfg, Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("cpu", "precision", "warned"), [(ZEN3, "bf16-mixed", 1), (ZEN4, "bf16-mixed", 0), (ZEN3, "32-true", 0)]
+)
+def test_emulated_bfloat16_is_warned_of_in_one_line(configure, on, caplog, cpu, precision, warned):
+    on(cpu)
+    warn_if_slow(configure(f"trainer.precision={precision}"))
+    assert len(caplog.records) == warned
+    assert all("\n" not in message and "8 times" in message for message in caplog.messages)
+
+
+def test_seeds_from_both_kinds_of_machine_form_one_group(configure, on):
+    settings = []
+    for seed, cpu in enumerate((ZEN3, ZEN4)):
+        on(cpu)
+        cfg = configure("trainer.precision=auto", f"seed={seed}", folder=f"{seed}")
+        resolve_precision(cfg)
+        settings.append(setting(cfg))
+    assert settings[0] == settings[1]
+    named = configure("trainer.precision=32-true"), configure("trainer.precision=bf16-mixed")
+    assert len({settings[0], *map(setting, named)}) == 3  # a comparison of precisions keeps its groups

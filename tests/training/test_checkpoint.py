@@ -1,0 +1,122 @@
+"""Signals, intervals, and files that are whole or not there."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from gan.core.errors import Stopped, UserError
+from gan.runs.build import build, prepare
+from gan.runs.checkpoint import AtomicCheckpointIO, read
+
+SHORT = [
+    "trainer.max_epochs=3",
+    "data.batch_size=128",
+    "logger=none",
+    "~callbacks.sample_grids",
+]  # 10 minibatches an epoch
+
+
+class At(Callback):
+    """Does something at the end of one minibatch, before the checkpoint callback has its turn."""
+
+    def __init__(self, minibatch, action):
+        self.iteration, self.action = minibatch, action
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if pl_module.iteration == self.iteration:
+            self.action()
+
+
+def start(cfg, *callbacks):
+    game = build(cfg)
+    prepare(game, cfg)
+    game.trainer.callbacks[:0] = callbacks
+    return game
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_saves_and_the_rest_equals_an_unbroken_run(configure, play, tmp_path, number, exit_code):
+    whole = play(configure(*SHORT, folder="whole"))
+    handler = signal.getsignal(number)
+    game = start(configure(*SHORT), At(13, lambda: os.kill(os.getpid(), number)))
+    with pytest.raises(Stopped, match=r"after iteration 13 .* ckpt_path=.*last.ckpt") as stopped:
+        game.trainer.fit(game.module, game.data)
+    assert stopped.value.exit_code == exit_code
+    assert signal.getsignal(number) == handler
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    rest = play(configure(*SHORT, f"ckpt_path={last}", folder="rest"))
+    for name, value in whole.module.state_dict().items():
+        assert torch.equal(value, rest.module.state_dict()[name]), name
+
+
+def test_intervals_count_minibatches_and_epochs(configure, tmp_path):
+    saved = []
+
+    class Watch(Callback):
+        def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+            saved.append(pl_module.iteration)
+
+    folder = tmp_path / "run" / "checkpoints"
+    intervals = ["callbacks.checkpoint.every_n_batches=8", "callbacks.checkpoint.keep_every_n_epochs=2", "k=3"]
+    game = start(configure(*SHORT, *intervals), Watch())
+    game.trainer.fit(game.module, game.data)
+    assert saved == [1, 8, 16, 20, 24, 30]
+    assert sorted(path.name for path in folder.iterdir()) == ["epoch=0002.ckpt", "last.ckpt"]
+    assert read(folder / "epoch=0002.ckpt")["iteration"] == 20
+    assert read(folder / "last.ckpt")["iteration"] == 30
+
+
+def test_minutes(configure, tmp_path):
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    seen = []
+    watch = [At(3, lambda: time.sleep(0.7)), At(4, lambda: seen.append(read(last)["iteration"]))]
+    game = start(configure(*SHORT, "callbacks.checkpoint.every_n_minutes=0.01"), *watch)  # 0.6 seconds
+    game.trainer.fit(game.module, game.data)
+    assert seen == [3]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    target, writer = tmp_path / "checkpoints" / "last.ckpt", AtomicCheckpointIO()
+    writer.save_checkpoint({"weights": torch.zeros(3)}, target)
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match=r"could not write .*last.ckpt: No space left on device.* still there"):
+        writer.save_checkpoint({"weights": torch.ones(3)}, target)
+    assert torch.load(target, weights_only=True)["weights"].eq(0).all()
+    assert [path.name for path in target.parent.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_told_in_the_systems_words(tmp_path, monkeypatch):
+    # The real device's error through torch's writer, in place of the unfinished file.
+    full_device = Path("/dev/full").open("wb")  # noqa: SIM115
+    monkeypatch.setattr("pathlib.Path.open", lambda self, mode: full_device)
+    with pytest.raises(UserError, match=r"could not write .*: No space left on device. No checkpoint is there yet"):
+        AtomicCheckpointIO().save_checkpoint({"weights": torch.ones(300_000)}, tmp_path / "last.ckpt")
+
+
+@pytest.mark.parametrize("content", ["missing", "text", "cut short", "foreign", "pickle"])
+def test_files_that_are_not_ours(tmp_path, content):
+    import pickle
+
+    path = tmp_path / "some.ckpt"
+    if content == "text":
+        path.write_text("hello", encoding="utf-8")
+    elif content == "cut short":
+        torch.save({"iteration": 1, "weights": torch.zeros(1000)}, path)
+        path.write_bytes(path.read_bytes()[:2000])
+    elif content == "foreign":
+        torch.save({"state_dict": {}}, path)
+    elif content == "pickle":
+        path.write_bytes(pickle.dumps(print))
+    message = {"missing": "no such file", "foreign": "another program"}.get(content, "not a readable checkpoint")
+    with pytest.raises(UserError, match=f"ckpt_path=.*some.ckpt.*{message}"):
+        read(path)

@@ -1,0 +1,74 @@
+"""Metrics while the training goes on."""
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan.app.train import run
+from gan.core.errors import UserError
+from gan.metrics.features import Pixels
+from gan.training import Scores
+
+BATCHES = 21  # of 64 in an epoch of the digits
+
+
+@pytest.fixture
+def scored(configure):
+    def make(*words, folder="run"):
+        return configure(
+            "recipe.epochs=3",
+            "callbacks.scores.every_n_epochs=2",
+            "callbacks.scores.num_samples=100",
+            *words,
+            folder=folder,
+        )
+
+    return make
+
+
+def weights(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+def test_scores_stand_on_the_axis_of_the_curves(scored, play):
+    cfg = scored("metrics=[frechet,precision_recall]")
+    game = play(cfg)
+    events = EventAccumulator(cfg.output_dir)
+    events.Reload()
+    for name in ("frechet_distance", "precision", "recall"):
+        for generator in ("raw", "ema", "floor"):
+            points = events.Scalars(f"valid/{name}/{generator}")
+            assert [point.step for point in points] == [2 * BATCHES, 3 * BATCHES]
+    (scores,) = [c for c in game.trainer.callbacks if isinstance(c, Scores)]
+    assert events.Scalars("valid/frechet_distance/ema")[-1].value == pytest.approx(
+        scores.latest["valid/frechet_distance/ema"], rel=1e-6
+    )
+    assert scores.reference.split == "valid"
+
+
+def test_not_a_bit_of_the_training_changes(scored, play, tmp_path):
+    play(scored("metrics=all", "logger=none", folder="with"))
+    play(scored("logger=none", folder="without"))
+    watched, alone = weights(tmp_path / "with"), weights(tmp_path / "without")
+    assert all(torch.equal(watched[key], alone[key]) for key in alone)
+
+
+def test_a_sweep_can_aim_at_a_score(scored):
+    value = run(scored("metrics=frechet", "objective=valid/frechet_distance/ema", "logger=none"))
+    assert value > 0
+    with pytest.raises(UserError, match=r"objective=valid/frechet_distance/ema is no scalar of a run"):
+        run(scored("objective=valid/frechet_distance/ema", "logger=none", folder="unscored"))
+    with pytest.raises(UserError, match=r"was not scored. Did you mean 'valid/frechet_distance/ema'\?"):
+        run(scored("metrics=frechet", "objective=valid/frechet_distanc/ema", "logger=none", folder="misspelt"))
+
+
+def test_a_scoring_that_fails_does_not_end_the_training(scored, play, caplog):
+    game = play(scored("metrics=kernel", "callbacks.scores.num_samples=15", "logger=none"))
+    assert game.module.iteration == 3 * BATCHES
+    assert "not scored: Kernel of 15 images" in caplog.text
+
+
+@pytest.mark.parametrize("bad", [{"every_n_epochs": 0}, {"num_samples": 1}])
+def test_numbers_that_cannot_be_are_refused(bad):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least"):
+        Scores({}, Pixels(), **bad)
