@@ -28,11 +28,15 @@ from gan.runs.build import Game, build, prepare
 REPOSITORY = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
 #: folders and files of tests of pure functions and small classes: ``make test-fast``
-MATHEMATICS = {
-    *("metrics", "networks"),
-    *("test_capture.py", "test_latents.py", "test_losses.py", "test_optimizers.py", "test_penalties.py"),
-    *("test_snapshot1d.py", "test_records.py", "test_schedules.py", "test_seeding.py", "test_symptoms.py"),
-}
+MATHEMATICS = (
+    *("core", "losses", "metrics", "networks", "optim"),
+    *(
+        "methods/test_capture.py",
+        "figures/test_snapshot1d.py",
+        "evaluation/test_records.py",
+        "training/test_symptoms.py",
+    ),
+)
 #: what makes a test long: it composes a configuration, or reads thousands of images
 LONG_FIXTURES = {"configure", "mnist_root"}
 
@@ -40,7 +44,7 @@ LONG_FIXTURES = {"configure", "mnist_root"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the mathematics as ``fast``, and skips what needs a GPU where there is none."""
     for item in items:
-        is_mathematics = item.path.relative_to(TESTS).parts[0] in MATHEMATICS
+        is_mathematics = item.path.is_relative_to(TESTS) and str(item.path.relative_to(TESTS)).startswith(MATHEMATICS)
         if is_mathematics and not LONG_FIXTURES & set(item.fixturenames) and not {"slow", "processes"} & marks(item):
             item.add_marker("fast")
         if "gpu" in marks(item) and not torch.cuda.is_available():
