@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from benchmarks.game import Game, make
 from benchmarks.turns import Turns
-from gan.core.random import derive, reseed
+from gan.core.batch import Output
+from gan.core.random import RandomRows, derive, reseed
+from gan.losses.base import Pair
 from gan.training.process import configure_process
 
 
@@ -54,7 +56,7 @@ class Bare:
     def discriminator_step(self, real: Tensor) -> None:
         with torch.no_grad():
             fake = self.generator(self.noise()).float()
-        loss = self.loss.discriminator(*self.judge(real, fake))
+        loss = self.loss.discriminator(answered(*self.judge(real, fake)))
         self.discriminator_optimizer.zero_grad()
         loss.backward()
         self.update(self.discriminator, self.discriminator_optimizer, "discriminator")
@@ -62,12 +64,13 @@ class Bare:
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """D's logits of images and of samples, (B,) each."""
         if self.discriminator.mixes_batch:
-            return self.discriminator(real).float(), self.discriminator(fake).float()
-        return self.discriminator(torch.cat([real, fake])).float().chunk(2)
+            return self.discriminator.score(real).float(), self.discriminator.score(fake).float()
+        return self.discriminator.score(torch.cat([real, fake])).float().chunk(2)
 
     def generator_step(self) -> None:
         freeze(self.discriminator, True)
-        loss = self.loss.generator(self.discriminator(self.generator(self.noise()).float()).float())
+        logits = self.discriminator.score(self.generator(self.noise()).float()).float()
+        loss = self.loss.generator(answered(None, logits))
         self.generator_optimizer.zero_grad()
         loss.backward()
         freeze(self.discriminator, False)
@@ -93,7 +96,7 @@ class Bare:
             kept.copy_(buffer)
 
     def noise(self) -> Tensor:
-        return self.latent(self.game.batch_size, self.device)
+        return self.latent.draw(RandomRows(self.device), self.game.batch_size)
 
     def order(self) -> Iterator[Tensor]:
         """Which images make up the minibatches: (B,) for each, without end."""
@@ -104,6 +107,13 @@ class Bare:
             for start in range(0, len(order) - batch_size + 1, batch_size):
                 yield order[start : start + batch_size]
             epoch += 1
+
+
+def answered(real: Tensor | None, fake: Tensor) -> Pair:
+    """A pair with D's logits of images and of samples."""
+    pair = Pair(None, None, None)
+    pair.real_output, pair.fake_output = Output(logits=real), Output(logits=fake)
+    return pair
 
 
 def freeze(network: nn.Module, frozen: bool) -> None:

@@ -20,7 +20,7 @@ from benchmarks.timing import REPOSITORY, environment
 from benchmarks.verdicts import Failure, OutOfTime, last_lines
 from gan.runs.checkpoint import read
 
-POINT = re.compile(r"D\(x\) (\S+)  D\(G\(z\)\) (\S+)  loss/discriminator (\S+)(?:  loss/generator (\S+))?")
+POINT = re.compile(r"(D\(x\)|D\(G\(z\)\)|loss/discriminator|loss/generator) (\S+)")
 SPEED = re.compile(r"speed/images_per_second (\S+)")
 
 
@@ -43,7 +43,8 @@ class Trained:
     @property
     def points(self) -> list[list[float]]:
         """D(x), D(G(z)) and both losses, as they were logged."""
-        return [[float(number) for number in found if number] for found in POINT.findall(self.log)]
+        found = [POINT.findall(line) for line in self.log.splitlines()]
+        return [[float(number) for _, number in line] for line in found if line]
 
     @property
     def images_per_second(self) -> float:

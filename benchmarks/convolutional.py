@@ -33,7 +33,7 @@ class Generator(base.Generator):
             layers += [nn.LeakyReLU(slope, inplace=True), nn.ConvTranspose2d(n_in, n_out, 4, stride=2, padding=1)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return (self.layers(z) + 1) / 2
 
 
@@ -59,7 +59,7 @@ class Discriminator(base.Discriminator):
             layers += [Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * smallest[0] * smallest[1], 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1).squeeze(1)
 
 

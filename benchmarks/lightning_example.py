@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 
 from benchmarks.callback import TakeTurns
 from benchmarks.game import PRECISIONS, Game, make, with_layers_of_torch
-from benchmarks.textbook import SampleGrids
+from benchmarks.textbook import ImageSet
+from gan.core.random import RandomRows
 
 
 class Example(pl.LightningModule):
@@ -40,7 +41,7 @@ class Example(pl.LightningModule):
 
         self.toggle_optimizer(g_optimizer)
         valid = torch.ones(len(images)).type_as(images)
-        g_loss = self.adversarial_loss(self.discriminator(self(self.noise(images))), valid)
+        g_loss = self.adversarial_loss(self.discriminator.score(self(self.noise(images))), valid)
         self.log("g_loss", g_loss, prog_bar=True)
         self.manual_backward(g_loss)
         g_optimizer.step()
@@ -49,9 +50,9 @@ class Example(pl.LightningModule):
 
         self.toggle_optimizer(d_optimizer)
         valid = torch.ones(len(images)).type_as(images)
-        real_loss = self.adversarial_loss(self.discriminator(images), valid)
+        real_loss = self.adversarial_loss(self.discriminator.score(images), valid)
         fake = torch.zeros(len(images)).type_as(images)
-        fake_loss = self.adversarial_loss(self.discriminator(self(self.noise(images)).detach()), fake)
+        fake_loss = self.adversarial_loss(self.discriminator.score(self(self.noise(images)).detach()), fake)
         d_loss = (real_loss + fake_loss) / 2
         self.log("d_loss", d_loss, prog_bar=True)
         self.manual_backward(d_loss)
@@ -60,7 +61,7 @@ class Example(pl.LightningModule):
         self.untoggle_optimizer(d_optimizer)
 
     def noise(self, images: Tensor) -> Tensor:
-        return self.latent(len(images)).type_as(images)
+        return self.latent.draw(RandomRows(), len(images)).type_as(images)
 
     def configure_optimizers(self) -> tuple[list[torch.optim.Optimizer], list]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
@@ -70,7 +71,7 @@ class Example(pl.LightningModule):
 def main(path: str) -> None:
     game = Game.read(path)
     images, mean_image = game.load_images()
-    loader = DataLoader(SampleGrids(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
+    loader = DataLoader(ImageSet(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     trainer = pl.Trainer(
         accelerator={"cpu": "cpu", "cuda": "gpu"}[game.device],
         devices=1,

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.game import PRECISIONS
+from gan.core.batch import Batch
+from gan.networks.base import Discriminator
 
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 FLOAT32 = 4  # bytes
@@ -78,7 +80,7 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
     hooks = [module.register_forward_hook(note) for module in network.modules() if isinstance(module, LAYERS)]
     was_training = network.training
     try:
-        network.eval()(example)
+        network.eval()(Batch(images=example) if isinstance(network, Discriminator) else example)
     finally:
         network.train(was_training)
         for hook in hooks:

@@ -49,8 +49,9 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     from pytorch_lightning.callbacks import Callback
 
     from gan.app.command_line import CONF
+    from gan.app.prepare import prepare
     from gan.core.quiet import quiet
-    from gan.runs.build import build, prepare
+    from gan.runs.build import build
     from gan.training.process import configure_process
 
     class Stopwatch(Callback):

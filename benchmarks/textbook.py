@@ -14,9 +14,10 @@ from torchvision import transforms
 
 from benchmarks.game import Game, make, with_layers_of_torch
 from benchmarks.turns import Turns
+from gan.core.random import RandomRows
 
 
-class SampleGrids(Dataset):
+class ImageSet(Dataset):
     """Images as torchvision's data sets give them: a PIL image for each, through the transforms.
 
     Args:
@@ -43,7 +44,7 @@ def main(path: str, detached: bool = False) -> None:
     device = torch.device(game.device)
     images, mean_image = game.load_images()
     # What is left over of an epoch is left out, so that every contestant's minibatches are of one size.
-    loader = DataLoader(SampleGrids(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
+    loader = DataLoader(ImageSet(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     generator, discriminator = (with_layers_of_torch(n).to(device) for n in game.networks(mean_image))
     latent = make(game.latent)
     criterion = nn.BCEWithLogitsLoss()
@@ -60,9 +61,9 @@ def main(path: str, detached: bool = False) -> None:
 
             # D
             with game.autocast():
-                d_loss_real = criterion(discriminator(real), real_labels)
-                fake = generator(latent(len(real), device))
-                d_loss_fake = criterion(discriminator(fake.detach() if detached else fake), fake_labels)
+                d_loss_real = criterion(discriminator.score(real), real_labels)
+                fake = generator(latent.draw(RandomRows(device), len(real)))
+                d_loss_fake = criterion(discriminator.score(fake.detach() if detached else fake), fake_labels)
                 d_loss = d_loss_real + d_loss_fake
             g_optimizer.zero_grad()
             d_optimizer.zero_grad()
@@ -71,8 +72,8 @@ def main(path: str, detached: bool = False) -> None:
 
             # G
             with game.autocast():
-                fake = generator(latent(len(real), device))
-                g_loss = criterion(discriminator(fake), real_labels)
+                fake = generator(latent.draw(RandomRows(device), len(real)))
+                g_loss = criterion(discriminator.score(fake), real_labels)
             g_optimizer.zero_grad()
             d_optimizer.zero_grad()
             g_loss.backward()

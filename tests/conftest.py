@@ -22,8 +22,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from gan.app.command_line import CONF
+from gan.app.prepare import prepare
 from gan.app.train import quiet
-from gan.runs.build import Game, build, prepare
+from gan.runs.build import Experiment, build
 
 REPOSITORY = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
@@ -121,7 +122,7 @@ def configure(tmp_path: Path) -> Callable[..., DictConfig]:
     return configured
 
 
-def played(cfg: DictConfig) -> Game:
+def played(cfg: DictConfig) -> Experiment:
     """Builds, prepares and fits; returns the game."""
     with warnings.catch_warnings():
         quiet()
@@ -132,7 +133,7 @@ def played(cfg: DictConfig) -> Game:
 
 
 @pytest.fixture
-def play() -> Callable[[DictConfig], Game]:
+def play() -> Callable[[DictConfig], Experiment]:
     return played
 
 

@@ -2,19 +2,23 @@
 
 import itertools
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 from hydra.utils import get_class
 from omegaconf import OmegaConf
-from torch import nn
 
 from gan.app.command_line import CONF
+from gan.app.prepare import check_networks, count_iterations, prepare
 from gan.app.train import run
 from gan.core.errors import UserError
+from gan.core.random import RandomRows
 from gan.data.endless import Endless
-from gan.runs.build import build, check_networks, part, prepare, total_iterations
+from gan.networks.base import Discriminator
+from gan.runs.build import build, part
 from gan.runs.precision import PRECISIONS
+from gan.runs.processes import Processes
 from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -69,7 +73,7 @@ def test_every_choice_builds(choice, tmp_path):
     else:
         game = build(cfg)
         shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
-        assert game.module.generator(game.module.latent(2)).shape == shape
+        assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == shape
         for group in ("metrics", "figures"):
             assert all(part(cfg, f"{group}.{name}") for name in cfg[group] or {})
 
@@ -118,12 +122,12 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
         (["figures=progress", "callbacks=none"], "figures.progress: no pictures are drawn in this training"),
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
-        (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "looks at the minibatch as a whole"),
+        (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "compares the examples of a batch"),
         (
             ["optim.momentum={_target_:gan.optim.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
             "has no momentum; take optim=sgd",
         ),
-        (["optim=sgd2014", "g_steps=2"], "g_steps=2: with optim.simultaneous=true each player takes one step"),
+        (["optim=sgd2014", "g_steps=2"], "g_steps must be 1 with simultaneous updates"),
         (["optim=sgd2014", "trainer.precision=16-mixed"], "16-mixed does not go with optim.simultaneous=true"),
     ],
 )
@@ -136,7 +140,7 @@ def test_what_cannot_be_at_the_end_is_told_before_the_beginning(tmp_path, words,
 
 def test_a_presets_choice_can_be_undone(tmp_path):
     """What the preset sets for its penalty and its callbacks is left aside with them."""
-    assert build(composed(tmp_path, "experiment=paper_mnist", "penalty=none")).module.penalty is None
+    assert len(build(composed(tmp_path, "experiment=paper_mnist", "penalty=none")).module.terms) == 0
     assert build(composed(tmp_path, "experiment=shallow", "callbacks=none")).trainer.callbacks == []
 
 
@@ -172,7 +176,7 @@ def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, pen
 def test_images_of_another_size_just_work(tmp_path, play, model):
     words = [*BARE, f"model={model}", "data.image_size=13", "trainer.max_steps=1"]
     game = play(composed(tmp_path, *words))
-    assert game.module.generator(game.module.latent(2)).shape == (2, 1, 13, 13)
+    assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == (2, 1, 13, 13)
 
 
 @pytest.mark.parametrize("precision", [p for p in PRECISIONS if p != "16-mixed"])
@@ -250,7 +254,7 @@ def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, ch
     ],
 )
 def test_length_of_a_run(limits, expected):
-    assert total_iterations(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
+    assert count_iterations(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
 
 
 @pytest.mark.parametrize(
@@ -258,22 +262,31 @@ def test_length_of_a_run(limits, expected):
 )
 def test_several_processes_get_a_strategy_that_serves_two_optimizers(configure, choices):
     strategy = build(configure(*choices, "trainer.accelerator=cpu")).trainer.strategy
-    assert strategy._ddp_kwargs == {"find_unused_parameters": True}
+    assert isinstance(strategy, Processes)
 
 
-class Flat(nn.Module):
-    def forward(self, x):
-        return x.new_zeros(len(x), 3)
+class Flat(Discriminator):
+    def score(self, images):
+        return images.new_zeros(len(images), 3)
+
+
+class Wrong(Discriminator):
+    def score(self, images):
+        return torch.zeros(3, 4) @ torch.zeros(3, 4)
+
+
+def shaped(channels):
+    return SimpleNamespace(channels=channels, image_size=8, classes=10)
 
 
 def test_networks_that_do_not_fit_are_named(configure):
     game = build(configure()).module
-    check_networks(game, (1, 8, 8))
-    with pytest.raises(UserError, match=r"model.generator draws images of shape \(1, 8, 8\), the data has \(3, 8, 8\)"):
-        check_networks(game, (3, 8, 8))
+    check_networks(game, shaped(1))
+    with pytest.raises(UserError, match=r"model.generator returns shape \(2, 1, 8, 8\), expected \(2, 3, 8, 8\)"):
+        check_networks(game, shaped(3))
     game.discriminator = Flat()
-    with pytest.raises(UserError, match=r"model.discriminator returns shape \(2, 3\) for 2 images, expected \(2,\)"):
-        check_networks(game, (1, 8, 8))
-    game.discriminator = nn.Linear(5, 1)
+    with pytest.raises(UserError, match=r"model.discriminator returns shape \(2, 3\), expected \(2,\)"):
+        check_networks(game, shaped(1))
+    game.discriminator = Wrong()
     with pytest.raises(UserError, match=r"model does not fit images of shape \(1, 8, 8\)"):
-        check_networks(game, (1, 8, 8))
+        check_networks(game, shaped(1))

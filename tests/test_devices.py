@@ -10,8 +10,11 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.functional import cross_entropy
 
 from gan.app.command_line import CONF
+from gan.core.batch import Batch
+from gan.core.random import RandomRows
 from gan.data.base import Batches
 from gan.data.mixture import Ring
+from gan.losses.base import Pair
 from gan.methods.gan import sample
 from gan.metrics import distances, kernel, manifold, memorization
 from gan.metrics.features import Components, Pixels, Shipped, Stacked
@@ -95,30 +98,33 @@ def autocast(precision):
 
 def turns(module, shape, precision):
     with autocast(precision):
-        fake = sample(module.generator, module.latent(6, GPU))
+        fake = sample(module.generator, module.latent.draw(RandomRows(GPU), 6))
         module.generator.train()
-        fake = module.generator(module.latent(6, GPU)).float()
+        fake = module.generator(module.latent.draw(RandomRows(GPU), 6)).float()
         real = torch.rand(6, *shape, device=GPU)
-        real_logits, fake_logits = module.logits_of_both(real, fake)
-        losses = [module.loss.discriminator(real_logits, fake_logits), module.loss.generator(module.logits(fake))]
-        report = module.report(real_logits, fake_logits, losses[0])
-    for network in module.players:
+        labels = torch.full((6,), -1, device=GPU)
+        joint = not module.discriminator.mixes_batch
+        pair = Pair(module.discriminator, Batch(real, labels), Batch(fake, labels), joint=joint)
+        outputs = [pair.real_output.logits, pair.fake_output.logits]
+        losses = [module.loss.discriminator(pair), module.loss.generator(pair)]
+        report = module.loss.report(pair)
+    for network in (module.generator, module.discriminator):
         network.constrain()
-    return [fake, real_logits, fake_logits, *losses, *report.values()], fake
+    return [fake, *outputs, *losses, *report.values()], fake
 
 
 @pytest.mark.parametrize("latent", [Gaussian(5), Uniform(5), Spherical(5)], ids=lambda latent: type(latent).__name__)
 def test_noise_is_drawn_on_the_gpu(pretended, latent):
-    start, end = latent(4, GPU), latent(4, GPU)
+    start, end = latent.draw(RandomRows(GPU), 4), latent.draw(RandomRows(GPU), 4)
     path = torch.linspace(0, 1, 3, device=GPU)
     assert {z.device for z in (start, lerp(start, end, path), slerp(start, end, path))} == {GPU}
 
 
 def test_minibatches_are_gathered_on_the_gpu(pretended):
     images = torch.zeros(50, 1, 4, 4, dtype=torch.uint8, device=GPU)
-    batches = Batches(images, 8, seed=0, position=lambda: 3)
+    batches = Batches(images, torch.full((len(images),), -1, device=images.device), 8, seed=0, position=lambda: 3)
     batches.order = lambda epoch: torch.arange(50)
-    minibatch = next(iter(batches))
+    minibatch = next(iter(batches)).images
     assert (minibatch.device, minibatch.dtype, minibatch.shape) == (GPU, torch.float32, (8, 1, 4, 4))
 
 

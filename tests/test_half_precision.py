@@ -6,7 +6,8 @@ import pytest
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
 
-from gan.runs.build import build, prepare
+from gan.app.prepare import prepare
+from gan.runs.build import build
 from tests.test_resume import StopAt, assert_same_bits, weights
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks=none", "logger=none"]  # 10 minibatches an epoch

@@ -7,6 +7,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from gan.app.train import run
 from gan.core.errors import UserError
+from gan.core.random import RandomRows
 
 
 class StopAt(Callback):
@@ -82,7 +83,8 @@ def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
 
 
 def check_resume(configure, play, tmp_path, choices, whole, stop_at):
-    from gan.runs.build import build, prepare
+    from gan.app.prepare import prepare
+    from gan.runs.build import build
 
     path = tmp_path / "stopped.ckpt"
     cfg = configure(*choices, folder="first")
@@ -133,7 +135,7 @@ def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
     saved = read(tmp_path / "run" / "checkpoints" / "last.ckpt")
     again = module(OmegaConf.create(saved["hyper_parameters"]))
     again.load_state_dict(saved["state_dict"])
-    z = game.module.latent(4)
+    z = game.module.latent.draw(RandomRows(), 4)
     for name, generator in game.module.generators().items():
         assert torch.equal(generator(z), again.generators()[name](z))
 

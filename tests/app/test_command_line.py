@@ -22,7 +22,7 @@ from tests.conftest import REPOSITORY
         ["model=maxout", "data=mnist", "loss=minimax", "k=5"],
         ["k=1,2", "loss=minimax,nonsaturating", "seed=range(1,4)"],
         ["optim/schedule=linear", "optim.schedule.generator.hold=0.1"],
-        ["penalty=r1", "penalty.weight=3"],
+        ["penalty=r1", "penalty.r1.weight=3"],
         ["model=maxout", "model.generator.init_range=0.1"],
         ["+optim.generator.weight_decay=1e-4", "+trainer.fast_dev_run=true"],
         ["~callbacks.sample_grids", "callbacks.monitor.every_n_batches=7"],

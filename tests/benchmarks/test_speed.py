@@ -13,8 +13,9 @@ from benchmarks.results import Contest, Result
 from benchmarks.roster import COMMANDS, DATA, MODELS, Entry, Setting, train_py
 from benchmarks.turns import Turn
 from gan.app.command_line import CONF, check
+from gan.app.prepare import prepare
 from gan.core.hardware import processor
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 
 SMALL = {
     **{"model": "mlp", "data": "synthetic", "batch": 4, "device": "cpu", "precisions": ("float32", "bf16-mixed")},

@@ -10,12 +10,20 @@ from gan.data import base
 from gan.data.base import Batches, ImageData, Split, scale
 
 IMAGES = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
+LABELS = torch.arange(103) + 1000
 
 
 def stream(count, start=0, batch_size=10, seed=1, **kwargs):
     """The first pixels of ``count`` minibatches from minibatch ``start`` on, as 0..255 again."""
-    batches = Batches(IMAGES, batch_size, seed, position=lambda: start, **kwargs)
-    return [(batch * 255).round().int().flatten().tolist() for batch in islice(batches, count)]
+    batches = Batches(IMAGES, LABELS, batch_size, seed, position=lambda: start, **kwargs)
+    return [pixels(batch) for batch in islice(batches, count)]
+
+
+def pixels(batch):
+    """The first pixels as 0..255, which the labels follow."""
+    values = (batch.images * 255).round().int().flatten().tolist()
+    assert batch.labels.tolist() == [1000 + value for value in values]
+    return values
 
 
 def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
@@ -41,9 +49,9 @@ def test_processes_share_the_minibatch_of_their_total_size():
 
 def test_position_is_asked_when_the_first_minibatch_is():
     position = {"now": 0}
-    iterator = iter(Batches(IMAGES, 10, 1, position=lambda: position["now"]))
+    iterator = iter(Batches(IMAGES, LABELS, 10, 1, position=lambda: position["now"]))
     position["now"] = 4  # as when a checkpoint is restored after iter()
-    assert (next(iterator) * 255).round().int().flatten().tolist() == stream(5)[4]
+    assert pixels(next(iterator)) == stream(5)[4]
 
 
 def test_scale_maps_bytes_to_the_unit_interval():

@@ -5,17 +5,19 @@ from itertools import islice
 import pytest
 import torch
 
+from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.endless import Draws
 
 
 def numbers(count, generator):
-    return torch.randn(count, generator=generator).view(-1, 1, 1, 1)
+    return Batch(images=torch.randn(count, generator=generator).view(-1, 1, 1, 1), labels=torch.full((count,), -1))
 
 
 def stream(count, start=0, batch_size=10, seed=1, **kwargs):
     """``count`` minibatches from minibatch ``start`` on."""
-    return list(islice(Draws(numbers, batch_size, 7, seed, position=lambda: start, **kwargs), count))
+    draws = Draws(numbers, batch_size, 7, seed, position=lambda: start, **kwargs)
+    return [batch.images for batch in islice(draws, count)]
 
 
 def same(a, b):
@@ -26,7 +28,7 @@ def test_every_minibatch_is_another_and_a_function_of_seed_and_number():
     assert len({float(x[0]) for x in stream(50)}) == 50
     assert same(stream(10), stream(10))
     assert not same(stream(10), stream(10, seed=2))
-    expected = numbers(10, torch.Generator().manual_seed(derive(1, "data", 3)))
+    expected = numbers(10, torch.Generator().manual_seed(derive(1, "data", 3))).images
     assert torch.equal(stream(4)[3], expected)
     assert len(Draws(numbers, 10, 7, 1, position=lambda: 0)) == 7  # what Lightning calls an epoch
 
@@ -46,4 +48,4 @@ def test_position_is_asked_when_the_first_minibatch_is():
     position = {"now": 0}
     iterator = iter(Draws(numbers, 10, 7, 1, position=lambda: position["now"]))
     position["now"] = 4  # as when a checkpoint is restored after iter()
-    assert torch.equal(next(iterator), stream(5)[4])
+    assert torch.equal(next(iterator).images, stream(5)[4])

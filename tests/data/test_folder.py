@@ -11,11 +11,12 @@ import pytest
 import torch
 from PIL import Image
 
+from gan.app.prepare import prepare
 from gan.core.errors import UserError
 from gan.data import cache
 from gan.data.cache import CACHE, scan
 from gan.data.folder import Folder
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 from tests.test_resume import assert_same_bits, check_resume, weights
 
 COMMON = {"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "seed": 1}
@@ -434,8 +435,9 @@ def stream(root, count, start=0, rank=0, world=1, **changes):
 def assert_same(a, b):
     assert len(a) == len(b)
     for x, y in zip(a, b, strict=True):
-        assert x.dtype == y.dtype == torch.float32
-        assert torch.equal(x, y)
+        assert x.images.dtype == y.images.dtype == torch.float32
+        assert torch.equal(x.images, y.images)
+        assert torch.equal(x.labels, y.labels)
 
 
 @pytest.mark.processes
@@ -453,7 +455,7 @@ def test_streamed_minibatches_are_those_in_memory(pictures, start, workers):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_processes_share_streamed_minibatches(pictures, rank):
     whole = stream(pictures, 6, batch_size=20)
-    assert_same(stream(pictures, 6, rank=rank, world=2, memory=0), [x[rank::2] for x in whole])
+    assert_same(stream(pictures, 6, rank=rank, world=2, memory=0), [x.map(lambda value: value[rank::2]) for x in whole])
 
 
 def test_streams_above_the_limit_only(pictures):

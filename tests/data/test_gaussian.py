@@ -15,7 +15,7 @@ SECOND = ["0x1.2cf4da0000000p+2", "0x1.48e09c0000000p+2", "0x1.0cbf440000000p+2"
 
 
 def test_numbers_are_of_the_stated_distribution():
-    x = Gaussian(**COMMON).draw(100_000, torch.Generator().manual_seed(0))
+    x = Gaussian(**COMMON).draw(100_000, torch.Generator().manual_seed(0)).images
     assert (x.shape, x.dtype) == ((100_000, 1, 1, 1), torch.float32)
     # Six standard errors: 1.25 / sqrt(100,000) = .004, and 1/sqrt(2) of it for the deviation.
     assert x.double().mean().item() == pytest.approx(4.0, abs=0.024)
@@ -27,7 +27,7 @@ def test_minibatches_are_the_same_bits_as_ever():
     """A checkpoint of an older version goes on with the very numbers that it would have had."""
     data = Gaussian(**COMMON)
     second = list(islice(Draws(data.draw, 3, 7, seed=1, position=lambda: 0), 2))[1]
-    assert [float(x).hex() for x in second.flatten()] == SECOND
+    assert [float(x).hex() for x in second.images.flatten()] == SECOND
 
 
 def test_density_is_that_of_the_normal_distribution():

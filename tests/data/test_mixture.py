@@ -65,7 +65,7 @@ def test_what_a_run_asks_of_it():
     assert data.describe() == "Ring: endless points, 8 modes on a circle of radius 1, deviation 0.01"
     assert Grid(**GRID).describe() == "Grid: endless points, 5×5 modes on a grid of spacing 2, deviation 0.05"
     assert data.samples_to_score == 2500
-    assert torch.equal(data.draw(5, seeded(3)), data.labelled(5, seeded(3)).images)
+    assert torch.equal(data.draw(5, seeded(3)).images, data.labelled(5, seeded(3)).images)
 
 
 @pytest.mark.parametrize("source", ["ring", "grid"])

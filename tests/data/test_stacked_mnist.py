@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gan.core.errors import UserError
+from gan.core.random import RandomRows
 from gan.data.base import Split
 from gan.data.mnist import MNIST
 from gan.data.stacked_mnist import StackedMNIST, stacked
@@ -65,4 +66,4 @@ def test_grey_images_are_refused(small_root):
 def test_image_networks_train_on_it(configure, play, small_root, model):
     choices = [f"data.root={small_root}", "data.validation_size=20", "data.batch_size=8", "trainer.max_steps=2"]
     game = play(configure("data=stacked_mnist", f"model={model}", *choices, "logger=none"))
-    assert game.module.generator(game.module.latent(2)).shape == (2, 3, 28, 28)
+    assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == (2, 3, 28, 28)

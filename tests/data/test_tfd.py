@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
+from gan.app.prepare import prepare
 from gan.core.errors import UserError
 from gan.data.tfd import TFD, table_of_parts
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 
 COMMON = {"batch_size": 2, "image_size": 48, "channels": 1, "classes": 0, "seed": 1}
 COUNT = 40

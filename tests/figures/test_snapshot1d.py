@@ -1,7 +1,6 @@
 """The game in one dimension on grids: against closed forms, and read back from its file."""
 
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +8,9 @@ import torch
 from gan.core.errors import UserError
 from gan.data.gaussian import Gaussian as Numbers
 from gan.figures.snapshot1d import Snapshot, snapshot
+from gan.losses.adversarial import Minimax
+from gan.methods.gan import GAN
+from gan.methods.player import Player
 from gan.networks.latents import Gaussian, Spherical
 from gan.networks.scalar import Affine, Discriminator
 
@@ -18,7 +20,11 @@ GENERATOR = Affine(1, (1, 1, 1), mean=1.0, deviation=0.5)
 
 def game(latent=None):
     torch.manual_seed(0)
-    return SimpleNamespace(latent=latent or Gaussian(1), discriminator=Discriminator((1, 1, 1), [8], 4.0, 1.25))
+    players = {name: Player(torch.optim.SGD) for name in GAN.player_names}
+    discriminator = Discriminator((1, 1, 1), [8], 4.0, 1.25)
+    return GAN(
+        generator=GENERATOR, discriminator=discriminator, latent=latent or Gaussian(1), loss=Minimax(), players=players
+    )
 
 
 def test_of_an_affine_generator():
@@ -31,7 +37,7 @@ def test_of_an_affine_generator():
     assert now.p_data.argmax() == (now.x - 4).abs().argmin()
     assert torch.allclose(now.g, 0.5 * now.z + 1, atol=1e-6)
     with torch.no_grad():
-        d = subject.discriminator(now.x[[5, 900]].float().view(2, 1, 1, 1)).sigmoid()
+        d = subject.discriminator.score(now.x[[5, 900]].float().view(2, 1, 1, 1)).sigmoid()
     assert torch.allclose(now.d[[5, 900]], d.double(), atol=1e-6)
     assert subject.discriminator.training
 

@@ -3,28 +3,35 @@
 import pytest
 import torch
 
+from gan.core.batch import Batch, Output
 from gan.losses.adversarial import Minimax, NonSaturating
+from gan.losses.base import Pair
 
 REAL = torch.tensor([-1.5, 0.0, 2.0, 4.0])
 FAKE = torch.tensor([-3.0, -0.5, 0.25, 1.0])
+
+
+def pair(real, fake):
+    """A pair for which D answers with these logits."""
+    return Pair(lambda batch: Output(logits=batch.images), Batch(images=real), Batch(images=fake))
 
 
 @pytest.mark.parametrize("loss", [Minimax(), NonSaturating()])
 def test_discriminator_ascends_the_value_function(loss):
     d_real, d_fake = REAL.double().sigmoid(), FAKE.double().sigmoid()
     value = d_real.log().mean() + (1 - d_fake).log().mean()
-    assert loss.discriminator(REAL, FAKE).item() == pytest.approx(-value.item(), abs=1e-6)
+    assert loss.discriminator(pair(REAL, FAKE)).item() == pytest.approx(-value.item(), abs=1e-6)
 
 
 def test_generators_objectives():
     d_fake = FAKE.double().sigmoid()
-    assert Minimax().generator(FAKE).item() == pytest.approx((1 - d_fake).log().mean().item(), abs=1e-6)
-    assert NonSaturating().generator(FAKE).item() == pytest.approx(-d_fake.log().mean().item(), abs=1e-6)
+    assert Minimax().generator(pair(REAL, FAKE)).item() == pytest.approx((1 - d_fake).log().mean().item(), abs=1e-6)
+    assert NonSaturating().generator(pair(REAL, FAKE)).item() == pytest.approx(-d_fake.log().mean().item(), abs=1e-6)
 
 
 def test_value_at_equilibrium_is_minus_log_four():
     undecided = torch.zeros(8)  # D = 1/2 everywhere
-    assert Minimax().discriminator(undecided, undecided).item() == pytest.approx(1.3862944, abs=1e-6)
+    assert Minimax().discriminator(pair(undecided, undecided)).item() == pytest.approx(1.3862944, abs=1e-6)
 
 
 def test_gradients_saturate_in_one_loss_only():
@@ -32,7 +39,7 @@ def test_gradients_saturate_in_one_loss_only():
     d = torch.tensor(-12.0).sigmoid().item()
     for loss, expected in ((Minimax(), -d), (NonSaturating(), -(1 - d))):
         logits = torch.tensor([-12.0], requires_grad=True)
-        loss.generator(logits).backward()
+        loss.generator(pair(logits, logits)).backward()
         assert logits.grad.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -40,7 +47,16 @@ def test_gradients_saturate_in_one_loss_only():
 @pytest.mark.parametrize("loss", [Minimax(), NonSaturating()])
 def test_extreme_logits_stay_finite(loss, logit):
     logits = torch.tensor([logit], requires_grad=True)
-    total = loss.discriminator(logits, logits) + loss.generator(logits)
+    total = loss.discriminator(pair(logits, logits)) + loss.generator(pair(logits, logits))
     total.backward()
     assert total.isfinite()
     assert logits.grad.isfinite().all()
+
+
+def test_report_counts_what_the_discriminator_gets_right():
+    real, fake = torch.tensor([2.0, 1.0, -1.0]), torch.tensor([-3.0, 4.0])
+    report = Minimax().report(pair(real, fake))
+    assert report["rate/true_positive"].item() == pytest.approx(2 / 3)
+    assert report["rate/true_negative"].item() == pytest.approx(1 / 2)
+    assert report["D(x)"].item() == pytest.approx(torch.sigmoid(real).mean().item())
+    assert report["D(G(z))"].item() == pytest.approx(torch.sigmoid(fake).mean().item())

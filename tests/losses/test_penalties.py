@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from gan.core.batch import Batch, Output
+from gan.losses.base import Pair
 from gan.losses.penalties import R1
 
 
@@ -14,13 +16,13 @@ class Quadratic(nn.Module):
         super().__init__()
         self.a = nn.Parameter(torch.tensor(a))
 
-    def forward(self, x):
-        return 0.5 * self.a * x.square().flatten(1).sum(1)
+    def forward(self, batch):
+        return Output(logits=0.5 * self.a * batch.images.square().flatten(1).sum(1))
 
 
 def test_r1_is_half_the_mean_squared_gradient_norm_at_real_images():
     discriminator, real, fake = Quadratic(3.0), torch.rand(5, 1, 4, 4), torch.rand(5, 1, 4, 4)
-    penalty = R1(weight=2.0)(discriminator, real, fake)
+    penalty = R1(weight=2.0).discriminator(Pair(discriminator, Batch(images=real), Batch(images=fake)))
     expected = 0.5 * 2.0 * 9 * real.square().flatten(1).sum(1).mean()
     assert penalty.item() == pytest.approx(expected.item(), rel=1e-6)
     penalty.backward()  # d/da of a² is 2a

@@ -9,15 +9,18 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch.optim.lr_scheduler import LambdaLR
 
+from gan.app.prepare import prepare
+from gan.core.batch import Batch
 from gan.methods.capture import (
     WARM_UP,
     CudaGraph,
     NotRecordableError,
     Recording,
+    Recordings,
     capture_unavailable,
     rates_on_the_device,
 )
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 
 SMALL = ["data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
 CHOICES = [
@@ -51,14 +54,11 @@ def played(cfg, recorder=None, *callbacks):
     game = build(cfg)
     prepare(game, cfg)
     if recorder is not None:
-        turns = (game.module.discriminator_step, game.module.generator_step)
-
         start = game.module.on_train_start
 
         def begin():
             start()
-            pairs = zip(turns, game.trainer.optimizers, strict=True)
-            game.module.recordings = tuple(Recording(turn, optimizer, recorder) for turn, optimizer in pairs)
+            game.module.recordings = Recordings(game.module, lambda: recorder)
 
         game.module.on_train_start = begin
         game.module.on_train_end = lambda: None  # to look at the recordings
@@ -78,7 +78,7 @@ def difference(a, b):
 def test_recorded_turns_are_the_turns(configure, choices):
     cfg = configure(*SMALL, *choices, "trainer.max_epochs=4")
     plain, recorded = played(cfg), played(cfg, Again())
-    assert all(recording.replay is not None for recording in recorded.module.recordings)
+    assert all(recording.replay is not None for recording in recorded.module.recordings.kinds.values())
     assert difference(recorded, plain) < 2e-6  # the rates are float32 on the device
     rates = [[g["lr"] for o in game.trainer.optimizers for g in o.param_groups] for game in (plain, recorded)]
     assert rates[0] == rates[1]
@@ -108,8 +108,8 @@ def test_report_survives_the_next_replay():
     """A graph writes its results where it wrote the last ones."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     written = torch.zeros(())
-    recording = Recording(lambda x: {"mean": written.copy_(x.mean())}, optimizer, Again())
-    reports = [recording(torch.full((4,), float(n))) for n in range(WARM_UP + 3)]
+    recording = Recording(lambda batch: {"mean": written.copy_(batch.images.mean())}, [optimizer], Again())
+    reports = [recording(Batch(images=torch.full((4,), float(n)))) for n in range(WARM_UP + 3)]
     assert [report["mean"].item() for report in reports[WARM_UP:]] == [WARM_UP + n for n in range(3)]
 
 
@@ -122,13 +122,13 @@ def test_the_recording_is_made_once():
             recordings.append(len(calls))
             return play
 
-    def turn(x):
-        calls.append(x.item())
-        return {"x": x}
+    def turn(batch):
+        calls.append(batch.images.item())
+        return {"x": batch.images}
 
-    recording = Recording(turn, optimizer, Counted())
+    recording = Recording(turn, [optimizer], Counted())
     for value in range(6):
-        recording(torch.tensor(float(value)))
+        recording(Batch(images=torch.tensor(float(value))))
     assert recordings == [WARM_UP]
     assert calls == [0, 1, 2, 3, 4, 5]
 
@@ -139,15 +139,15 @@ def test_the_rate_is_read_from_the_device_at_each_replay():
     schedule = LambdaLR(optimizer, lambda update: 0.5**update)
     seen = []
 
-    def turn():
+    def turn(batch):
         weight.grad = torch.ones(1)
         optimizer.step()
         seen.append(optimizer.param_groups[0]["lr"])
         return {"weight": weight.detach()}
 
-    recording = Recording(turn, optimizer, Again())
+    recording = Recording(turn, [optimizer], Again())
     for _ in range(6):
-        recording()
+        recording(Batch(images=torch.zeros(1)))
         schedule.step()
     assert all(isinstance(rate, torch.Tensor) for rate in seen)
     assert weight.item() == pytest.approx(-sum(0.5**n for n in range(6)))
@@ -176,19 +176,19 @@ def test_what_cannot_be_recorded_is_played_and_said_once(configure, caplog):
         recorded = played(cfg, NotAtAll())
     lines = [r.getMessage() for r in caplog.records if "trainer.capture" in r.getMessage()]
     assert lines == [
-        "trainer.capture: discriminator's turn cannot be recorded "
+        "trainer.capture: the update of discriminator cannot be recorded "
         "(operation not permitted when stream is capturing): step by step."
     ]
     assert difference(recorded, played(cfg)) < 2e-6
 
 
 def test_an_error_of_the_turn_itself_is_not_hidden():
-    def turn():
+    def turn(batch):
         raise RuntimeError("shapes do not fit")
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     with pytest.raises(RuntimeError, match="shapes") as raised:
-        Recording(turn, optimizer, Again())()
+        Recording(turn, [optimizer], Again())(Batch(images=torch.zeros(1)))
     assert not isinstance(raised.value, NotRecordableError)
 
 
@@ -198,7 +198,7 @@ def test_on_a_cpu_one_line_and_the_same_bits(configure, caplog):
     assert [r.getMessage() for r in caplog.records] == [
         "trainer.capture: it needs an NVIDIA GPU, and this run is on the cpu: step by step."
     ]
-    assert asked.module.recordings == ()
+    assert asked.module.recordings is None
     assert difference(asked, played(configure(*SMALL, "trainer.max_epochs=1"))) == 0
 
 
@@ -208,7 +208,7 @@ def test_on_a_cpu_one_line_and_the_same_bits(configure, caplog):
         ([], "32-true", None),
         (["optim=adam_width_scaled", "penalty=r1", "k=2"], "bf16-mixed", None),
         ([], "16-mixed", "16-mixed asks the GPU"),
-        (["optim=sgd2014", "optim.momentum=null"], "32-true", "simultaneous updates"),
+        (["optim=sgd2014", "optim.momentum=null"], "32-true", "SGD reads its learning rate"),
         (["optim=sgd2014", "optim.simultaneous=false"], "32-true", "the momentum changes on the host"),
         (["optim=sgd"], "32-true", "SGD reads its learning rate on the host without fused=true"),
         (["optim=sgd", "+optim.generator.fused=true", "+optim.discriminator.fused=true"], "32-true", None),
@@ -248,13 +248,13 @@ def test_only_what_is_recorded_is_told_to_be_capturable():
             play()
             return lambda: None
 
-    def turn():
+    def turn(batch):
         (rehearsed if len(rehearsed) < WARM_UP else recorded).append(optimizer.param_groups[0]["capturable"])
         return {"x": torch.zeros(())}
 
-    recording = Recording(turn, optimizer, Apart())
+    recording = Recording(turn, [optimizer], Apart())
     for _ in range(WARM_UP + 1):
-        recording()
+        recording(Batch(images=torch.zeros(1)))
     assert rehearsed == [False] * WARM_UP
     assert recorded == [True]
     assert optimizer.param_groups[0]["capturable"] is False
@@ -296,6 +296,6 @@ def test_a_callback_that_counts_optimizer_steps_is_a_hindrance(configure, monkey
 def test_recordings_are_given_up_at_the_end(configure):
     game = build(cfg := configure(*SMALL, "trainer.max_steps=2"))
     prepare(game, cfg)
-    game.module.recordings = (None, None)
+    game.module.recordings = Recordings(game.module, Again)
     game.module.on_train_end()
-    assert game.module.recordings == ()
+    assert game.module.recordings is None

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,10 +10,13 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.precision import MixedPrecision
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from gan.app.prepare import prepare
+from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.base import Batches
-from gan.methods.gan import GAN, frozen, sample
-from gan.runs.build import build, prepare
+from gan.losses.base import Pair
+from gan.methods.gan import sample
+from gan.runs.build import build
 from gan.training import Monitor
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
@@ -25,19 +29,20 @@ def plain_algorithm_1(game, cfg, minibatches):
     adam = {"betas": (0.5, 0.999), "fused": True}
     d_optimizer = torch.optim.Adam(discriminator.parameters(), cfg.optim.discriminator.lr, **adam)
     g_optimizer = torch.optim.Adam(generator.parameters(), cfg.optim.generator.lr, **adam)
-    batches = iter(Batches(game.data.splits["train"].images, cfg.data.batch_size, cfg.seed, position=lambda: 0))
+    images = game.data.splits["train"].images
+    batches = iter(Batches(images, torch.full((len(images),), -1), cfg.data.batch_size, cfg.seed, position=lambda: 0))
     for n in range(minibatches):
-        x = next(batches)
+        x = next(batches).images
         ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
         torch.manual_seed(derive(cfg.seed, "step", n))
         fake = generator(torch.randn(len(x), cfg.latent.dim)).detach()
         d_optimizer.zero_grad()
-        (bce(discriminator(x), ones) + bce(discriminator(fake), zeros)).backward()
+        (bce(discriminator.score(x), ones) + bce(discriminator.score(fake), zeros)).backward()
         d_optimizer.step()
         if (n + 1) % cfg.k == 0:
             for _ in range(cfg.g_steps):
                 g_optimizer.zero_grad()
-                bce(discriminator(generator(torch.randn(len(x), cfg.latent.dim))), ones).backward()
+                bce(discriminator.score(generator(torch.randn(len(x), cfg.latent.dim))), ones).backward()
                 g_optimizer.step()
     return generator, discriminator
 
@@ -61,17 +66,20 @@ def plain_simultaneous_sgd(game, cfg, minibatches):
     rates = (cfg.optim.discriminator.lr, cfg.optim.generator.lr)
     velocities = [[torch.zeros_like(p) for p in net.parameters()] for net in players]
     updates = [0, 0]
-    batches = iter(Batches(game.data.splits["train"].images, cfg.data.batch_size, cfg.seed, position=lambda: 0))
+    images = game.data.splits["train"].images
+    batches = iter(Batches(images, torch.full((len(images),), -1), cfg.data.batch_size, cfg.seed, position=lambda: 0))
     for n in range(minibatches):
-        x = next(batches)
+        x = next(batches).images
         ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
         torch.manual_seed(derive(cfg.seed, "step", n))
         discriminator, generator = players
         fake = generator(torch.randn(len(x), cfg.latent.dim))
         turns = 1 + ((n + 1) % cfg.k == 0)
-        d_loss = bce(discriminator(x), ones) + bce(discriminator(fake.detach()), zeros)
+        d_loss = bce(discriminator.score(x), ones) + bce(discriminator.score(fake.detach()), zeros)
         gradients = [torch.autograd.grad(d_loss, list(discriminator.parameters()))]
-        gradients += [torch.autograd.grad(bce(discriminator(fake), ones), list(generator.parameters()))] * (turns - 1)
+        gradients += [torch.autograd.grad(bce(discriminator.score(fake), ones), list(generator.parameters()))] * (
+            turns - 1
+        )
         for player in range(turns):
             momentum = 0.5 + 0.2 * min(1, updates[player] / 9)
             rate = rates[player] * 1.000004 ** -updates[player]
@@ -107,7 +115,10 @@ def test_simultaneous_updates_use_another_point_than_alternating_ones(configure,
         for order in ("true", "false"):
             game = build(cfg := configure(*small, rate, f"optim.simultaneous={order}"))
             prepare(game, cfg)
-            game.module.noise = lambda count: torch.ones(count, 8)  # the orders draw different noise
+            game.module.latent = lambda random, labels: (
+                torch.ones(len(labels), 8),
+                labels,
+            )  # the orders draw different noise
             game.trainer.fit(game.module, game.data)
             weights.append(torch.nn.utils.parameters_to_vector(game.module.generator.parameters()))
         assert torch.allclose(*weights, atol=1e-6) == same
@@ -122,16 +133,17 @@ def test_constraints_hold_after_every_step(configure, play):
 
 
 class Watch(Callback):
-    """Which gradients there are when each player's optimizer is about to step."""
+    """Whose weights want a gradient in each backward pass, and who then steps."""
 
     def __init__(self):
-        self.turns = []
+        self.wanted, self.steps = [], []
+
+    def on_before_backward(self, trainer, pl_module, loss):
+        networks = (pl_module.generator, pl_module.discriminator)
+        self.wanted.append(tuple(all(p.requires_grad for p in network.parameters()) for network in networks))
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-        player = "DG"[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
-        g = [p.grad is not None for p in pl_module.generator.parameters()]
-        d = [p.requires_grad for p in pl_module.discriminator.parameters()]
-        self.turns.append((player, any(g), all(d)))
+        self.steps.append("DG"[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))])
 
 
 def test_who_moves_when_and_what_is_computed_for_it(configure):
@@ -141,10 +153,9 @@ def test_who_moves_when_and_what_is_computed_for_it(configure):
     watch = Watch()
     game.trainer.callbacks.append(watch)
     game.trainer.fit(game.module, game.data)
-    assert "".join(player for player, _, _ in watch.turns) == "DDDGDDDG"
-    for player, g_has_gradients, d_wants_gradients in watch.turns[:4]:
-        # D's steps build no graph through G; G's steps compute no gradient for D's weights.
-        assert (g_has_gradients, d_wants_gradients) == ((True, False) if player == "G" else (False, True))
+    assert "".join(watch.steps) == "DDDGDDDG"
+    # D's steps build no graph through G; G's steps compute no gradient for D's weights.
+    assert watch.wanted == [(player == "G", player == "D") for player in watch.steps]
 
 
 @pytest.mark.parametrize(("model", "passes"), [("mlp", 2), ("mlp_bn", 2), ("mlp_both_bn", 3)])
@@ -160,12 +171,12 @@ def test_the_discriminator_sees_a_minibatch_once_unless_it_mixes_it(configure, m
     assert seen == ([400, 200] if passes == 2 else [200, 200, 200])
 
 
-def test_logits_of_both_are_those_of_each(configure):
-    cfg = configure(*SMALL, *NO_DROPOUT)
-    game = build(cfg).module
-    real, fake = torch.rand(7, 1, 8, 8), torch.rand(5, 1, 8, 8)
-    for together, alone in zip(game.logits_of_both(real, fake), (game.logits(real), game.logits(fake)), strict=True):
-        assert torch.allclose(together, alone, atol=1e-6)
+def test_a_joint_forward_pass_gives_the_outputs_of_two(configure):
+    game = build(configure(*SMALL, *NO_DROPOUT)).module
+    real, fake = (Batch(images=torch.rand(n, 1, 8, 8), labels=torch.full((n,), -1)) for n in (7, 5))
+    together, apart = (Pair(game.discriminator, real, fake, joint=joint) for joint in (True, False))
+    assert torch.allclose(together.real_output.logits, apart.real_output.logits, atol=1e-6)
+    assert torch.allclose(together.fake_output.logits, apart.fake_output.logits, atol=1e-6)
 
 
 @pytest.mark.parametrize("power", [9, 2])
@@ -209,7 +220,9 @@ def test_clipping_bounds_the_gradient_that_the_optimizer_gets(configure, precisi
     if precision == "16-mixed":  # with scaled gradients, on the CPU
         scaler = torch.amp.GradScaler("cpu", init_scale=1024)
         game.trainer.strategy.precision_plugin = MixedPrecision("16-mixed", "cpu", scaler)
-    game.module.optimizer_factories = (lambda p: Norms(p, lr=0.1),) * 2
+    game.module.players = {
+        name: replace(player, optimizer=lambda p: Norms(p, lr=0.1)) for name, player in game.module.players.items()
+    }
     game.trainer.fit(game.module, game.data)
     assert len(norms) == 24
     assert torch.stack(norms).max().item() == pytest.approx(0.01, rel=1e-2)
@@ -254,31 +267,29 @@ def test_schedule_reaches_the_optimizers(configure, play):
     assert game.trainer.optimizers[1].param_groups[0]["lr"] == pytest.approx(0.5 / 2**6)
 
 
-def test_frozen_thaws_after_an_exception_and_keeps_what_was_frozen():
-    net = torch.nn.Linear(2, 2)
-    net.bias.requires_grad_(False)
+def test_frozen_weights_thaw_after_an_exception_and_what_was_frozen_stays(configure, play):
+    game = build(cfg := configure(*SMALL, "trainer.max_steps=1"))
+    prepare(game, cfg)
+    bias = game.module.generator.layers[0].bias.requires_grad_(False)
+    weight = game.module.generator.layers[0].weight
+    game.trainer.fit(game.module, game.data)
 
     def fail():
-        with frozen(net):
-            assert not net.weight.requires_grad
+        with game.module.only_trainable("discriminator"):
+            assert not weight.requires_grad
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
-    assert net.weight.requires_grad
-    assert not net.bias.requires_grad
-
-
-def test_report_counts_what_the_discriminator_gets_right():
-    real, fake = torch.tensor([2.0, 1.0, -1.0]), torch.tensor([-3.0, 4.0])
-    report = GAN.report(real, fake, torch.tensor(0.0))
-    assert report["rate/true_positive"].item() == pytest.approx(2 / 3)
-    assert report["rate/true_negative"].item() == pytest.approx(1 / 2)
-    assert report["D(x)"].item() == pytest.approx(torch.sigmoid(real).mean().item())
-    assert report["D(G(z))"].item() == pytest.approx(torch.sigmoid(fake).mean().item())
+    assert weight.requires_grad
+    assert not bias.requires_grad
 
 
 def test_sample_leaves_the_mode_as_it_was():
-    net = torch.nn.Dropout(0.5)
+    class Net(torch.nn.Dropout):
+        def forward(self, z, labels):
+            return super().forward(z)
+
+    net = Net(0.5)
     assert torch.equal(sample(net, torch.ones(5)), torch.ones(5))
     assert net.training

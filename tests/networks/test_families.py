@@ -26,7 +26,7 @@ def test_shapes_and_ranges(family):
     assert images.shape == (6, 3, 8, 8)
     assert images.min() >= 0
     assert images.max() <= 1
-    assert discriminator(images).shape == (6,)
+    assert discriminator.score(images).shape == (6,)
 
 
 @pytest.mark.parametrize("layer", [torch.nn.BatchNorm1d(4), torch.nn.Sequential(torch.nn.BatchNorm2d(4))])
@@ -54,7 +54,7 @@ def test_mlp_is_the_tutorials_architecture():
 def test_mlp_discriminator_sees_the_image_in_minus_one_to_one():
     discriminator = mlp.Discriminator((1, 2, 2), hidden=[4]).eval()
     x = torch.rand(3, 1, 2, 2)
-    assert torch.allclose(discriminator(x), discriminator.layers(2 * x.flatten(1) - 1).squeeze(1))
+    assert torch.allclose(discriminator.score(x), discriminator.layers(2 * x.flatten(1) - 1).squeeze(1))
 
 
 def test_maxout_generator_starts_at_the_marginals():

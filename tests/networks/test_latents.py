@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
+from gan.core.random import RandomRows
 from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
 
 
 @pytest.mark.parametrize("latent", [Gaussian(16), Uniform(16), Spherical(16)])
 def test_zero_mean_unit_variance(latent):
-    z = latent(40_000, generator=torch.Generator().manual_seed(0))
+    z = latent.draw(RandomRows(generator=torch.Generator().manual_seed(0)), 40_000)
     assert z.shape == (40_000, 16)
     assert z.dtype == torch.float32
     error = 5 / math.sqrt(z.numel())
@@ -19,20 +20,20 @@ def test_zero_mean_unit_variance(latent):
 
 
 def test_uniform_fills_its_interval_and_no_more():
-    z = Uniform(4)(50_000)
+    z = Uniform(4).draw(RandomRows(), 50_000)
     assert -math.sqrt(3) <= z.min() < -1.73
     assert 1.73 < z.max() <= math.sqrt(3)
 
 
 def test_spherical_lies_on_the_sphere():
-    norms = Spherical(9)(100).norm(dim=1)
+    norms = Spherical(9).draw(RandomRows(), 100).norm(dim=1)
     assert torch.allclose(norms, torch.full((100,), 3.0))
 
 
 @pytest.mark.parametrize("latent", [Gaussian(3), Uniform(3), Spherical(3)])
 def test_a_generator_of_ones_own_leaves_the_global_one_alone(latent):
     before = torch.get_rng_state()
-    a, b = (latent(5, generator=torch.Generator().manual_seed(7)) for _ in range(2))
+    a, b = (latent.draw(RandomRows(generator=torch.Generator().manual_seed(7)), 5) for _ in range(2))
     assert torch.equal(a, b)
     assert torch.equal(before, torch.get_rng_state())
 
@@ -59,7 +60,7 @@ def test_lerp_is_straight():
 
 
 def test_slerp_keeps_the_norm_and_turns_evenly():
-    a, b = Spherical(50)(8), Spherical(50)(8)
+    a, b = Spherical(50).draw(RandomRows(), 8), Spherical(50).draw(RandomRows(), 8)
     points = slerp(a, b, torch.linspace(0, 1, 9))
     assert torch.allclose(points.norm(dim=2), torch.tensor(math.sqrt(50)), rtol=1e-5)
     turns = torch.nn.functional.cosine_similarity(points[:, 1:], points[:, :-1], dim=2).acos()
@@ -86,7 +87,7 @@ def test_cells_hold_what_is_drawn_in_them(latent):
     assert edges.dtype == mass.dtype == torch.float64
     assert (len(edges), len(mass)) == (51, 50)
     assert mass.sum().item() == pytest.approx(1, abs=1e-12)
-    z = latent(100_000, generator=torch.Generator().manual_seed(0)).flatten().double()
+    z = latent.draw(RandomRows(generator=torch.Generator().manual_seed(0)), 100_000).flatten().double()
     drawn = torch.histogram(z, edges).hist / len(z)
     assert (drawn - mass).abs().max() < 5 * math.sqrt(0.1 / 100_000)
 

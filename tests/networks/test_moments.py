@@ -15,13 +15,13 @@ def test_moments_are_scipys():
 
 def test_all_members_share_a_logit_that_forgets_their_order():
     discriminator, x = Discriminator([10, 10]), torch.randn(50, 1, 1, 1)
-    logits = discriminator(x)
+    logits = discriminator.score(x)
     assert logits.shape == (50,)
     assert logits.eq(logits[0]).all()
-    assert torch.allclose(logits, discriminator(x.flip(0)), atol=1e-6)
+    assert torch.allclose(logits, discriminator.score(x.flip(0)), atol=1e-6)
 
 
 def test_a_constant_minibatch_has_finite_gradients():
     x = torch.full((4, 1, 1, 1), 2.0, requires_grad=True)
-    Discriminator([3])(x).sum().backward()
+    Discriminator([3]).score(x).sum().backward()
     assert x.grad.isfinite().all()

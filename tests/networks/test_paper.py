@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from gan.app.prepare import load_trained
 from gan.core.errors import UserError
 from gan.networks import maxout, paper
 from gan.networks.layers import Dense, MaxoutConv2d, sparse_linear
-from gan.runs.build import load_trained
 
 
 def dense(units, activation, **start):
@@ -100,15 +100,15 @@ def test_convolutional_discriminator_gives_a_logit_an_image():
     discriminator = paper.ConvolutionalDiscriminator((3, 16, 16), layers, 5, 2, 0.1, 0.2, 0.5, centre=0.5, spread=0.25)
     assert discriminator.training
     x = torch.rand(4, 3, 16, 16)
-    assert discriminator(x).shape == (4,)
+    assert discriminator.score(x).shape == (4,)
     discriminator.eval()
-    assert torch.allclose(discriminator(x), discriminator.layers((x - 0.5) / 0.25).squeeze(1))
+    assert torch.allclose(discriminator.score(x), discriminator.layers((x - 0.5) / 0.25).squeeze(1))
 
 
 def test_maxout_discriminator_standardizes_pixels():
     discriminator = maxout.Discriminator((1, 2, 2), [3], 2, 0.5, 0.0, 0.0, centre=0.5, spread=0.25)
     x = torch.rand(3, 1, 2, 2)
-    assert torch.allclose(discriminator(x), discriminator.layers((x.flatten(1) - 0.5) / 0.25).squeeze(1))
+    assert torch.allclose(discriminator.score(x), discriminator.layers((x.flatten(1) - 0.5) / 0.25).squeeze(1))
 
 
 def first_stage(path, weights):

@@ -20,8 +20,8 @@ def test_both_by_hand():
     z, x = torch.randn(9, 3), torch.randn(9, 2, 1, 1)
     assert generator(z).shape == (9, 2, 1, 1)
     assert torch.allclose(generator(z).flatten(1), by_hand(generator.layers, z), atol=1e-6)
-    assert discriminator(x).shape == (9,)
-    assert torch.allclose(discriminator(x), by_hand(discriminator.layers, x.flatten(1)).squeeze(1), atol=1e-6)
+    assert discriminator.score(x).shape == (9,)
+    assert torch.allclose(discriminator.score(x), by_hand(discriminator.layers, x.flatten(1)).squeeze(1), atol=1e-6)
 
 
 def test_nothing_confines_the_generator():

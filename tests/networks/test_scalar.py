@@ -33,8 +33,8 @@ def test_discriminator_standardizes():
     plain, shifted = Discriminator((1, 1, 1), [16], 0.0, 1.0), Discriminator((1, 1, 1), [16], 4.0, 1.25)
     shifted.load_state_dict(plain.state_dict())
     x = torch.randn(7, 1, 1, 1)
-    assert plain(x).shape == (7,)
-    assert torch.allclose(shifted(1.25 * x + 4), plain(x), atol=1e-6)
+    assert plain.score(x).shape == (7,)
+    assert torch.allclose(shifted.score(1.25 * x + 4), plain.score(x), atol=1e-6)
     with pytest.raises(ValueError, match="scale must be positive, got 0"):
         Discriminator((1, 1, 1), [16], scale=0)
 
@@ -44,6 +44,6 @@ def test_sharpness_makes_a_rectifier():
     discriminator = Discriminator((1, 1, 1), [16], 0.0, 1.0, sharpness=1000.0)
     first, _, last = discriminator.layers
     x = torch.randn(50, 1)
-    assert torch.allclose(discriminator(x.view(50, 1, 1, 1)), last(first(x).relu()).squeeze(1), atol=1e-3)
+    assert torch.allclose(discriminator.score(x.view(50, 1, 1, 1)), last(first(x).relu()).squeeze(1), atol=1e-3)
     with pytest.raises(ValueError, match="sharpness must be positive, got 0"):
         Discriminator((1, 1, 1), [16], sharpness=0)

@@ -9,8 +9,9 @@ import pytest
 import torch
 from pytorch_lightning.callbacks import Callback
 
+from gan.app.prepare import prepare
 from gan.core.errors import Stopped, UserError
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 from gan.runs.checkpoint import AtomicCheckpointIO, read
 
 SHORT = [

@@ -9,8 +9,9 @@ from hydra import compose, initialize_config_dir
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan.app.command_line import CONF
+from gan.app.prepare import prepare
 from gan.metrics.features import Pixels, Shipped, Trained
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 from gan.training import Diagnosis
 from gan.training.diagnosis import extractor_for
 from gan.training.symptoms import Symptom

@@ -7,10 +7,11 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan.app.prepare import prepare
 from gan.core.errors import UserError
-from gan.runs.build import build, prepare
+from gan.runs.build import build
 from gan.runs.checkpoint import read
-from gan.training.monitor import SCALARS
+from gan.training.monitor import scalars_of
 
 SHORT = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "k=3"]  # 20 minibatches
 
@@ -43,7 +44,10 @@ def test_points_are_means_since_the_last_one_on_one_axis(configure, tmp_path):
     game.trainer.fit(game.module, game.data)
     events = curves(tmp_path / "run")
 
-    assert set(events.Tags()["scalars"]) - {"hp_metric"} == set(SCALARS)
+    assert set(events.Tags()["scalars"]) - {"hp_metric"} == {
+        *("D(x)", "D(G(z))", "rate/true_positive", "rate/true_negative", "loss/discriminator", "loss/generator"),
+        *scalars_of(("discriminator", "generator")),
+    }
     for name in ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator"):
         points = events.Scalars(name)
         assert [point.step for point in points] == [4, 8, 12, 16, 20]

@@ -58,7 +58,7 @@ def test_a_sweep_can_aim_at_a_score(scored):
     assert value > 0
     with pytest.raises(UserError, match=r"objective=valid/frechet_distance/ema is no scalar of a run"):
         run(scored("objective=valid/frechet_distance/ema", "logger=none", folder="unscored"))
-    with pytest.raises(UserError, match=r"was not scored. Did you mean 'valid/frechet_distance/ema'\?"):
+    with pytest.raises(UserError, match=r"was not reported. Did you mean 'valid/frechet_distance/ema'\?"):
         run(scored("metrics=frechet", "objective=valid/frechet_distanc/ema", "logger=none", folder="misspelt"))
 
 

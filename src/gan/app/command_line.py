@@ -30,7 +30,7 @@ from gan.runs.migrations import migrate_override
 log = logging.getLogger(__name__)
 
 #: groups of parts that are built one by one, so that any may be left out and one's own added
-COLLECTIONS = ("callbacks", "logger", "figures", "metrics")
+COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
 CONF = Path(__file__).parents[3] / "conf"
 
 

@@ -15,18 +15,19 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.evaluate import report
+from gan.app.prepare import prepare
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.quiet import quiet
 from gan.evaluation.judging import ReferenceImages, evaluate, load_reference, supported_metrics
 from gan.figures.base import Figure
 from gan.metrics.base import Metric
 from gan.runs import checkpoint
-from gan.runs.build import Game, build, chosen, load_weights, part, prepare
+from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
 from gan.runs.config import flatten
 from gan.runs.precision import REASON, describe_precision, record_precision, warn_if_slow
 from gan.runs.run import Run
 from gan.training import SampleGrids
-from gan.training.monitor import SCALARS
+from gan.training.monitor import scalars_of
 from gan.training.process import configure_process, true_float32
 
 log = logging.getLogger(__name__)
@@ -48,21 +49,21 @@ def run(cfg: DictConfig) -> float | None:
     configure_process()
     true_float32()
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
-    game = build(cfg, saved)
-    check_objective(cfg)
+    experiment = build(cfg, saved)
     # Built before the training, so that a mistake in them is told now.
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
-    if game.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+    if experiment.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
-        check_resume(cfg, saved, game)
+        check_resume(cfg, saved, experiment)
     # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
-        prepare(game, cfg)
-        finished = Run(Path(cfg.output_dir), cfg, game.module, game.data)
+        scalars = prepare(experiment, cfg)
+        check_objective(cfg, [*scalars, *scalars_of(experiment.module.player_names)])
+        finished = Run(Path(cfg.output_dir), cfg, experiment.module, experiment.data)
         reference = (
-            load_reference(game.data, part(cfg, "features"), game.trainer.strategy.root_device, metrics)
+            load_reference(experiment.data, part(cfg, "features"), experiment.trainer.strategy.root_device, metrics)
             if metrics
             else None
         )
@@ -70,18 +71,18 @@ def run(cfg: DictConfig) -> float | None:
             supported_metrics(metrics, reference)
         for figure in figures:
             figure.check(finished)
-        if saved and saved["iteration"] >= game.module.total_iterations:
+        if saved and saved["iteration"] >= experiment.module.total_iterations:
             raise UserError(
                 f"ckpt_path={cfg.ckpt_path} stands at iteration {saved['iteration']:,} and the run ends at "
-                f"{game.module.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
+                f"{experiment.module.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
             )
-        if game.trainer.is_global_zero:
+        if experiment.trainer.is_global_zero:
             record_precision(cfg, finished.folder)
-        announce(cfg, game)
+        announce(cfg, experiment)
         started = time.perf_counter()
-        game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        conclude(cfg, game, time.perf_counter() - started)
-        look_back(finished, game, metrics, reference, figures)
+        experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        conclude(cfg, experiment, time.perf_counter() - started)
+        look_back(finished, experiment, metrics, reference, figures)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -90,23 +91,22 @@ def run(cfg: DictConfig) -> float | None:
         raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
         threading.excepthook = threading.__excepthook__
-    return objective(cfg, game.trainer)
+    return objective(cfg, experiment.trainer)
 
 
-def announce(cfg: DictConfig, game: Game) -> None:
+def announce(cfg: DictConfig, experiment: Experiment) -> None:
     """What is about to happen, in two lines."""
-    if not game.trainer.is_global_zero:
+    if not experiment.trainer.is_global_zero:
         return
-    module, trainer = game.module, game.trainer
+    module, trainer = experiment.module, experiment.trainer
     sizes = " ".join(
-        f"{name} {sum(p.numel() for p in net.parameters()):,}"
-        for name, net in (("G", module.generator), ("D", module.discriminator))
+        f"{name} {sum(p.numel() for p in network.parameters()):,}" for name, network in networks_of(module).items()
     )
     device = trainer.strategy.root_device.type
     devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
     log.info(
         "%s · weights: %s · %s, %s · %s minibatches",
-        game.data.describe(),
+        experiment.data.describe(),
         sizes,
         devices,
         describe_precision(cfg),
@@ -116,61 +116,84 @@ def announce(cfg: DictConfig, game: Game) -> None:
     warn_if_slow(cfg)
 
 
-def conclude(cfg: DictConfig, game: Game, seconds: float) -> None:
+def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
     """What happened, and where to look."""
-    if not game.trainer.is_global_zero:
+    if not experiment.trainer.is_global_zero:
         return
-    log.info("done: %s minibatches in %.0f s", f"{game.module.iteration:,}", seconds)
-    for callback in game.trainer.callbacks:
+    log.info("done: %s minibatches in %.0f s", f"{experiment.module.iteration:,}", seconds)
+    for callback in experiment.trainer.callbacks:
         if isinstance(callback, SampleGrids):
             for name, path in callback.latest.items():
                 log.info("  samples (%s)  %s", name, path)
-    for callback in game.trainer.checkpoint_callbacks:
+    for callback in experiment.trainer.checkpoint_callbacks:
         log.info("  checkpoint     %s", callback.last_saved)
-    if game.trainer.loggers:
+    if experiment.trainer.loggers:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
 
 def look_back(
-    finished: Run, game: Game, metrics: Sequence[Metric], reference: ReferenceImages | None, figures: Sequence[Figure]
+    finished: Run,
+    experiment: Experiment,
+    metrics: Sequence[Metric],
+    reference: ReferenceImages | None,
+    figures: Sequence[Figure],
 ) -> None:
     """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
-    if not game.trainer.is_global_zero:
+    if not experiment.trainer.is_global_zero:
         return
-    game.module.to(game.trainer.strategy.root_device)
+    experiment.module.to(experiment.trainer.strategy.root_device)
     if reference is not None:
-        rows, _ = evaluate(finished, reference, metrics, list(game.module.generators()))
+        rows, _ = evaluate(finished, reference, metrics, list(experiment.module.generators()))
         report(finished, rows)
     for figure in figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)
 
 
-def check_objective(cfg: DictConfig) -> None:
-    """Raises UserError for an objective that nothing will write."""
+def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
+    """Raises UserError for an objective that nothing will report.
+
+    Args:
+        cfg: the configuration.
+        scalars: the names that the method and the monitor report. A callback of the user's own may report others.
+    """
     if SCORE.match(cfg.objective or "") and cfg.get("metrics") and chosen(cfg, "callbacks.scores"):
         return
-    if cfg.objective is not None and cfg.objective not in SCALARS:
+    callbacks = cfg.get("callbacks") or {}
+    targets = [str(node["_target_"]) for node in callbacks.values() if node and "_target_" in node]
+    own = any(not target.startswith("gan.") for target in targets)
+    if cfg.objective is not None and cfg.objective not in scalars and not own:
         raise UserError(
-            f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, SCALARS)} "
-            f"Choose one of {', '.join(SCALARS)}, valid/METRIC/GENERATOR with metrics=…, or null."
+            f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, scalars)} "
+            f"Choose one of {', '.join(scalars)}, valid/METRIC/GENERATOR with metrics=…, or null."
         )
 
 
 def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
-    """The last value of the objective for the sweeper, which cannot cope with NaN."""
-    if cfg.objective is None or cfg.objective not in trainer.callback_metrics:
-        if SCORE.match(cfg.objective or ""):
-            scored = [name for name in trainer.callback_metrics if SCORE.match(name)]
-            raise UserError(f"objective={cfg.objective} was not scored.{did_you_mean(cfg.objective, scored)}")
+    """The last value of the objective for the sweeper; the worst one where it is not finite, which no sweeper takes."""
+    if cfg.objective is None:
         return None
+    if cfg.objective not in trainer.callback_metrics:
+        if not trainer.callback_metrics:  # logged by nobody: callbacks=none
+            return None
+        known = list(trainer.callback_metrics)
+        raise UserError(f"objective={cfg.objective} was not reported.{did_you_mean(cfg.objective, known)}")
     value = float(trainer.callback_metrics[cfg.objective])
-    return value if math.isfinite(value) else math.inf
+    return value if math.isfinite(value) else -math.inf if maximizes(cfg, trainer) else math.inf
 
 
-def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
+def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
+    """Whether a larger objective is the better one: the sweeper's word, else that of the metric."""
+    sweeper = HydraConfig.get().sweeper if HydraConfig.initialized() else {}
+    direction = (sweeper or {}).get("direction")
+    if direction is not None:
+        return "max" in str(direction).lower()
+    return any(getattr(callback, "better", {}).get(cfg.objective) == "higher" for callback in trainer.callbacks)
+
+
+def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError unless the checkpoint fits the game, and tells what differs from its own run."""
-    load_weights(game.module, saved, f"ckpt_path={cfg.ckpt_path}")
+    load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     before, now = (flatten(c) for c in (saved["hyper_parameters"], OmegaConf.to_container(cfg, resolve=True)))
     changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
     state = re.compile(r"(optim\.(generator|discriminator)\.|recipe\.lr)")
@@ -182,7 +205,7 @@ def check_resume(cfg: DictConfig, saved: dict, game: Game) -> None:
         )
     where = re.compile(rf"(output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*|trainer\.{REASON})")
     told = [f"{key} {before.get(key)} → {now.get(key)}" for key in changed if not where.fullmatch(key)]
-    if not game.trainer.is_global_zero:
+    if not experiment.trainer.is_global_zero:
         return
     log.info("going on from iteration %s of %s", f"{saved['iteration']:,}", Path(cfg.ckpt_path))
     if told:

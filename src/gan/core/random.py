@@ -7,8 +7,10 @@ draw the same numbers and keep its share.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 _MASK = 0xFFFFFFFF
 
@@ -52,3 +54,37 @@ def forked(device: torch.device) -> Iterator[None]:
     # Of several devices of a kind only the current one is seeded by `reseed`.
     with torch.random.fork_rng(devices=[device], device_type=device.type), torch.accelerator.device_index(device.index):
         yield
+
+
+@dataclass(frozen=True)
+class RandomRows:
+    """Random numbers, one row for each example of the batch.
+
+    Each of w processes draws the rows of all processes and keeps its own: together they have the numbers of one
+    process with the w-fold batch.
+
+    Attributes:
+        device: where the numbers are drawn.
+        rank, world: this process and the number of processes; process r keeps rows r, r + world, …
+        generator: the source; None for torch's global one, which every iteration seeds anew.
+    """
+
+    device: torch.device | str = "cpu"
+    rank: int = 0
+    world: int = 1
+    generator: torch.Generator | None = None
+
+    def uniform(self, count: int, *shape: int) -> Tensor:
+        """Uniform on [0, 1), float32 (count, *shape)."""
+        return self._mine(torch.rand(count * self.world, *shape, device=self.device, generator=self.generator))
+
+    def normal(self, count: int, *shape: int) -> Tensor:
+        """From N(0, 1), float32 (count, *shape)."""
+        return self._mine(torch.randn(count * self.world, *shape, device=self.device, generator=self.generator))
+
+    def integers(self, high: int, count: int) -> Tensor:
+        """Uniform on 0 … high - 1, int64 (count,)."""
+        return (self.uniform(count) * high).long()
+
+    def _mine(self, whole: Tensor) -> Tensor:
+        return whole[self.rank :: self.world]

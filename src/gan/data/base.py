@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.core.random import derive
 
@@ -50,6 +51,7 @@ class Batches:
 
     Args:
         images: uint8 (N, C, H, W), on the device where the minibatches are wanted.
+        labels: int64 (N,), -1 where the class is unknown, on the same device.
         batch_size: images per process.
         seed: the run's seed.
         position: tells how many minibatches the game has seen.
@@ -60,28 +62,29 @@ class Batches:
     def __init__(
         self,
         images: Tensor,
+        labels: Tensor,
         batch_size: int,
         seed: int,
         position: Callable[[], int],
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self.images, self.seed, self.position = images, seed, position
+        self.images, self.labels, self.seed, self.position = images, labels, seed, position
         self.rank, self.world, self.total = rank, world, batch_size * world
 
     def __len__(self) -> int:
         return len(self.images) // self.total
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         # A generator: position() is first asked when the first minibatch is, after Lightning has
         # restored a checkpoint.
-        for images in self.gather():
-            yield scale(images)  # (B, C, H, W)
+        for images, labels in self.gather():
+            yield Batch(images=scale(images), labels=labels)  # (B, C, H, W), (B,)
 
-    def gather(self) -> Iterator[Tensor]:
-        """The minibatches as uint8, on the device where they are wanted."""
+    def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images as uint8 and labels of each minibatch, on the device where they are wanted."""
         for rows in self.rows(self.images.device):
-            yield self.images[rows]
+            yield self.images[rows], self.labels[rows]
 
     def rows(self, device: torch.device) -> Iterator[Tensor]:
         """Which images make up this process's minibatches: (B,) for each, from ``position`` on without end."""
@@ -108,7 +111,7 @@ class Batches:
 class Source(pl.LightningDataModule):
     """What a run draws its minibatches from; nothing is read before ``prepare_data``.
 
-    A minibatch is float32 (B, C, H, W) and a function of (seed, minibatch), the same however many
+    A minibatch is a :class:`gan.core.batch.Batch` and a function of (seed, iteration), the same however many
     processes share it and wherever a run begins.
 
     Args:
@@ -150,11 +153,11 @@ class Source(pl.LightningDataModule):
         """Name, number and shape of the training examples, for the line that a run begins with."""
 
     @abstractmethod
-    def train_dataloader(self) -> Iterable[Tensor]:
+    def train_dataloader(self) -> Iterable[Batch]:
         """This process's minibatches; see :class:`Batches` for what is asked of them."""
 
-    def course(self) -> dict[str, Any]:
-        """What a stream of minibatches hangs on, as arguments of :class:`Batches` and its like."""
+    def stream(self) -> dict[str, Any]:
+        """What a stream of minibatches depends on, as arguments of :class:`Batches` and its like."""
         trainer = self.trainer
         return {
             "batch_size": self.batch_size,
@@ -208,7 +211,8 @@ class ImageData(Source):
         return f"{type(self).__name__}: {len(self.splits['train']):,} images {self.channels}×{size}×{size}"
 
     def train_dataloader(self) -> Batches:
-        return Batches(self.splits["train"].images.to(self.trainer.strategy.root_device), **self.course())
+        train, device = self.splits["train"], self.trainer.strategy.root_device
+        return Batches(train.images.to(device), train.labels.to(device), **self.stream())
 
     def _fit(self, split: Split) -> Split:
         """The split at ``image_size``, its channels checked."""

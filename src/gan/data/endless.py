@@ -4,8 +4,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
+from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.base import Source
 
@@ -14,7 +15,7 @@ class Draws:
     """An endless stream of minibatches, each a function of (seed, minibatch number).
 
     Args:
-        draw: (count, generator) to examples, float32 (count, C, H, W), on the CPU.
+        draw: (count, generator) to a batch on the CPU.
         batch_size: examples per process.
         batches: minibatches that Lightning is to call an epoch.
         seed: the run's seed.
@@ -26,7 +27,7 @@ class Draws:
 
     def __init__(
         self,
-        draw: Callable[[int, Generator], Tensor],
+        draw: Callable[[int, Generator], Batch],
         batch_size: int,
         batches: int,
         seed: int,
@@ -42,12 +43,13 @@ class Draws:
     def __len__(self) -> int:
         return self.batches
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         # A generator, as in Batches: a checkpoint may be restored after iter().
         minibatch = self.position()
         while True:
             generator = Generator().manual_seed(derive(self.seed, "data", minibatch))
-            yield self.draw(self.total, generator)[self.rank :: self.world].to(self.device)
+            batch = self.draw(self.total, generator)
+            yield batch.map(lambda value: value[self.rank :: self.world].to(self.device))
             minibatch += 1
 
     # Lightning takes a loader with these for one that can go on in the middle of an epoch.
@@ -71,12 +73,12 @@ class Endless(Source):
         self.epoch_length = batches_per_epoch
 
     @abstractmethod
-    def draw(self, count: int, generator: Generator) -> Tensor:
-        """``count`` examples, float32 (count, C, H, W), a function of the generator's state alone."""
+    def draw(self, count: int, generator: Generator) -> Batch:
+        """``count`` examples, a function of the generator's state alone."""
 
     def batches_per_epoch(self, world: int = 1) -> int:
         return self.epoch_length
 
     def train_dataloader(self) -> Draws:
         device = self.trainer.strategy.root_device
-        return Draws(self.draw, batches=self.epoch_length, device=device, **self.course())
+        return Draws(self.draw, batches=self.epoch_length, device=device, **self.stream())

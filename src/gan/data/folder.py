@@ -80,8 +80,9 @@ class Folder(ImageData):
         if not self.streams:
             return super().train_dataloader()
         # The training images are the first in the file.
-        images = Mapped(self.pixels, len(self.splits["train"]))
-        return Streamed(images, self.trainer.strategy.root_device, self.workers, **self.course())
+        train = self.splits["train"]
+        images = Mapped(self.pixels, len(train))
+        return Streamed(images, train.labels, self.trainer.strategy.root_device, self.workers, **self.stream())
 
     def _count(self, files: list[File]) -> int:
         return sum(file.path not in self.pixels.corrupt for file in files)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from gan.core.batch import Batch
 from gan.data.endless import Endless
 
 
@@ -27,8 +28,9 @@ class Gaussian(Endless):
             raise ValueError(f"a number has channels=1 and image_size=1, got {self.channels} and {self.image_size}")
         self.mean, self.deviation = mean, deviation
 
-    def draw(self, count: int, generator: Generator) -> Tensor:
-        return (self.mean + self.deviation * torch.randn(count, generator=generator)).view(-1, 1, 1, 1)
+    def draw(self, count: int, generator: Generator) -> Batch:
+        numbers = self.mean + self.deviation * torch.randn(count, generator=generator)
+        return Batch(images=numbers.view(-1, 1, 1, 1), labels=torch.full((count,), -1))
 
     def density(self, x: Tensor) -> Tensor:
         """p_data(x), of any shape."""

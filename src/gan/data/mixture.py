@@ -6,6 +6,7 @@ from abc import abstractmethod
 import torch
 from torch import Generator, Tensor
 
+from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.base import Split
 from gan.data.endless import Endless
@@ -51,8 +52,9 @@ class Mixture(Endless):
         points = self.centres[modes] + self.deviation * torch.randn(count, 2, generator=generator)
         return Split(points[:, :, None, None], modes)
 
-    def draw(self, count: int, generator: Generator) -> Tensor:
-        return self.labelled(count, generator).images
+    def draw(self, count: int, generator: Generator) -> Batch:
+        points = self.labelled(count, generator)
+        return Batch(images=points.images, labels=points.labels)
 
     def setup(self, stage: str | None = None) -> None:
         if not self.splits:

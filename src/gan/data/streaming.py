@@ -1,5 +1,6 @@
 """Minibatches of images that stay on the disk, in the very order of those that do not."""
 
+import itertools
 import signal
 import warnings
 from collections.abc import Iterator
@@ -40,20 +41,22 @@ class Streamed(Batches):
 
     Args:
         images: the file.
+        labels: int64 (N,), in memory.
         device: where the minibatches are wanted.
         workers: processes that read; 0 reads in this one.
-        **course: see :class:`Batches`.
+        **stream: see :class:`Batches`.
     """
 
-    def __init__(self, images: Mapped, device: torch.device, workers: int, **course: Any) -> None:
-        super().__init__(images, **course)
+    def __init__(self, images: Mapped, labels: Tensor, device: torch.device, workers: int, **stream: Any) -> None:
+        super().__init__(images, labels, **stream)
         self.device, self.workers = device, min(workers, usable_cores())
 
-    def gather(self) -> Iterator[Tensor]:
+    def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
+        read, given = itertools.tee(self.rows(torch.device("cpu")))
         loader = DataLoader(
             self.images,
             batch_size=None,  # what the sampler names is a minibatch already
-            sampler=(rows.numpy() for rows in self.rows(torch.device("cpu"))),
+            sampler=(rows.numpy() for rows in read),
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             worker_init_fn=leave_signals_to_the_parent,
@@ -63,8 +66,8 @@ class Streamed(Batches):
             # Python 3.12 and later: about locks that other threads may hold. The workers take none of them.
             warnings.filterwarnings("ignore", message=r".*multi-threaded, use of fork\(\)", category=DeprecationWarning)
             minibatches = iter(loader)
-        for images in minibatches:
-            yield images.to(self.device, non_blocking=True)
+        for images, rows in zip(minibatches, given, strict=True):
+            yield images.to(self.device, non_blocking=True), self.labels[rows].to(self.device, non_blocking=True)
 
 
 def leave_signals_to_the_parent(worker: int) -> None:

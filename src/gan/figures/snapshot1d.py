@@ -11,7 +11,6 @@ from gan.core.errors import UserError
 from gan.data.base import Source
 from gan.methods.gan import GAN, sample
 from gan.metrics.theory import push_forward
-from gan.networks.base import Discriminator
 
 _REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
 
@@ -78,7 +77,7 @@ def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
         min(low, float(g.min()) - 1e-3), max(high, float(g.max()) + 1e-3), points + 1, dtype=torch.float64
     )
     x = (edges[1:] + edges[:-1]) / 2
-    d = probability(game.discriminator, x.float().to(device))
+    d = probability(game, x.float().to(device))
     return Snapshot(x, data.density(x), push_forward(g, mass, edges), d, z, g, mass)
 
 
@@ -89,16 +88,16 @@ def check_game(game: GAN, data: Source) -> None:
 
 
 @torch.no_grad()
-def probability(discriminator: Discriminator, x: Tensor) -> Tensor:
+def probability(game: GAN, x: Tensor) -> Tensor:
     """D(x) of numbers x, (N,), float64 on the CPU, D as in use: no dropout, running statistics.
 
-    Not a number where D judges whole minibatches and no single x.
+    Not a number where the loss knows no probability, or D compares the examples of a batch.
     """
-    if discriminator.mixes_batch:
-        return torch.full((len(x),), torch.nan, dtype=torch.float64)
+    discriminator = game.discriminator
     was_training = discriminator.training
     discriminator.eval()
     try:
-        return discriminator(x.view(-1, 1, 1, 1)).cpu().double().sigmoid()
+        found = game.probability(x.view(-1, 1, 1, 1))
     finally:
         discriminator.train(was_training)
+    return torch.full((len(x),), torch.nan, dtype=torch.float64) if found is None else found.cpu().double()

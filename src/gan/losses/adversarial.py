@@ -1,28 +1,17 @@
-"""The two players' objectives: logits in, a scalar to be minimized out.
+"""The two losses of the paper.
 
 With logit t = D's output before the sigmoid, D = sigmoid(t):
 
     -log D = softplus(-t)        -log(1 - D) = softplus(t)
 
-so that nothing saturates or overflows where D is near 0 or 1. All means are over the minibatch.
+so that nothing saturates or overflows where D is near 0 or 1. All means are over the batch.
 """
-
-from abc import ABC, abstractmethod
 
 from torch import Tensor
 from torch.nn.functional import softplus
 
-
-class Loss(ABC):
-    """One pair of objectives. Logits are float32 of shape (B,)."""
-
-    @abstractmethod
-    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        """What D minimizes, a scalar."""
-
-    @abstractmethod
-    def generator(self, fake_logits: Tensor) -> Tensor:
-        """What G minimizes, a scalar."""
+from gan.core.batch import Output
+from gan.losses.base import Loss, Pair
 
 
 class Minimax(Loss):
@@ -32,11 +21,23 @@ class Minimax(Loss):
     Algorithm 1. G's gradient is proportional to D(G(z)): it vanishes while D rejects the samples.
     """
 
-    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+    def discriminator(self, pair: Pair) -> Tensor:
+        return softplus(-pair.real_output.logits).mean() + softplus(pair.fake_output.logits).mean()
 
-    def generator(self, fake_logits: Tensor) -> Tensor:
-        return -softplus(fake_logits).mean()
+    def generator(self, pair: Pair) -> Tensor:
+        return -softplus(pair.fake_output.logits).mean()
+
+    def probability(self, output: Output) -> Tensor:
+        return output.logits.sigmoid()
+
+    def report(self, pair: Pair) -> dict[str, Tensor]:
+        """``D(x)``, ``D(G(z))``, and the shares of real and of generated examples that D gets right."""
+        real, fake = pair.real_output.logits.detach(), pair.fake_output.logits.detach()
+        rates = {
+            "rate/true_positive": (real > 0).float().mean(),
+            "rate/true_negative": (fake < 0).float().mean(),
+        }
+        return super().report(pair) | rates
 
 
 class NonSaturating(Minimax):
@@ -45,5 +46,5 @@ class NonSaturating(Minimax):
     Same fixed point, strong gradients early in learning. Goodfellow et al. 2014, section 3.
     """
 
-    def generator(self, fake_logits: Tensor) -> Tensor:
-        return softplus(-fake_logits).mean()
+    def generator(self, pair: Pair) -> Tensor:
+        return softplus(-pair.fake_output.logits).mean()

@@ -1,15 +1,17 @@
-"""A player's turn recorded once as a CUDA graph and replayed: one launch in place of some two hundred.
+"""An update recorded once as a CUDA graph and replayed: one launch in place of some two hundred.
 
-What is put on the GPU in a turn is the same each time, but for four things: the images, the random numbers, the
-learning rates, and what the host does between two turns. The images are copied to where the recording reads them;
+What is put on the GPU in an update is the same each time, but for four things: the batch, the random numbers, the
+learning rates, and what the host does between two updates. The batch is copied to where the recording reads it;
 torch hands the seed of its generator to each replay; the optimizer reads its rates from memory of the device;
-schedules and the average stay outside. So losses, penalties and networks must be functions of tensors alone: a number
-that they change on the host from turn to turn is recorded as it was.
+schedules and the EMA stay outside. So losses, terms and networks must be functions of tensors alone: a number that
+they change on the host from update to update is recorded as it was.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Protocol
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
@@ -17,20 +19,24 @@ from pytorch_lightning.utilities.model_helpers import is_overridden
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gan.core.batch import Batch
+
+log = logging.getLogger(__name__)
+
 Report = dict[str, Tensor]
 
-#: turns that are played as they are: optimizers make their state in the first, libraries choose their ways
+#: updates that are not recorded: optimizers make their state in the first, libraries choose their ways
 WARM_UP = 3
 
 
 class Recorder(Protocol):
     """What makes recordings."""
 
-    def rehearse(self, play: Callable[[], Report]) -> Report:
-        """Plays a turn as it is, where its recording will be made."""
+    def rehearse(self, take: Callable[[], Report]) -> Report:
+        """Takes an update as it is, where its recording will be made."""
 
-    def record(self, play: Callable[[], Report]) -> Callable[[], object]:
-        """Notes what ``play`` puts on the device, without doing it; returns what does it, again and again."""
+    def record(self, take: Callable[[], Report]) -> Callable[[], object]:
+        """Notes what ``take`` puts on the device, without doing it; returns what does it, again and again."""
 
 
 class CudaGraph:
@@ -39,27 +45,27 @@ class CudaGraph:
     def __init__(self) -> None:
         self.stream = torch.cuda.Stream()
 
-    def rehearse(self, play: Callable[[], Report]) -> Report:
+    def rehearse(self, take: Callable[[], Report]) -> Report:
         current = torch.cuda.current_stream()
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
-            report = play()
+            report = take()
         current.wait_stream(self.stream)
         return report
 
-    def record(self, play: Callable[[], Report]) -> Callable[[], object]:
-        """Raises RuntimeError where ``play`` waits for the device or asks it something."""
+    def record(self, take: Callable[[], Report]) -> Callable[[], object]:
+        """Raises RuntimeError where ``take`` waits for the device or asks it something."""
         graph = torch.cuda.CUDAGraph()
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         before = generator.clone_state()
         try:
             # A recording that fails leaves its stream, and in torch 2.11 its random numbers, as they were within.
-            # Other threads may go on meanwhile: the one that pins the memory of streamed minibatches, say.
+            # Other threads may go on meanwhile: the one that pins the memory of streamed batches, say.
             with (
                 torch.cuda.stream(torch.cuda.current_stream()),
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
             ):
-                play()
+                take()
         except RuntimeError:
             generator.graphsafe_set_state(before)
             raise
@@ -67,55 +73,93 @@ class CudaGraph:
 
 
 class NotRecordableError(Exception):
-    """A turn waits for the device, or asks it something; nothing of it was played."""
+    """An update waits for the device, or asks it something; nothing of it was done."""
 
 
 class Recording:
-    """Plays the turns of one player, the first ones as they are and the others from a recording.
+    """One kind of update, the first ones taken as they are and the others from a recording.
 
     Args:
-        turn: tensors, of the same shape each time, and numbers, the same each time, to scalars by name.
-        optimizer: the player's own, whose step is part of the turn.
+        update: a batch, of the same shape each time, to scalars by name.
+        optimizers: those whose steps are part of the update.
         recorder: makes the recording.
     """
 
-    def __init__(self, turn: Callable[..., Report], optimizer: Optimizer, recorder: Recorder) -> None:
-        self.turn, self.optimizer, self.recorder = turn, optimizer, recorder
-        self.turns = 0
+    def __init__(self, update: Callable[[Batch], Report], optimizers: Sequence[Optimizer], recorder: Recorder) -> None:
+        self.update, self.optimizers, self.recorder = update, optimizers, recorder
+        self.updates = 0
         self.replay: Callable[[], object] | None = None
-        self.inputs: tuple[Tensor | int, ...] = ()
-        self.rates = [torch.empty((), device=group["params"][0].device) for group in optimizer.param_groups]
+        self.batch: Batch | None = None
+        self.rates = [
+            [torch.empty((), device=group["params"][0].device) for group in optimizer.param_groups]
+            for optimizer in optimizers
+        ]
         self.report: Report = {}
 
-    def __call__(self, *inputs: Tensor | int) -> Report:
-        """One turn; raises NotRecordableError instead where no recording can be made."""
-        self.turns += 1
-        # From the first turn on, or a run that goes on would take its first steps with rates of more digits.
-        for rate, group in zip(self.rates, self.optimizer.param_groups, strict=True):
-            rate.fill_(group["lr"])
-        if self.turns <= WARM_UP:
-            return self.recorder.rehearse(lambda: self._play(*inputs, capturable=False))
-        if self.replay is None:
-            self.prepare(*inputs)
-        for kept, given in zip(self.inputs, inputs, strict=True):
-            if isinstance(kept, Tensor):
-                kept.copy_(given)
+    def __call__(self, batch: Batch) -> Report:
+        """One update; raises NotRecordableError instead where no recording can be made."""
+        self.updates += 1
+        # From the first update on, or a resumed run would take its first steps with rates of more digits.
+        for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+            for rate, group in zip(rates, optimizer.param_groups, strict=True):
+                rate.fill_(group["lr"])
+        if self.updates <= WARM_UP:
+            return self.recorder.rehearse(lambda: self._take(batch, capturable=False))
+        if self.replay is None or self.batch is None:
+            self.replay, self.batch = self.prepare(batch)
+        for (_, kept), (_, given) in zip(self.batch.items(), batch.items(), strict=True):
+            kept.copy_(given)
         self.replay()
         # A copy, because the next replay writes over the scalars.
         return dict(zip(self.report, torch.stack(list(self.report.values())).unbind(), strict=True))
 
-    def prepare(self, *inputs: Tensor | int) -> None:
-        """Makes the recording."""
-        self.inputs = tuple(given.clone() if isinstance(given, Tensor) else given for given in inputs)
+    def prepare(self, batch: Batch) -> tuple[Callable[[], object], Batch]:
+        """Makes the recording; returns what replays it, and the batch that it reads."""
+        kept = batch.map(torch.Tensor.clone)
         try:
-            self.replay = self.recorder.record(lambda: self._play(*self.inputs))
+            return self.recorder.record(lambda: self._take(kept)), kept
         except RuntimeError as error:
             raise NotRecordableError(str(first_cause(error)).partition("\n")[0]) from error
 
-    def _play(self, *inputs: Tensor | int, capturable: bool = True) -> Report:
-        with rates_on_the_device(self.optimizer, self.rates, capturable):
-            self.report = self.turn(*inputs)
+    def _take(self, batch: Batch, capturable: bool = True) -> Report:
+        with ExitStack() as stack:
+            for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
+                stack.enter_context(rates_on_the_device(optimizer, rates, capturable))
+            self.report = self.update(batch)
         return self.report
+
+
+class Recordings:
+    """A recording for each kind of update of a method: who is updated, and which terms are part of it.
+
+    Args:
+        method: whose updates are recorded.
+        recorder: makes recordings; None for CUDA graphs.
+    """
+
+    def __init__(self, method: Any, recorder: Callable[[], Recorder] | None = None) -> None:
+        self.method, self.recorder = method, recorder or CudaGraph
+        self.kinds: dict[tuple, Recording] = {}
+        self.given_up = False
+
+    def __call__(self, batch: Batch, step: Callable, due: Mapping[str, Mapping]) -> Report:
+        """What ``method.compute_and_apply`` does with these arguments."""
+        if self.given_up:
+            return self.method.compute_and_apply(batch, step, due)
+        kind = tuple((player, *terms) for player, terms in due.items())
+        if kind not in self.kinds:
+            optimizers = [self.method.trainer.optimizers[self.method.player_names.index(player)] for player in due]
+            update = partial(self.method.compute_and_apply, step=step, due=due)
+            self.kinds[kind] = Recording(update, optimizers, self.recorder())
+        try:
+            return self.kinds[kind](batch)
+        except NotRecordableError as error:
+            log.warning(
+                "trainer.capture: the update of %s cannot be recorded (%s): step by step.", " and ".join(due), error
+            )
+            self.given_up = True
+            self.kinds = {}
+            return self.method.compute_and_apply(batch, step, due)
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -143,14 +187,13 @@ def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor], capturable: b
             group |= kept
 
 
-def capture_unavailable(module: pl.LightningModule, trainer: pl.Trainer) -> str | None:
-    """Why the turns of this game cannot be recorded, or None."""
+def capture_unavailable(module: Any, trainer: pl.Trainer) -> str | None:
+    """Why the updates of this training cannot be recorded, or None."""
     obstacles: list[tuple[bool, str]] = [
         (module.device.type != "cuda", f"it needs an NVIDIA GPU, and this run is on the {module.device.type}"),
-        (trainer.world_size > 1, "several processes exchange their gradients within a turn"),
+        (trainer.world_size > 1, "several processes exchange their gradients within an update"),
         (trainer.precision == "16-mixed", "16-mixed asks the GPU at each step whether the gradients are finite"),
-        (module.simultaneous, "with simultaneous updates the players have no turns of their own"),
-        (module.momentum is not None, "the momentum changes on the host"),
+        (any(player.momentum for player in module.players.values()), "the momentum changes on the host"),
         *(
             (not fused(o), f"{type(o).__name__} reads its learning rate on the host without fused=true")
             for o in trainer.optimizers

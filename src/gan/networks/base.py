@@ -6,11 +6,12 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
+from gan.core.batch import Batch, Output
 from gan.networks.layers import Constrained
 
 
 class Network(nn.Module, ABC):
-    """A player."""
+    """What a player trains."""
 
     @cached_property
     def mixes_batch(self) -> bool:
@@ -46,7 +47,8 @@ class Generator(Network):
         raise NotImplementedError
 
     @abstractmethod
-    def forward(self, z: Tensor) -> Tensor: ...
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images for latents; a conditional generator reads the labels, int64 (B,), -1 where unknown."""
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         """Called once before a training begins. Most generators start from random weights alone and do nothing.
@@ -57,10 +59,25 @@ class Generator(Network):
 
 
 class Discriminator(Network):
-    """Images, float32 (B, C, H, W) in [0, 1], to logits (B,): large for what it takes to be real."""
+    """A batch to what it makes of each example, see :class:`gan.core.batch.Output`.
+
+    Most look at the images alone and answer with one logit each: these define :meth:`score`. One that reads labels or
+    latents, or has several heads, defines ``forward``.
+    """
+
+    def forward(self, batch: Batch) -> Output:
+        return Output(logits=self.score(batch.images))
+
+    def score(self, images: Tensor) -> Tensor:
+        """Logits (B,), large for real, of images float32 (B, C, H, W) in [0, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} defines neither score nor forward")
+
+
+class Encoder(Network):
+    """Images, float32 (B, C, H, W) in [0, 1], to codes (B, dim), or to their distribution (B, 2 · dim)."""
 
     @abstractmethod
-    def forward(self, x: Tensor) -> Tensor: ...
+    def forward(self, images: Tensor) -> Tensor: ...
 
 
 def check_widths(name: str, widths: Sequence[int]) -> list[int]:

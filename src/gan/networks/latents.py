@@ -4,7 +4,9 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
+
+from gan.core.random import RandomRows
 
 
 class Latent(ABC):
@@ -19,9 +21,21 @@ class Latent(ABC):
             raise ValueError(f"dim must be at least 1, got {dim}")
         self.dim = dim
 
+    def __call__(self, random: RandomRows, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One latent for each label.
+
+        Args:
+            random: the source.
+            labels: the wanted classes, int64 (B,), -1 where none is wanted. A latent that knows classes draws those.
+
+        Returns:
+            z, float32 (B, dim), and the labels (B,).
+        """
+        return self.draw(random, len(labels)), labels
+
     @abstractmethod
-    def __call__(self, count: int, device: torch.device | str = "cpu", generator: Generator | None = None) -> Tensor:
-        """Draws ``count`` vectors, float32 (count, dim), from ``generator`` or torch's global one."""
+    def draw(self, random: RandomRows, count: int) -> Tensor:
+        """``count`` latents, float32 (count, dim)."""
 
     def cells(self, count: int) -> tuple[Tensor, Tensor]:
         """The line, cut into ``count`` cells, of a prior in one dimension.
@@ -52,8 +66,8 @@ class Latent(ABC):
 class Gaussian(Latent):
     """z ~ N(0, I)."""
 
-    def __call__(self, count, device="cpu", generator=None):
-        return torch.randn(count, self.dim, device=device, generator=generator)
+    def draw(self, random, count):
+        return random.normal(count, self.dim)
 
     def edges(self, count):
         return torch.linspace(-6.5, 6.5, count + 1, dtype=torch.float64)
@@ -76,9 +90,8 @@ class Uniform(Latent):
             raise ValueError(f"bound must be positive, got {bound}")
         self.bound = bound
 
-    def __call__(self, count, device="cpu", generator=None):
-        u = torch.rand(count, self.dim, device=device, generator=generator)
-        return u.sub_(0.5).mul_(2 * self.bound)
+    def draw(self, random, count):
+        return random.uniform(count, self.dim).sub_(0.5).mul_(2 * self.bound)
 
     def edges(self, count):
         return torch.linspace(-self.bound, self.bound, count + 1, dtype=torch.float64)
@@ -90,8 +103,8 @@ class Uniform(Latent):
 class Spherical(Latent):
     """z uniform on the sphere of radius √dim: a Gaussian draw, normalized."""
 
-    def __call__(self, count, device="cpu", generator=None):
-        z = torch.randn(count, self.dim, device=device, generator=generator)
+    def draw(self, random, count):
+        z = random.normal(count, self.dim)
         return z.mul_(math.sqrt(self.dim) / z.norm(dim=1, keepdim=True).clamp_min(1e-12))
 
 

@@ -31,7 +31,7 @@ class Generator(base.Generator):
         self.hidden = nn.Sequential(*layers)
         self.output = uniform_linear(widths[-1], math.prod(self.image_shape), init_range)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.output(self.hidden(z)).sigmoid().unflatten(1, self.image_shape)  # (B, C, H, W)
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
@@ -77,5 +77,5 @@ class Discriminator(base.Discriminator):
             layers += [Maxout(n_in, n_out, pieces, init_range, max_norm), Dropout(hidden_dropout)]
         self.layers = nn.Sequential(*layers, Dense(widths[-1], 1, nn.Identity(), init_range, max_norm=max_norm))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers((x.flatten(1) - self.centre) / self.spread).squeeze(1)

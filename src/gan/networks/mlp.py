@@ -38,7 +38,7 @@ class Generator(base.Generator):
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
         self.layers = nn.Sequential(*layers, Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W) in [-1, 1]
         return (x + 1) / 2
 
@@ -71,5 +71,5 @@ class Discriminator(base.Discriminator):
             layers += [Dropout(dropout)]
         self.layers = nn.Sequential(*layers, Linear(widths[-1], 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1) * 2 - 1).squeeze(1)

@@ -26,7 +26,7 @@ class Discriminator(base.Discriminator):
             layers += [nn.Linear(n_in, n_out), nn.Sigmoid()]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers(moments(x)).expand(len(x))
 
 

@@ -40,7 +40,7 @@ class Generator(base.Generator):
         self.hidden, width = stack(latent_dim, layers)
         self.output = output(width, units=math.prod(self.image_shape))
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return pixels(self, self.output(self.hidden(z)).unflatten(1, self.image_shape))  # (B, C, H, W)
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
@@ -74,7 +74,7 @@ class Prepended(base.Generator):
             raise ValueError(f"the last of layers has {width} units, the generator's noise {generator.latent_dim}")
         self.generator, self.start_from = generator, start_from
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.generator(self.front(z))
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
@@ -125,7 +125,7 @@ class DeconvolutionalGenerator(base.Generator):
         nn.init.uniform_(self.output.weight, -init_range, init_range)
         self.bias = nn.Parameter(torch.zeros(tuple(image_shape)))  # one for each pixel
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         small = self.hidden(z).unflatten(1, self.small_shape)  # (B, channels, side, side)
         return pixels(self, self.output(small) + self.bias)  # (B, C, H, W)
 
@@ -167,7 +167,7 @@ class ConvolutionalDiscriminator(base.Discriminator):
         layers += [nn.Flatten(), Maxout(width, units, pieces, init_range), Dropout(hidden_dropout)]
         self.layers = nn.Sequential(*layers, Dense(units, 1, nn.Identity(), init_range)).train()
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers((x - self.centre) / self.spread).squeeze(1)
 
 

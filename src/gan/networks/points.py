@@ -24,7 +24,7 @@ class Generator(base.Generator):
         widths = [latent_dim, *base.check_widths("hidden", hidden), math.prod(self.image_shape)]
         self.layers = perceptron(widths, nn.ReLU())
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W)
 
 
@@ -40,5 +40,5 @@ class Discriminator(base.Discriminator):
         super().__init__()
         self.layers = perceptron([math.prod(image_shape), *base.check_widths("hidden", hidden), 1], nn.ReLU())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1)).squeeze(1)

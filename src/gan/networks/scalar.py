@@ -34,7 +34,7 @@ class Affine(base.Generator):
             nn.init.eye_(self.layer.weight).mul_(deviation)
             self.layer.bias.fill_(mean)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.layer(z).unflatten(1, self.image_shape)  # (B, C, H, W)
 
 
@@ -69,7 +69,7 @@ class Generator(base.Generator):
         for parameter in self.layers[-1].parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.affine(z) + self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W)
 
 
@@ -98,7 +98,7 @@ class Discriminator(base.Discriminator):
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden), 1]
         self.layers = perceptron(widths, softplus(sharpness))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def score(self, x: Tensor) -> Tensor:
         return self.layers((x.flatten(1) - self.center) / self.scale).squeeze(1)
 
 

@@ -16,12 +16,13 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.random import derive
 from gan.data.base import Source
-from gan.methods.gan import GAN, PLAYERS
-from gan.networks.base import Generator
-from gan.runs import checkpoint
+from gan.methods.base import Method
+from gan.methods.player import Player
+from gan.networks.base import Network
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.config import TRAINING, check
 from gan.runs.precision import REASON, resolve_precision
+from gan.runs.processes import DDP, Processes
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +41,16 @@ ELSEWHERE = {
 
 
 @dataclass
-class Game:
-    """Everything that a run consists of."""
+class Experiment:
+    """Everything that a training consists of."""
 
-    module: GAN
+    module: Method
     data: Source
     trainer: pl.Trainer
 
 
-def build(cfg: DictConfig, saved: dict | None = None) -> Game:
-    """Builds a run without touching its data.
+def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
+    """Builds a training without touching its data.
 
     Args:
         cfg: the configuration; ``trainer.precision=auto`` in it is replaced by what it means here.
@@ -60,69 +61,112 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Game:
     """
     check(cfg, TRAINING)
     resolve_precision(cfg, saved)
-    game = Game(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
-    players = {player: getattr(game.module, player) for player in PLAYERS}
-    whole = [player for player, network in players.items() if network.mixes_batch]
-    if whole and game.trainer.world_size > 1:
+    experiment = Experiment(data=part(cfg, "data"), module=module(cfg), trainer=trainer(cfg))
+    mixing = [name for name, network in networks_of(experiment.module).items() if network.mixes_batch]
+    if mixing and experiment.trainer.world_size > 1:
         raise UserError(
-            f"trainer.devices: model.{whole[0]} looks at the minibatch as a whole, of which each of "
-            f"{game.trainer.world_size} processes has a part; give trainer.devices=1."
+            f"trainer.devices: model.{mixing[0]} compares the examples of a batch, of which each of "
+            f"{experiment.trainer.world_size} processes has a part; give trainer.devices=1."
         )
-    return game
+    return experiment
 
 
-def module(cfg: DictConfig) -> GAN:
-    """The game with freshly drawn weights, a function of the configuration alone."""
+def module(cfg: DictConfig) -> Method:
+    """The method with freshly initialized networks, a function of the configuration alone.
+
+    Its class is handed what its constructor names: networks of ``model``, the penalties and auxiliary terms, and every
+    other key of the configuration that holds a part, such as ``latent`` and ``loss``.
+    """
+    key = "method"
+    cls = get_object(target_of(cfg, key))
+    names, required = constructor_arguments(cls)
+    given: dict[str, Any] = {"players": {player: build_player(cfg, player) for player in cls.player_names}}
     torch.manual_seed(derive(cfg.seed, "weights"))
-    optimizers = {player: part(cfg, f"optim.{player}", **_not_fused(cfg, player)) for player in PLAYERS}
-    for player, optimizer in optimizers.items():
-        # A rate that torch refuses should be refused now, and not when the fit begins.
-        tried = _explain(f"optim.{player}", cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
-        if cfg.optim.get("momentum") and "momentum" not in tried.defaults:
-            raise UserError(f"optim.momentum: {type(tried).__name__}, optim.{player}, has no momentum; take optim=sgd.")
-    if cfg.optim.simultaneous and cfg.trainer.precision == "16-mixed":
+    # G first, then as configured: each network takes the random numbers that the one before has left.
+    for name in sorted(cfg.model, key=lambda name: name != "generator"):
+        if name in names and chosen(cfg, f"model.{name}"):
+            given[name] = part(cfg, f"model.{name}")
+    if "terms" in names:
+        given["terms"] = build_terms(cfg)
+    groups = [name for name in names if OmegaConf.is_dict(cfg.get(name)) and chosen(cfg, name)]
+    given |= {name: part(cfg, name) for name in groups}
+    for name in required - given.keys() - set(cfg.method):
+        target_of(cfg, f"model.{name}" if name in cfg.model else name)  # says what is missing
+    given |= {
+        "ema_decay": cfg.ema.decay,
+        "ema_power": cfg.ema.power,
+        "capture": cfg.trainer.get("capture", False),
+        "seed": cfg.seed,
+    }
+    # Not as arguments of Hydra's, which would copy what they hold.
+    method = _explain(key, cfg[key], part(cfg, key, _partial_=True), **given)
+    if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
         # The one gradient scaler changes with D's step, which here comes after G's gradient.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
-    if cfg.optim.simultaneous and cfg.g_steps != 1:
-        raise UserError(
-            f"g_steps={cfg.g_steps}: with optim.simultaneous=true each player takes one step; give g_steps=1."
-        )
-    game = GAN(
-        latent=part(cfg, "latent"),
-        generator=part(cfg, "model.generator"),
-        discriminator=part(cfg, "model.discriminator"),
-        loss=part(cfg, "loss"),
-        penalty=part(cfg, "penalty") if chosen(cfg, "penalty") else None,
-        generator_optimizer=optimizers["generator"],
-        discriminator_optimizer=optimizers["discriminator"],
-        generator_schedule=part(cfg, "optim.schedule.generator"),
-        discriminator_schedule=part(cfg, "optim.schedule.discriminator"),
-        k=cfg.k,
-        g_steps=cfg.g_steps,
-        simultaneous=cfg.optim.simultaneous,
+    # Kept in every checkpoint: it alone rebuilds the method.
+    method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
+    return method
+
+
+def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:
+    """The names of a class's arguments, those of its bases that it hands on included; and those without a default."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            parameters = inspect.signature(base.__init__).parameters
+            found = {name: p for name, p in parameters.items() if name != "self"} | found
+            if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+                break
+    named = {name: p for name, p in found.items() if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    return list(named), {name for name, p in named.items() if p.default is p.empty}
+
+
+def build_player(cfg: DictConfig, player: str) -> Player:
+    """How a player is optimized: its part of ``optim``, and of ``constraint`` where one is chosen."""
+    key = f"optim.{player}"
+    optimizer = part(cfg, key, **_not_fused(cfg, player))
+    # A rate that torch refuses should be refused now, and not when the fit begins.
+    tried = _explain(key, cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
+    if cfg.optim.get("momentum") and "momentum" not in tried.defaults:
+        raise UserError(f"optim.momentum: {type(tried).__name__}, optim.{player}, has no momentum; take optim=sgd.")
+    return Player(
+        optimizer=optimizer,
+        schedule=part(cfg, f"optim.schedule.{player}"),
         momentum=part(cfg, "optim.momentum") if cfg.optim.get("momentum") else None,
-        ema_decay=cfg.ema.decay,
-        ema_power=cfg.ema.power,
-        gradient_clip=cfg.optim.gradient_clip,
-        capture=cfg.trainer.get("capture", False),
-        seed=cfg.seed,
+        clip=cfg.optim.gradient_clip,
+        constraint=part(cfg, f"constraint.{player}") if chosen(cfg, f"constraint.{player}") else None,
     )
-    # Kept in every checkpoint: it alone rebuilds the game.
-    game.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
-    return game
 
 
-def load_weights(game: GAN, saved: dict, source: str) -> None:
-    """Puts a checkpoint's weights into the game; raises UserError unless they are of the same networks."""
+def build_terms(cfg: DictConfig) -> dict[str, Any]:
+    """The penalties and auxiliary terms by their names; raises UserError for a name that both groups have."""
+    terms: dict[str, Any] = {}
+    for group in ("penalty", "auxiliary"):
+        for name in cfg.get(group) or {}:
+            if chosen(cfg, f"{group}.{name}"):
+                if name in terms:
+                    raise UserError(f"{group}.{name}: penalty.{name} has this name too; rename one of them.")
+                terms[name] = part(cfg, f"{group}.{name}")
+    return terms
+
+
+def networks_of(method: Method) -> dict[str, Network]:
+    """The networks that a method trains, by the names of its attributes."""
+    trained = {network for networks in method.trained_networks.values() for network in networks}
+    return {name: network for name, network in method.named_children() if network in trained}
+
+
+def load_weights(method: Method, saved: dict, source: str) -> None:
+    """Puts a checkpoint's weights into the method's networks; raises UserError unless they are of the same networks."""
     try:
-        game.load_state_dict(saved["state_dict"])
+        method.load_state_dict(saved["state_dict"])
     except RuntimeError as error:
         detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(
             f"{source} holds another network than model and data describe ({detail}). "
             "Leave model, data.image_size, latent.dim and ema.decay as they were."
         ) from error
-    game.iteration = saved["iteration"]
+    method.iteration = saved["iteration"]
 
 
 def trainer(cfg: DictConfig) -> pl.Trainer:
@@ -137,8 +181,8 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
         )
     if taken := [key for key in arguments if key in ELSEWHERE]:
         raise UserError(f"trainer.{taken[0]} is not for the Trainer here; set {ELSEWHERE[taken[0]]}.")
-    if arguments.get("strategy") in ("auto", "ddp") and _several(arguments):
-        arguments["strategy"] = "ddp_find_unused_parameters_true"  # plain ddp cannot serve two optimizers
+    if arguments.get("strategy") in ("auto", *DDP) and _several(arguments):
+        arguments["strategy"] = Processes()
     callbacks = [
         part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {} if chosen(cfg, f"callbacks.{name}")
     ]
@@ -161,47 +205,6 @@ def trainer(cfg: DictConfig) -> pl.Trainer:
     return _explain("trainer", cfg.trainer, pl.Trainer, **arguments)
 
 
-def prepare(game: Game, cfg: DictConfig) -> None:
-    """Loads the data and fits the game to it: everything that can go wrong before the first step does so here."""
-    game.data.prepare_data()
-    game.data.setup("fit")
-    game.module.total_iterations = total_iterations(cfg, game.data.batches_per_epoch(game.trainer.world_size))
-    if not cfg.ckpt_path:  # a checkpoint brings all that has been left in the weights
-        game.module.generator.adapt_to_data(game.data.mean_image)
-        load_trained(game.module.generator)
-    if game.module.generator_ema is not None:
-        game.module.generator_ema.load_state_dict(game.module.generator.state_dict())
-    check_networks(game.module, (game.data.channels, game.data.image_size, game.data.image_size))
-
-
-def load_trained(generator: Generator) -> None:
-    """Hands a generator that starts from another run's the weights of that one."""
-    if generator.start_from is None:
-        return
-    key = "model.generator.start_from"
-    saved = checkpoint.read(generator.start_from, key)
-    weights = {k.removeprefix("generator."): v for k, v in saved["state_dict"].items() if k.startswith("generator.")}
-    try:
-        generator.load_trained(weights)
-    except RuntimeError as error:
-        raise UserError(f"{key}={generator.start_from} holds another generator: {one_line(error)[:200]}.") from error
-    log.info("G goes on from %s, iteration %s", generator.start_from, f"{saved['iteration']:,}")
-
-
-def total_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
-    """Length of the whole run, from the three limits that the Trainer takes."""
-    limit = cfg.trainer.limit_train_batches
-    batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * min(limit, 1.0))
-    if batches < 1:
-        raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} minibatches.")
-    bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
-    if not bounds:
-        raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
-    if min(bounds) < cfg.k:
-        raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} minibatches.")
-    return min(bounds)
-
-
 def _several(arguments: dict[str, Any]) -> bool:
     """Whether the Trainer's arguments ask for more than one process."""
     devices = arguments.get("devices", 1)
@@ -209,27 +212,6 @@ def _several(arguments: dict[str, Any]) -> bool:
         return arguments.get("accelerator") != "cpu" and torch.cuda.device_count() > 1
     listed = str(devices).strip("[]").split(",")
     return len(listed) > 1 or (isinstance(devices, int) and devices > 1) or arguments.get("num_nodes", 1) > 1
-
-
-@torch.no_grad()
-def check_networks(game: GAN, image_shape: tuple[int, int, int]) -> None:
-    """One forward pass of each network on two images; raises UserError where shapes do not fit."""
-    shape = tuple(image_shape)
-    networks = (game.generator, game.discriminator)
-    for network in networks:
-        network.eval()
-    try:
-        images = game.generator(game.latent(2))
-        if images.shape[1:] != shape:
-            raise UserError(f"model.generator draws images of shape {tuple(images.shape[1:])}, the data has {shape}.")
-        logits = game.discriminator(torch.zeros(2, *shape))
-        if logits.shape != (2,):
-            raise UserError(f"model.discriminator returns shape {tuple(logits.shape)} for 2 images, expected (2,).")
-    except (RuntimeError, TypeError) as error:
-        raise UserError(f"model does not fit images of shape {shape}: {one_line(error)}") from error
-    finally:
-        for network in networks:
-            network.train()
 
 
 def chosen(cfg: DictConfig, key: str) -> bool:
@@ -241,11 +223,18 @@ def chosen(cfg: DictConfig, key: str) -> bool:
     return bool(node) and (not OmegaConf.is_dict(node) or "_target_" in node)
 
 
-def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
-    """Instantiates the node at ``key``; a failure names the key."""
+def target_of(cfg: DictConfig, key: str) -> str:
+    """The dotted path of the class at ``key``; raises UserError where there is none."""
     node = OmegaConf.select(cfg, key)
     if not OmegaConf.is_dict(node) or "_target_" not in node:
         raise UserError(f"{key} must be a mapping with a _target_ (a class to build), got {node}.")
+    return node._target_
+
+
+def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
+    """Instantiates the node at ``key``; a failure names the key."""
+    target_of(cfg, key)
+    node = OmegaConf.select(cfg, key)
     if missing := OmegaConf.missing_keys(node):
         raise UserError(f"{min(missing)} is missing; give {min(missing)}=… on the command line.")
     return _explain(key, node, instantiate, node, _convert_="all", **extra)

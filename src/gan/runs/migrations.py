@@ -7,6 +7,7 @@ below; format 1 is today's. A change of names adds a table and a number.
 import re
 
 from gan.core.errors import UserError
+from gan.runs.config import flatten
 
 FORMAT = 1
 
@@ -30,6 +31,7 @@ RENAMED = {
     r"callbacks\.portraits(.*)": r"callbacks.snapshots\1",
     r"callbacks\.diagnosis\.looks_to_clear": r"callbacks.diagnosis.checks_to_clear",
     r"callbacks\.diagnosis\.symptoms\.(\w+)\.looks": r"callbacks.diagnosis.symptoms.\1.checks",
+    r"penalty\.(weight|_target_)": r"penalty.r1.\1",  # there was one at a time, and of one kind
 }
 
 
@@ -61,17 +63,24 @@ def migrate_checkpoint(checkpoint: dict, source: str) -> dict:
     return checkpoint
 
 
-def migrate_config(config: dict, prefix: str = "") -> dict:
+def migrate_config(config: dict) -> dict:
     """A configuration of format 0, as plain containers, with today's keys and class paths."""
     migrated: dict = {}
-    for name, value in config.items():
-        key = f"{prefix}.{name}".lstrip(".")
-        if isinstance(value, dict):
-            value = migrate_config(value, key)
-        elif name == "_target_" and isinstance(value, str):
-            value = migrate_path(value)
-        new = migrate_key(key)
-        migrated[new.rpartition(".")[2] if new.count(".") == key.count(".") else name] = value
+    for key, value in flatten(config).items():
+        *parents, name = migrate_key(key).split(".")
+        node = migrated
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = migrate_path(value) if name == "_target_" else value
+    for term in migrated.get("penalty", {}).values():
+        term.setdefault("every", 1)
+    if "method" not in migrated and "optim" in migrated:
+        migrated["method"] = {
+            "_target_": "gan.methods.gan.GAN",
+            "k": migrated["k"],
+            "g_steps": migrated["g_steps"],
+            "simultaneous": migrated["optim"]["simultaneous"],
+        }
     return migrated
 
 

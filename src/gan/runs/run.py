@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan.core.errors import UserError, did_you_mean
-from gan.core.random import derive
+from gan.core.random import RandomRows, derive
 from gan.data.base import ImageData, Source
 from gan.methods.gan import GAN, sample
 from gan.runs import build, checkpoint
@@ -68,7 +68,8 @@ class Run:
 
     def noise(self, count: int, seed: int, stream: str = "samples") -> Tensor:
         """``count`` draws of the run's prior, a function of the seed alone, (count, latent dim), on the CPU."""
-        return self.module.latent(count, generator=torch.Generator().manual_seed(derive(seed, stream)))
+        random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
+        return self.module.latent(random, torch.full((count,), -1))[0]
 
     def draw(self, name: str, z: Tensor) -> Tensor:
         """Images (N, C, H, W) in [0, 1] of the named generator for noise z, on the CPU."""

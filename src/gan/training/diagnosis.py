@@ -13,16 +13,14 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
-from gan.core.random import derive
-from gan.methods.gan import PLAYERS, sample
+from gan.core.random import RandomRows, derive
+from gan.methods.gan import sample
 from gan.metrics.base import Images
 from gan.metrics.features import FeatureExtractor, Pixels
 from gan.metrics.vendi import median_distance, vendi_score
 from gan.training.symptoms import History, Observation, Symptom
 
 log = logging.getLogger(__name__)
-
-AVERAGED = ("D(x)", "D(G(z))", "loss/discriminator", "loss/generator")
 
 
 class Diagnosis(Callback):
@@ -88,9 +86,8 @@ class Diagnosis(Callback):
             self._see_real_images(trainer, pl_module)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        for name in AVERAGED:
-            if name in outputs:
-                self.window.setdefault(name, []).append(outputs[name])
+        for name, value in outputs.items():
+            self.window.setdefault(name, []).append(value)
         if pl_module.iteration % self.every_n_batches == 0:
             self.remember(self.observe(trainer, pl_module))
             self.window = {}
@@ -114,7 +111,7 @@ class Diagnosis(Callback):
         values |= dict(zip(norms, numbers, strict=True))
         if trainer.is_global_zero and pl_module.iteration % self.samples_every_n_batches == 0:
             values |= self.variety(pl_module)
-        return Observation(pl_module.iteration, values, series["D(G(z))"])
+        return Observation(pl_module.iteration, values, series.get("D(G(z))", []))
 
     def remember(self, observation: Observation) -> None:
         """Keeps an observation: of the warm-up all, of the later ones as many as a symptom needs."""
@@ -128,9 +125,9 @@ class Diagnosis(Callback):
         if self._real is None:
             return {}
         width, real = self._real
-        noise = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
-        z = pl_module.latent(self.samples, generator=noise).to(pl_module.device)
-        features = Images(sample(pl_module.generator, z), self.net).features
+        random = RandomRows(generator=torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis")))
+        z, labels = pl_module.latent(random, torch.full((self.samples,), -1))
+        features = Images(sample(pl_module.generator, z.to(pl_module.device), labels), self.net).features
         if not features.isfinite().all():  # for the guard to tell
             return {}
         return {"variety/samples": vendi_score(features, width), "variety/real": real}
@@ -200,10 +197,8 @@ class Diagnosis(Callback):
 def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:
     """The Euclidean norm of each player's weights."""
     return {
-        f"weight_norm/{player}": torch.nn.utils.get_total_norm(
-            [parameter.detach() for parameter in getattr(pl_module, player).parameters()]
-        )
-        for player in PLAYERS
+        f"weight_norm/{player}": torch.nn.utils.get_total_norm([p.detach() for p in pl_module.parameters_of(player)])
+        for player in pl_module.player_names
     }
 
 

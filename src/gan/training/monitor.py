@@ -1,4 +1,4 @@
-"""The curves: what the two players did, averaged and written on one axis."""
+"""The curves: every scalar that a method reports, averaged over batches and written on one axis."""
 
 import logging
 import time
@@ -8,36 +8,21 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from gan.methods.gan import PLAYERS
-
 log = logging.getLogger(__name__)
-
-REPORTED = (
-    *("D(x)", "D(G(z))", "loss/discriminator", "loss/generator"),
-    *("rate/true_positive", "rate/true_negative"),  # shares of real and of drawn images that D gets right
-)
-#: every scalar that is written, the names an ``objective`` may have
-SCALARS = (
-    *REPORTED,
-    *(f"gradient_norm/{player}" for player in PLAYERS),
-    *(f"learning_rate/{player}" for player in PLAYERS),
-    "speed/images_per_second",
-    "epoch",
-)
 
 
 class Monitor(Callback):
-    """Every n-th minibatch writes the mean of each reported quantity since the last point.
+    """Every n-th batch writes the mean of each reported scalar since the last point.
 
-    ``D(x)`` and ``D(G(z))`` are probabilities averaged over all those minibatches, with D as it is in
-    training (dropout on, before its step). Gradient norms are those of each player's latest step,
-    before clipping. The x axis is the number of minibatches played.
+    ``D(x)`` and ``D(G(z))`` are probabilities averaged over all those batches, with D as it is in training (dropout on,
+    before its step). Gradient norms are those of each player's latest step, before clipping. The x axis is the number
+    of batches trained on.
 
-    Between two points only references to scalars on the device are kept: no arithmetic and no wait for
-    the device. They travel in the checkpoint, so that a resumed run writes the same points.
+    Between two points only references to scalars on the device are kept: no arithmetic and no wait for the device.
+    They travel in the checkpoint, so that a resumed run writes the same points.
 
     Args:
-        every_n_batches: minibatches between two points, at least 1.
+        every_n_batches: batches between two points, at least 1.
     """
 
     def __init__(self, every_n_batches: int = 50) -> None:
@@ -46,7 +31,7 @@ class Monitor(Callback):
         self.every_n_batches = every_n_batches
         self.window: dict[str, list[Tensor]] = {}
         self.latest: dict[str, float] = {}
-        self._since = (0, 0.0)  # minibatch and clock at the last point
+        self._since = (0, 0.0)  # iteration and clock at the last point
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = (pl_module.iteration, time.perf_counter())
@@ -55,27 +40,26 @@ class Monitor(Callback):
         for name, value in outputs.items():
             self.window.setdefault(name, []).append(value)
         on_time = pl_module.iteration % self.every_n_batches == 0
-        # A last point shows what is left over but keeps it: a run that goes on from here averages it in.
+        # A last point shows what is left over but keeps it: a resumed run averages it in.
         if on_time or pl_module.iteration == pl_module.total_iterations:
-            self.write_point(trainer, pl_module)
+            self.write_point(trainer, pl_module, len(batch))
         if on_time:
             self.window = {}
 
-    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Averages the window over minibatches and processes, and writes it."""
+    def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch_size: int) -> None:
+        """Averages the window over batches and processes, and writes it."""
         norms = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
         names = [*self.window, *norms]
         means = [torch.stack(values).mean() for values in self.window.values()]
         # The callback's only wait for the device between two points.
         values = trainer.strategy.reduce(torch.stack([*means, *norms.values()]), reduce_op="mean").tolist()
-        reported = dict(zip(names, values, strict=True))
         now = (pl_module.iteration, time.perf_counter())
-        images = (now[0] - self._since[0]) * trainer.datamodule.batch_size * trainer.world_size
+        images = (now[0] - self._since[0]) * batch_size * trainer.world_size
         self.latest = {
-            **{name: reported[name] for name in SCALARS if name in reported},
+            **dict(zip(names, values, strict=True)),
             **{
                 f"learning_rate/{player}": optimizer.param_groups[0]["lr"]
-                for player, optimizer in zip(PLAYERS, trainer.optimizers, strict=True)
+                for player, optimizer in zip(pl_module.player_names, trainer.optimizers, strict=True)
             },
             "speed/images_per_second": images / (now[1] - self._since[1]),
             "epoch": pl_module.iteration / trainer.num_training_batches,
@@ -100,9 +84,18 @@ class Monitor(Callback):
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
 
 
+def scalars_of(players: tuple[str, ...]) -> list[str]:
+    """The scalars that the monitor adds to those of a method with these players."""
+    return [
+        *(f"{kind}/{player}" for kind in ("gradient_norm", "learning_rate") for player in players),
+        "speed/images_per_second",
+        "epoch",
+    ]
+
+
 def publish(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
     """Leaves the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
 
-    Not by ``self.log``, after which Lightning goes through all that was ever logged on every minibatch.
+    Not by ``self.log``, after which Lightning goes through all that was ever logged on every batch.
     """
     trainer.callback_metrics.update({name: torch.tensor(value) for name, value in numbers.items()})

@@ -1,6 +1,7 @@
 """One bar for the whole training, or a line now and then where nobody watches a terminal."""
 
 import logging
+import re
 import sys
 
 import pytorch_lightning as pl
@@ -13,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Progress(ProgressBar):
-    """Epoch, share done, time left, D(x), D(G(z)), both losses and images per second.
+    """Epoch, share done, time left, D(x) and D(G(z)) or the scores, the losses and images per second.
 
     Without a terminal (a log file, a cluster) it writes a line at every tenth of the training.
     """
@@ -72,8 +73,7 @@ class Progress(ProgressBar):
         if monitor is None or not monitor.latest or (fresh and pl_module.iteration % monitor.every_n_batches):
             return ""
         point = monitor.latest
-        losses = [f"{point[name]:.2f}" for name in ("loss/discriminator", "loss/generator") if name in point]
-        return (
-            f"D(x) {point['D(x)']:.2f}  D(G(z)) {point['D(G(z))']:.2f}  loss {' / '.join(losses)}  "
-            f"{point['speed/images_per_second']:,.0f} img/s"
-        )
+        shown = [f"{name} {value:.2f}" for name, value in point.items() if name.startswith(("D(", "score/"))]
+        losses = [f"{value:.2f}" for name, value in point.items() if re.fullmatch(r"loss/[^/]+", name)]
+        speed = f"{point['speed/images_per_second']:,.0f} img/s"
+        return "  ".join([*shown, f"loss {' / '.join(losses)}", speed])

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from gan.core.errors import UserError
-from gan.core.random import derive
+from gan.core.random import RandomRows, derive
 from gan.data.base import Source
 from gan.methods.gan import sample
 
@@ -78,10 +78,10 @@ class SampleGrids(Callback):
         from torchvision.utils import save_image
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        noise = torch.Generator().manual_seed(derive(pl_module.seed, "pictures"))
-        z = pl_module.latent(self.count, generator=noise).to(pl_module.device)
+        random = RandomRows(generator=torch.Generator().manual_seed(derive(pl_module.seed, "pictures")))
+        z, labels = pl_module.latent(random, torch.full((self.count,), -1))
         for name, generator in pl_module.generators().items():
-            picture = self.picture(sample(generator, z).cpu(), trainer.datamodule)
+            picture = self.picture(sample(generator, z.to(pl_module.device), labels).cpu(), trainer.datamodule)
             self.latest[name] = self.folder / f"step={pl_module.iteration:07d}_{name}.png"
             save_image(picture, self.latest[name])
             for logger in trainer.loggers:

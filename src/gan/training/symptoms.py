@@ -52,11 +52,13 @@ class Symptom(ABC):
     Attributes:
         title: in a few words.
         helps: what usually does.
+        needs: scalars without which it is silent: a loss without a probability has no D(x).
         checks: how many of the latest checks it wants to see; it is silent until there are that many.
     """
 
     title: ClassVar[str]
     helps: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, checks: int) -> None:
         if checks < 1:
@@ -66,7 +68,9 @@ class Symptom(ABC):
     def __call__(self, history: History) -> str | None:
         """What is wrong, with its numbers, or None."""
         latest = history.latest[-self.checks :]
-        return self.find(latest, history.early) if len(latest) == self.checks else None
+        if len(latest) < self.checks or any(name not in o.values for o in latest for name in self.needs):
+            return None
+        return self.find(latest, history.early)
 
     @abstractmethod
     def find(self, latest: Sequence[Observation], early: Sequence[Observation]) -> str | None:
@@ -86,6 +90,7 @@ class DiscriminatorWon(Symptom):
     """
 
     title = "D has won"
+    needs = ("D(x)", "D(G(z))")
     helps = "loss=nonsaturating where it is minimax, a lower optim.discriminator.lr, penalty=r1, dropout in D"
 
     def __init__(self, real: float = 0.98, fake: float = 0.02, checks: int = 3) -> None:
@@ -114,6 +119,7 @@ class GeneratorAhead(Symptom):
     """
 
     title = "G is ahead of D"
+    needs = ("D(x)", "D(G(z))")
     helps = "a higher optim.discriminator.lr, a lower optim.generator.lr, a larger k, less dropout in D"
 
     def __init__(self, margin: float = 0.1, checks: int = 3) -> None:

@@ -1,0 +1,84 @@
+"""Before the first step: the data is loaded, the networks are fitted to it, and everything is checked."""
+
+import logging
+
+import torch
+from omegaconf import DictConfig
+
+from gan.core.batch import Batch
+from gan.core.errors import UserError, one_line
+from gan.data.base import Source
+from gan.methods.base import Method
+from gan.networks.base import Generator
+from gan.runs import checkpoint
+from gan.runs.build import Experiment
+
+log = logging.getLogger(__name__)
+
+
+def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
+    """Loads the data and fits the networks to it: what can go wrong before the first step does so here.
+
+    Returns:
+        The names of the scalars that the training will log.
+
+    Raises:
+        UserError: the data cannot be read, or the networks do not fit it.
+    """
+    method, data = experiment.module, experiment.data
+    data.prepare_data()
+    data.setup("fit")
+    method.total_iterations = count_iterations(cfg, data.batches_per_epoch(experiment.trainer.world_size))
+    if not cfg.ckpt_path:  # a checkpoint brings all that has been left in the weights
+        method.generator.adapt_to_data(data.mean_image)
+        load_trained(method.generator)
+    method.restart_ema()
+    return check_networks(method, data)
+
+
+def load_trained(generator: Generator) -> None:
+    """Hands a generator that starts from another run's the weights of that one."""
+    if generator.start_from is None:
+        return
+    key = "model.generator.start_from"
+    saved = checkpoint.read(generator.start_from, key)
+    weights = {k.removeprefix("generator."): v for k, v in saved["state_dict"].items() if k.startswith("generator.")}
+    try:
+        generator.load_trained(weights)
+    except RuntimeError as error:
+        raise UserError(f"{key}={generator.start_from} holds another generator: {one_line(error)[:200]}.") from error
+    log.info("G goes on from %s, iteration %s", generator.start_from, f"{saved['iteration']:,}")
+
+
+def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
+    """Length of the whole run, from the three limits that the Trainer takes."""
+    limit = cfg.trainer.limit_train_batches
+    batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * min(limit, 1.0))
+    if batches < 1:
+        raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} minibatches.")
+    bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
+    if not bounds:
+        raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
+    if min(bounds) < cfg.k:
+        raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} minibatches.")
+    return min(bounds)
+
+
+def check_networks(method: Method, data: Source) -> list[str]:
+    """One forward pass of every network on two examples, as in use.
+
+    Returns:
+        The names of the scalars that the training will log.
+
+    Raises:
+        UserError: shapes do not fit, or a loss or term asks a network for something that it does not give.
+    """
+    shape = (data.channels, data.image_size, data.image_size)
+    labels = torch.full((2,), 0 if data.classes else -1)
+    method.eval()
+    try:
+        return method.check(Batch(images=torch.zeros(2, *shape), labels=labels))
+    except (RuntimeError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"model does not fit images of shape {shape}: {one_line(error)}.") from error
+    finally:
+        method.train()

@@ -1,0 +1,66 @@
+"""The two records that data, networks and losses exchange: D's input and D's output."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Record:
+    """Named tensors whose first axis is the batch; a field that is None is absent. A subclass may add fields."""
+
+    def items(self) -> list[tuple[str, Tensor]]:
+        """The fields that are present, in their order."""
+        return [(field.name, value) for field in fields(self) if (value := getattr(self, field.name)) is not None]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The record of ``function(value)`` for each field that is present."""
+        return type(self)(**{name: function(value) for name, value in self.items()})
+
+    def zip(self, other: Self, function: Callable[[Tensor, Tensor], Tensor]) -> Self:
+        """The record of ``function(value, value of other)``, without the fields that only one of both has."""
+        pairs = [(name, value, getattr(other, name)) for name, value in self.items()]
+        return type(self)(**{name: function(a, b) for name, a, b in pairs if b is not None})
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
+        """The record on a device; Lightning moves batches by it."""
+        return self.map(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def __len__(self) -> int:
+        return len(self.items()[0][1])
+
+
+@dataclass(frozen=True)
+class Batch(Record):
+    """What D looks at, real or generated.
+
+    Attributes:
+        images: float32 (B, C, H, W) in [0, 1].
+        labels: int64 (B,), -1 where the class is unknown.
+        z: float32 (B, dim), the latent; absent in real batches unless an encoder adds it.
+    """
+
+    images: Tensor | None = None
+    labels: Tensor | None = None
+    z: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Output(Record):
+    """D's answer, before any sigmoid or softmax.
+
+    Attributes:
+        logits: (B,), large for real; the score of a critic, or the negative energy. A D that packs m examples
+            answers with B / m rows.
+        classes: (B, K), a logit for each class.
+        codes: (B, Q), parameters of the distribution of a structured latent.
+        features: (B, F).
+    """
+
+    logits: Tensor | None = None
+    classes: Tensor | None = None
+    codes: Tensor | None = None
+    features: Tensor | None = None
