@@ -99,7 +99,7 @@ def _composed(words: tuple[str, ...], name: str) -> DictConfig:
         return compose(name, list(words))
 
 
-SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "latent.dim=8", "trainer=cpu"]
+SMALL = ["model.generator.hidden=[32]", "++model.discriminator.hidden=[32]", "latent.dim=8", "trainer=cpu"]
 
 
 def small(output_dir: Path, *words: str) -> DictConfig:
