@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from gan.app import command_line as cli
+from gan.app import search_path
 from gan.app.command_line import CONF, check, launch, listed, loaded, resumed
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
@@ -27,6 +27,16 @@ from tests.conftest import REPOSITORY
         ["+optim.generator.weight_decay=1e-4", "+trainer.fast_dev_run=true"],
         ["~callbacks.sample_grids", "callbacks.monitor.every_n_batches=7"],
         ["+callbacks.mine._target_=my.module.Callback", "data=mnist"],
+        *(
+            [f"+{group}.mine.monitor=loss/generator", f"+{group}.mine._target_=my.module.Mine", "~callbacks.progress"]
+            for group in ("callbacks", "logger", "metrics", "figures", "penalty")
+        ),
+        ["~logger", "+logger.csv._target_=my.module.Logger", "+logger.csv.folders.first=x"],
+        ["+callbacks.stop={_target_:my.module.Stop,monitor:loss}", "+callbacks.stop.options.patience=3"],
+        ["loss._target_=my.Loss", "+loss.margin=2", "+loss.options.power=1"],
+        ["+model.encoder.hidden=[3]", "+model.encoder._target_=my.Encoder"],
+        ["+data.transform._target_=my.Flip,my.Crop", "+data.transform.share=.1,.2"],
+        ["+optim.momentum._target_=my.Momentum", "+optim.momentum.updates=3"],
         ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
         ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
         ["~logger", "trainer.devices=2"],
@@ -52,8 +62,13 @@ def choices(group):
         ("++sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
         ("+model.widht=3", "model.widht: model has no key 'widht'. There are: generator, discriminator."),
         ("+callbacks.sample_grid.count=9", "callbacks has no key 'sample_grid'. Did you mean 'sample_grids'?"),
-        ("callbacks.mine._target_=my.module.Callback", "callbacks has no key 'mine'."),
-        ("+data.mine._target_=my.module.Data", "data has no key 'mine'."),
+        ("callbacks.moniter._target_=my.Callback", "callbacks has no key 'moniter'. Did you mean 'monitor'?"),
+        ("+callbacks.stop.monitor=loss", "callbacks has no key 'stop'. There are: "),
+        ("+data.mine.share=.1", "data has no key 'mine'. There are: "),
+        ("+data.mine.transform._target_=my.Flip", "data has no key 'mine'. There are: "),
+        ("+lss._target_=my.Loss", "the configuration has no key 'lss'. Did you mean 'loss'?"),
+        ("+lss.mine._target_=my.Loss", "the configuration has no key 'lss'. Did you mean 'loss'?"),
+        ("+k._target_=my.K", "k has no key '_target_'."),
         ("trainer.max_epoch=3", "trainer has no key 'max_epoch'. Did you mean 'max_epochs'?"),
         ("optim.generator.learning=1", "optim.generator has no key 'learning'."),
         ("+optim.generater.lr=1", "optim has no key 'generater'. Did you mean 'generator'?"),
@@ -72,6 +87,21 @@ def test_bad_words_are_named_in_one_line(word, message):
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert "+" not in str(error.value)  # Hydra's advice to add the misspelt key
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["callbacks.mine._target_=my.Mine"], "no key 'mine'. Write +callbacks.mine._target_=my.Mine for a new one."),
+        (["loss._target_=my.Loss", "loss.margin=2"], "loss has no key 'margin'. Write +loss.margin=2 for a new one."),
+        (["+callbacks.a._target_=my.A", "+callbacks.b.x=2"], "callbacks has no key 'b'. There are: "),
+    ],
+)
+def test_what_a_new_class_lacks_is_said(arguments, message):
+    with pytest.raises(UserError) as error:
+        check(arguments, "train")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_checkpoint_brings_its_own_command_line(tmp_path):
@@ -121,9 +151,10 @@ def test_a_new_file_is_a_choice_and_in_the_help(tmp_path, monkeypatch):
         (tmp_path / "conf" / group / "mine.yaml").write_text("_target_: my.module.Mine\n", encoding="utf-8")
     with pytest.raises(UserError, match="loss=mine: no such choice"):
         check(["loss=mine"], "train")
-    monkeypatch.setattr(cli, "CONF", tmp_path / "conf")
+    monkeypatch.setattr(search_path, "CONF", tmp_path / "conf")
     check(["loss=mine", "metrics=mine"], "train")
-    lines = listed("metrics", "loss").splitlines()
+    with search_path.config_files("train"):
+        lines = listed("metrics", "loss").splitlines()
     assert "mine" in " ".join(lines[:-1])
     assert re.fullmatch("loss: .*mine.*", lines[-1])
     assert max(map(len, lines)) <= 98

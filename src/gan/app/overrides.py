@@ -1,0 +1,165 @@
+"""The overrides of a command line, checked before Hydra acts on them: each names a key or a choice that exists.
+
+Nothing here imports torch.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, OverrideType
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gan.app.search_path import ConfigFiles, config_files
+from gan.core.errors import UserError, did_you_mean, one_line
+
+#: groups of parts that are built one by one, so that any may be left out and one's own added
+COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
+ADDING = (OverrideType.ADD, OverrideType.FORCE_ADD)
+
+
+def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> None:
+    """Looks at every override of a command line.
+
+    Args:
+        arguments: the overrides as written.
+        config_name: the file that holds the defaults.
+        sweep: whether they describe several jobs.
+        config_dir: the user's own folder of configuration files, ``--config-dir``.
+
+    Raises:
+        UserError: an override that names no key or no choice, with the nearest that exists; a folder that does not.
+    """
+    try:
+        overrides = OverridesParser.create().parse_overrides(list(arguments))
+    except HydraException as error:
+        raise UserError(f"{one_line(error)}. Quote values with special characters: 'key=\"D(x)\"'.") from error
+    with config_files(config_name, config_dir, overrides) as files:
+        keys = []
+        for override in overrides:
+            if not override.key_or_group:
+                raise UserError(f"{override.input_line}: no key is named; write KEY=VALUE.")
+            if override.key_or_group in ("output_dir", "hydra.run.dir"):
+                _check_folder(override, sweep)
+            if files.is_group(override.key_or_group):
+                _check_choice(override, files)
+            elif not override.is_hydra_override():
+                keys.append(override)
+        choices = _choices(overrides, files)
+        try:
+            files.check_hidden(choices)
+            plain = files.compose(choices)
+        except (OmegaConfBaseException, YAMLError, ValueError) as error:
+            raise UserError(f"{files.unreadable()}{one_line(error)}.") from error
+    built = _built(overrides)
+    for override in keys:
+        _check_key(override, plain, built, files.groups)
+
+
+def is_helper() -> bool:
+    """Whether this process was started by another one, to take part in its distributed run."""
+    return os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def _check_folder(override: Override, sweep: bool) -> None:
+    """Raises UserError for a folder that already holds a run, or one for all jobs of a sweep."""
+    key, folder = override.key_or_group, override.value()
+    if sweep:
+        raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
+    if not folder:
+        raise UserError(f"{key} is empty; give the folder for this run.")
+    if (Path(str(folder)) / "checkpoints").exists() and not is_helper():
+        raise UserError(
+            f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to go on with that "
+            f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
+        )
+
+
+def _check_choice(override: Override, files: ConfigFiles) -> None:
+    """Raises UserError for ``model=mpl``, with the choices that there are."""
+    if override.type == OverrideType.DEL:
+        return
+    group = override.key_or_group
+    choices = files.choices(group)
+    several = (value if isinstance(value, list) else [value] for value in _values(override))
+    for value in itertools.chain.from_iterable(several):  # metrics=[parzen,…] takes more than one
+        if value is not None and str(value) not in choices:
+            near = did_you_mean(str(value), choices)
+            raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
+
+
+def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Sequence[str]) -> None:
+    """Raises UserError for a key that the configuration does not have.
+
+    A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
+    Lightning's Trainer: those complain themselves of what they do not know. Such a class may be the user's own,
+    which the same command line names: ``+callbacks.mine._target_=my.module.Callback +callbacks.mine.margin=2``.
+
+    Args:
+        override: the override.
+        cfg: the configuration that the choices alone give.
+        built: the mappings to which the command line gives a class.
+        groups: the groups, whose mapping exists even where nothing is chosen.
+    """
+    key, new = override.key_or_group, override.type in ADDING
+    names = key.split(".")
+    parent, node = cfg, cfg
+    for depth, name in enumerate(names):
+        where = ".".join(names[:depth])
+        known = {str(each) for each in node} if OmegaConf.is_dict(node) else set()
+        if name in known:
+            parent, node = node, node._get_node(name)  # as written: interpolations are not followed
+            if node._is_none() or node._is_missing():
+                node = OmegaConf.create()
+            continue
+        if depth == 0 and name in groups and len(names) > 1:
+            node = OmegaConf.create()
+            continue
+        of_new_class = any(".".join(names[:length]) in built for length in range(1, depth + 1))
+        is_new_class = depth > 0 and f"{where}.{name}" in built
+        is_argument = depth == len(names) - 1 and ("_target_" in known or where == "trainer")
+        if new and OmegaConf.is_dict(node) and (of_new_class or is_new_class or is_argument):
+            return
+        hint = did_you_mean(name, known)
+        if not new and (of_new_class or (is_new_class and not hint)):
+            hint += f" Write +{override.input_line} for a new one."
+        hint += f" There are: {', '.join(map(str, node))}." if known else ""
+        raise UserError(f"{key}: {where or 'the configuration'} has no key '{name}'.{hint}")
+    is_part = "_target_" in parent or (OmegaConf.is_dict(node) and "_target_" in node)
+    if override.type == OverrideType.DEL and not is_part and names[0] not in COLLECTIONS:
+        raise UserError(f"{key} cannot be removed, only set.")
+
+
+def _built(overrides: Sequence[Override]) -> set[str]:
+    """The keys of mappings to which a command line gives a class, as ``callbacks.mine`` of
+    ``+callbacks.mine._target_=my.module.Callback`` and of ``+callbacks.mine={_target_:my.module.Callback}``."""
+
+    def targets(key: str, value: object) -> Iterator[str]:
+        parent, _, name = key.rpartition(".")
+        if name == "_target_":
+            yield parent
+        for inner, held in value.items() if isinstance(value, dict) else ():
+            yield from targets(f"{key}.{inner}", held)
+
+    given = [override for override in overrides if override.type != OverrideType.DEL]
+    return {found for o in given for value in _values(o) for found in targets(o.key_or_group, value)}
+
+
+def _choices(overrides: Sequence[Override], files: ConfigFiles) -> list[str]:
+    """The overrides that choose from groups, the first value where several are swept over."""
+    chosen = [o for o in overrides if o.type != OverrideType.DEL and files.is_group(o.key_or_group)]
+    return [f"{o.get_key_element()}={_values(o)[0]}".replace("'", "") for o in chosen if _values(o)]
+
+
+def _values(override: Override) -> list[object]:
+    """The values that an override takes, one unless it is a sweep over choices."""
+    if isinstance(override.value(), Glob):
+        return []  # Hydra itself expands model=glob(*)
+    if override.is_choice_sweep():
+        return list(override.sweep_iterator())
+    return [override.value()]

@@ -1,0 +1,198 @@
+"""The configuration files that a command line reaches: those of ``conf/``, then those of the user's own folders.
+
+Hydra searches ``conf/``, the folder of ``--config-dir`` and the list ``hydra.searchpath``, in this order; here the same
+search is at hand before Hydra starts. Nothing here imports torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.plugins.config_source import ConfigSource
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gan.core.errors import UserError, did_you_mean
+
+CONF = Path(__file__).parents[3] / "conf"
+SEARCH_PATH = "hydra.searchpath"
+
+
+@dataclass
+class ConfigFiles:
+    """The files of one search path.
+
+    Args:
+        loader: Hydra's, with ``conf/`` and the folder of ``--config-dir``.
+        config_name: the file that holds the defaults.
+        overrides: those of ``hydra.searchpath``, as written.
+        own: the user's folders and packages.
+    """
+
+    loader: ConfigLoader
+    config_name: str
+    overrides: list[str]
+    own: list[ConfigSource]
+    _known: dict[tuple[str, ObjectType], list[str]] = field(default_factory=dict)
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """The configuration with these overrides."""
+        return compose(self.config_name, [*self.overrides, *overrides])
+
+    def choices(self, group: str) -> list[str]:
+        """The files of a group."""
+        return self._listed(group, ObjectType.CONFIG)
+
+    def is_group(self, key: str) -> bool:
+        """Whether ``optim/schedule`` is a group of files."""
+        parent, _, name = key.rpartition("/")
+        return name in self._listed(parent, ObjectType.GROUP)
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups that are in no other."""
+        return self._listed("", ObjectType.GROUP)
+
+    def unreadable(self) -> str:
+        """``FILE: `` for a file of the user's that is no YAML, the empty string where all are."""
+        for source in self.own:
+            for path in sorted(Path(source.path).rglob("*.yaml")) if source.scheme() == "file" else ():
+                try:
+                    OmegaConf.load(path)
+                except (OmegaConfBaseException, YAMLError, ValueError):
+                    return f"{path}: "
+        return ""
+
+    def check_hidden(self, overrides: Sequence[str]) -> None:
+        """Raises UserError for a file of the user's that Hydra would pass over, as one before it has the same name.
+
+        Args:
+            overrides: those that choose; only files that are read are compared.
+        """
+        if not self.own:
+            return
+        chosen = self.loader.compute_defaults_list(self.config_name, [*self.overrides, *overrides], RunMode.RUN)
+        sources = [_source(str(CONF)), *self.own]
+        for path in dict.fromkeys(default.config_path for default in chosen.defaults):
+            holders = [source for source in sources if path and source.is_config(path)]
+            for hidden in holders[1:]:
+                if hidden.load_config(path).config != holders[0].load_config(path).config:
+                    raise UserError(
+                        f"{path}.yaml in {hidden.path} would not be read: {holders[0].path} comes first and has a file "
+                        "of this name too; give yours another name."
+                    )
+
+    def _listed(self, group: str, kind: ObjectType) -> list[str]:
+        if (group, kind) not in self._known:  # Hydra reads the defaults again for each answer
+            self._known[group, kind] = self.loader.get_group_options(group, kind, self.config_name, self.overrides)
+        return self._known[group, kind]
+
+
+@contextmanager
+def config_files(
+    config_name: str, config_dir: str | None = None, overrides: Sequence[Override] = ()
+) -> Iterator[ConfigFiles]:
+    """The files that a command line reaches.
+
+    Args:
+        config_name: the file that holds the defaults.
+        config_dir: the folder of ``--config-dir``.
+        overrides: all of the command line; those of ``hydra.searchpath`` count.
+
+    Raises:
+        UserError: a folder or package that does not exist.
+    """
+    given = [override for override in overrides if override.key_or_group == SEARCH_PATH]
+    for override in given:
+        if override.type != OverrideType.CHANGE:
+            raise UserError(f"{override.input_line}: write {SEARCH_PATH}=[FOLDER,…], all folders in one list.")
+    if len(given) > 1:
+        raise UserError(f"{SEARCH_PATH} is given {len(given)} times; name all folders in one list.")
+    with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        own = [] if config_dir is None else [_config_dir(config_dir)]
+        for override in given:
+            own += [_own(str(place)) for place in override.value()] if isinstance(override.value(), list) else []
+        loader = GlobalHydra.instance().config_loader()
+        if config_dir is not None:  # as Hydra's own main does it
+            path = f"file://{Path(config_dir).resolve()}"
+            loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
+            loader.repository.initialize_sources(loader.get_search_path())
+        yield ConfigFiles(loader, config_name, [str(override.input_line) for override in given], own)
+
+
+def _config_dir(folder: str) -> ConfigSource:
+    """The source of ``--config-dir``; raises UserError where there is no such folder."""
+    path = Path(folder).resolve()
+    if not path.is_dir():
+        beside = [other.name for other in path.parent.iterdir() if other.is_dir()] if path.parent.is_dir() else []
+        raise UserError(f"--config-dir {folder}: no such folder ({path}).{did_you_mean(path.name, beside)}")
+    return _source(str(path))
+
+
+def _own(place: str) -> ConfigSource:
+    """The source of one entry of ``hydra.searchpath``; raises UserError where there is nothing."""
+    source = _source(place)
+    if not source.available():
+        expected = (
+            f"no such folder ({Path(source.path).resolve()})"
+            if source.scheme() == "file"
+            else "no such package; it must be on the Python path, with an __init__.py in the folder of the YAML files"
+        )
+        raise UserError(f"{SEARCH_PATH}: {place}: {expected}.")
+    return source
+
+
+def _source(place: str) -> ConfigSource:
+    scheme = place.partition("://")[0] if "://" in place else "file"
+    try:
+        return SourcesRegistry.instance().resolve(scheme)("own", place)
+    except ValueError as error:
+        raise UserError(f"{SEARCH_PATH}: {place} is neither a folder nor file://FOLDER nor pkg://PACKAGE.") from error
+
+
+def recorded(run: Path) -> tuple[list[str], list[str]]:
+    """The options and the overrides that bring back a run's own configuration files; none where it had none.
+
+    Args:
+        run: the run's folder, with Hydra's records in ``.hydra/``.
+
+    Raises:
+        UserError: a folder that is gone.
+    """
+    record = run / ".hydra" / "hydra.yaml"
+    if not record.is_file():
+        return [], []
+    settings = OmegaConf.load(record).hydra
+    options, places = [], []
+    for source in settings.runtime.config_sources:  # conf/ and Hydra's own files come with every command line
+        if source.provider == "command-line":
+            options.append(f"--config-dir={_still_there(source.path, settings.runtime.cwd, run)}")
+        elif source.provider.startswith(SEARCH_PATH):
+            is_folder = source.schema == "file"
+            path = _still_there(source.path, settings.runtime.cwd, run) if is_folder else source.path
+            places.append(f"{source.schema}://{path}")
+    if not (CONF / f"{settings.job.config_name}.yaml").is_file():
+        options.append(f"--config-name={settings.job.config_name}")
+    quoted = ("'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places)
+    return options, [f"{SEARCH_PATH}=[{','.join(quoted)}]"] if places else []
+
+
+def _still_there(folder: str, start: str, run: Path) -> Path:
+    """The absolute path of a recorded folder, which may be relative to where the run was started."""
+    path = Path(start, folder)
+    if not path.is_dir():
+        raise UserError(
+            f"{path} is gone, where the run in {run} had configuration files from; "
+            "give the folder that has them now: --config-dir FOLDER."
+        )
+    return path

@@ -1,0 +1,356 @@
+"""A package of the user's own: classes and configuration files that are nowhere in this repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from gan.app.command_line import CONF, check, listed, options_last, resumed
+from gan.app.search_path import config_files
+from gan.core.errors import UserError
+from tests.conftest import REPOSITORY
+
+PACKAGE = {
+    "__init__.py": "",
+    "parts.py": """
+from gan.data.digits import Digits
+from gan.losses.adversarial import NonSaturating
+from gan.metrics import Frechet
+from gan.networks import mlp
+
+
+class Loss(NonSaturating):
+    def __init__(self, margin: float = 0.0) -> None:
+        super().__init__()
+        self.margin = margin
+
+
+class Generator(mlp.Generator):
+    def __init__(self, depth: int, **options) -> None:
+        super().__init__(**options)
+        self.depth = depth
+
+
+class Data(Digits):
+    pass
+
+
+class Distance(Frechet):
+    pass
+""",
+    "conf/__init__.py": "",
+    "conf/loss/mine.yaml": "_target_: my_gan.parts.Loss\nmargin: 1.0\n",
+    "conf/model/mine.yaml": """
+defaults: [mlp]
+generator:
+  _target_: my_gan.parts.Generator
+  depth: 2
+  hidden: [16]
+discriminator:
+  hidden: [16]
+""",
+    "conf/data/mine.yaml": "# @package _global_\ndefaults: [digits]\ndata:\n  _target_: my_gan.parts.Data\n",
+    "conf/metrics/mine.yaml": "mine:\n  _target_: my_gan.parts.Distance\n",
+    "conf/experiment/mine.yaml": """
+# @package _global_
+defaults:
+  - override /loss: mine
+  - override /model: mine
+  - override /data: mine
+  - override /metrics: mine
+loss:
+  margin: 3.0
+""",
+}
+
+
+def written(folder, files=PACKAGE):
+    for name, text in files.items():
+        path = folder / "my_gan" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip("\n"), encoding="utf-8")
+    return folder / "my_gan" / "conf"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    written(folder)
+    return folder
+
+
+@pytest.fixture
+def conf(root, monkeypatch):
+    """The folder of YAML files of a package that can be imported."""
+    monkeypatch.syspath_prepend(root)
+    return root / "my_gan" / "conf"
+
+
+def refusal(*arguments, **options):
+    with pytest.raises(UserError) as error:
+        check(arguments, "train", **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+WAYS = {
+    "--config-dir": lambda conf: ([], str(conf)),
+    "file": lambda conf: ([f"hydra.searchpath=[file://{conf}]"], None),
+    "folder": lambda conf: ([f"hydra.searchpath=['{conf}']"], None),
+    "pkg": lambda conf: (["hydra.searchpath=[pkg://my_gan.conf]"], None),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_own_choices_and_their_keys_are_known(conf, way):
+    path, folder = way(conf)
+    check([*path, "experiment=mine", "model.generator.depth=3", "loss.margin=2"], "train", config_dir=folder)
+    check([*path, "loss=mine,minimax", "seed=1,2"], "train", sweep=True, config_dir=folder)
+    check([*path, "metrics=[mine,kernel]", "metrics.kernel.subsets=9"], "evaluate", config_dir=folder)
+    message = refusal(*path, "experiment=mnie", config_dir=folder)
+    assert message.startswith("experiment=mnie: no such choice. Did you mean 'mine'? There are: ")
+    message = refusal(*path, "experiment=mine", "model.generator.dept=3", config_dir=folder)
+    assert message.startswith("model.generator.dept: model.generator has no key 'dept'. Did you mean 'depth'?")
+    assert refusal("experiment=mine").startswith("experiment=mine: no such choice.")
+
+
+def test_own_group_is_chosen_from(tmp_path):
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "extra" / "first.yaml").write_text("x: 1\n", encoding="utf-8")
+    check(["+extra=first", "extra.x=2"], "train", config_dir=str(tmp_path))
+    assert "extra.y: extra has no key 'y'" in refusal("+extra=first", "extra.y=2", config_dir=str(tmp_path))
+    assert "extra=frist: no such choice. Did you mean 'first'?" in refusal("+extra=frist", config_dir=str(tmp_path))
+
+
+def test_own_choices_are_in_the_help(conf, tmp_path, command):
+    for script, groups in (("train.py", ["experiment", "loss"]), ("evaluate.py", ["metrics"])):
+        status, output = command(script, tmp_path, "--help", "--config-dir", str(conf))
+        assert status == 0
+        for group in groups:
+            choices = re.search(rf"^{group}: ((.+\n)+?)(?=\S+: |\n)", output, re.MULTILINE)[1]
+            assert "mine" in re.findall(r"\w+", choices), group
+    with config_files("train", str(conf)):
+        assert "mine" in listed("model")
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_conf").mkdir()
+    assert refusal(config_dir="my_cnof") == (
+        f"--config-dir my_cnof: no such folder ({tmp_path}/my_cnof). Did you mean 'my_conf'?"
+    )
+    assert refusal(config_dir="no/folder") == f"--config-dir no/folder: no such folder ({tmp_path}/no/folder)."
+    assert refusal("hydra.searchpath=[file://gone]") == (
+        f"hydra.searchpath: file://gone: no such folder ({tmp_path}/gone)."
+    )
+    assert "pkg://no_package.conf: no such package" in refusal("hydra.searchpath=[pkg://no_package.conf]")
+    assert "gone://here is neither a folder nor" in refusal("hydra.searchpath=[gone://here]")
+    assert "write hydra.searchpath=[FOLDER,…]" in refusal("+hydra.searchpath=[my_conf]")
+    assert "given 2 times" in refusal("hydra.searchpath=[my_conf]", "hydra.searchpath=[.]")
+
+
+def test_a_file_that_would_not_be_read_is_named(tmp_path):
+    """``conf/`` comes first in Hydra's search: a changed copy of one of its files would have no effect."""
+    for name in ("model/mlp.yaml", "loss/minimax.yaml"):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy(CONF / name, tmp_path / name)
+    check(["loss=minimax"], "train", config_dir=str(tmp_path))  # the same
+    (tmp_path / "loss" / "minimax.yaml").write_text("_target_: my.Loss\n", encoding="utf-8")
+    assert refusal("loss=minimax", config_dir=str(tmp_path)) == (
+        f"loss/minimax.yaml in {tmp_path} would not be read: {CONF} comes first and has a file of this name too; "
+        "give yours another name."
+    )
+    check([], "train", config_dir=str(tmp_path))  # not chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("_target_: [\n", "mine.yaml"),
+        ("defaults:\n  - nothing\n", "In 'loss/mine': Could not load 'loss/nothing'"),
+        ("# @package _global_\nhydra:\n  searchpath: [x]\n", "hydra.searchpath is only supported from the primary"),
+        ("defaults: {a: b}\nc: d\n", "loss/mine"),
+        ("x: ${\n", "loss/mine.yaml: no viable alternative at input '${'"),
+    ],
+)
+def test_a_broken_file_is_named_in_one_line(tmp_path, text, message, command):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text(text, encoding="utf-8")
+    status, output = command("train.py", tmp_path, "--config-dir", str(tmp_path), "loss=mine")
+    assert status == 1
+    assert message in output
+    assert output.count("\n") == 1
+    assert output.startswith("error: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["loss"]
+
+
+def test_options_stand_anywhere():
+    argv = ["-m", "loss=mine", "--config-dir", "model", "k=1,2", "-cn=own"]
+    assert options_last(argv) == ["loss=mine", "k=1,2", "-m", "--config-dir", "model", "-cn=own"]
+    assert options_last([]) == []
+    with pytest.raises(UserError, match=r"--confg-dir.*Did you mean '--config-dir'\?"):
+        options_last(["k=1", "--confg-dir", "x"])
+
+
+TRAINING = ["trainer.max_steps=3", "trainer=cpu", "logger=none"]
+
+
+@pytest.fixture(scope="module")
+def original(root, tmp_path_factory):
+    """A run of the package's experiment, told of the package's folder by ``--config-dir``, and of other files besides.
+
+    The folder is named relative to the folder where the run was started.
+    """
+    folder = tmp_path_factory.mktemp("runs")
+    other = {"optim/own.yaml": "defaults: [adam]\ngradient_clip: 9.0\n"}
+    for name, text in other.items():
+        path = folder / "it's one's own" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    shutil.copytree(root / "my_gan" / "conf", folder / "my_conf")
+    return folder
+
+
+@pytest.fixture
+def trained(original, conf, command):
+    if not (original / "run").exists():
+        words = ["experiment=mine", "optim=own", *TRAINING, "output_dir=run"]
+        path = ["--config-dir", "my_conf", "hydra.searchpath=[\"it's one's own\"]"]
+        status, output = command("train.py", original, *path[:2], *words, path[2], "model.generator.depth=5")
+        assert status == 0, output
+        assert "frechet_distance" in output
+    return original / "run"
+
+
+def checkpoint(run):
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_own_experiment_trains(trained):
+    saved = checkpoint(trained)["hyper_parameters"]
+    assert saved["loss"] == {"_target_": "my_gan.parts.Loss", "margin": 3.0}
+    assert saved["model"]["generator"]["depth"] == 5
+    assert saved["model"]["generator"]["slope"] == 0.2  # conf/model/mlp.yaml
+    assert saved["data"]["_target_"] == "my_gan.parts.Data"
+    assert saved["optim"]["gradient_clip"] == 9.0
+
+
+def test_a_resumed_run_finds_the_files_of_its_own_run(trained, tmp_path, command):
+    last = trained / "checkpoints" / "last.ckpt"
+    further = [f"ckpt_path={last}", "trainer.max_steps=5"]
+    status, output = command("train.py", tmp_path, *further, "output_dir=second")
+    assert status == 0, output
+    assert "3 minibatches" not in output
+    before, after = checkpoint(trained), checkpoint(tmp_path / "second")
+    assert after["iteration"] == 5
+    for key in ("loss", "model", "data", "optim"):
+        assert after["hyper_parameters"][key] == before["hyper_parameters"][key]
+    # and so does one that goes on from the second
+    again = resumed([f"ckpt_path={tmp_path}/second/checkpoints/last.ckpt"])
+    assert again[-1] == resumed(further)[-1] == f"--config-dir={trained.parent}/my_conf"
+    assert again[0] == resumed(further)[0] == f"hydra.searchpath=['file://{trained.parent}/it\\'s one\\'s own']"
+    assert resumed(again) == again
+    recorded = OmegaConf.load(tmp_path / "second" / ".hydra" / "hydra.yaml").hydra.searchpath
+    assert recorded == [f"file://{trained.parent}/it's one's own"]
+
+
+def test_another_folder_takes_the_place_of_the_recorded_ones(trained, conf):
+    word = f"ckpt_path={trained / 'checkpoints' / 'last.ckpt'}"
+    for given in (["--config-dir", str(conf)], ["-cd", str(conf)], [f"hydra.searchpath=[{conf}]"]):
+        assert resumed([*given, word])[-1] == word
+        assert [w for w in resumed([*given, word]) if "searchpath" in w] == [w for w in given if "searchpath" in w]
+
+
+def test_a_recorded_folder_that_is_gone_is_named(trained, tmp_path, command):
+    moved = shutil.copytree(trained, tmp_path / "run")
+    record = moved / ".hydra" / "hydra.yaml"
+    record.write_text(record.read_text(encoding="utf-8").replace("/my_conf", "/gone"), encoding="utf-8")
+    word = f"ckpt_path={moved / 'checkpoints' / 'last.ckpt'}"
+    status, output = command("train.py", tmp_path, word)
+    assert status == 1
+    assert output == (
+        f"error: {trained.parent}/gone is gone, where the run in {moved} had configuration files from; "
+        "give the folder that has them now: --config-dir FOLDER\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("script", ["evaluate.py", "sample.py"])
+def test_other_commands_need_the_package_alone(trained, tmp_path, command, script):
+    """No configuration files: the run's configuration is in its checkpoint."""
+    words = {"evaluate.py": ["metrics=frechet", "num_samples=20"], "sample.py": [f"folder={tmp_path}"]}
+    run = shutil.copytree(trained, tmp_path / "run")
+    status, output = command(script, tmp_path, f"run={run}", *words[script])
+    assert status == 0, output
+    assert "frechet_distance" in output or (tmp_path / "grid_ema.png").is_file()
+
+
+def test_own_metric_is_measured_later(trained, conf, tmp_path, command):
+    run = shutil.copytree(trained, tmp_path / "run")
+    status, output = command(
+        "evaluate.py", tmp_path, "metrics=mine", "--config-dir", str(conf), f"run={run}", "num_samples=20"
+    )
+    assert status == 0, output
+    assert "frechet_distance" in output
+
+
+def test_own_defaults_file(conf, tmp_path, command):
+    """``--config-name``: the file with the defaults may be the user's, and a resumed run finds it too."""
+    folder = shutil.copytree(conf, tmp_path / "own conf")
+    (folder / "mine.yaml").write_text("defaults: [train, _self_]\nk: 2\nloss:\n  _target_: my_gan.parts.Loss\n")
+    path = ["--config-name", "mine", "--config-dir", "own conf"]
+    status, output = command("train.py", tmp_path, *path, "model=mine", *TRAINING, "output_dir=first")
+    assert status == 0, output
+    words = ["ckpt_path=first/checkpoints/last.ckpt", "trainer.max_steps=5", "output_dir=second"]
+    status, output = command("train.py", tmp_path, *words)
+    assert status == 0, output
+    saved = checkpoint(tmp_path / "second")["hyper_parameters"]
+    assert saved["k"] == 2
+    assert saved["loss"] == {"_target_": "my_gan.parts.Loss"}
+
+
+def test_a_callback_from_the_command_line_alone_stops_the_run(tmp_path, command):
+    """Lightning's EarlyStopping: nothing is as small as the threshold, so that it stops the second epoch."""
+    words = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]", *TRAINING[1:], "recipe.epochs=50"]
+    words += ["callbacks.monitor.every_n_batches=5", "output_dir=run"]
+    stop = {"stopping_threshold": "100.0", "monitor": "loss/generator"}
+    stop["_target_"] = "pytorch_lightning.callbacks.EarlyStopping"
+    words += [f"+callbacks.stop.{key}={value}" for key, value in stop.items()]
+    status, output = command("train.py", tmp_path, *words)
+    assert status == 0, output
+    assert checkpoint(tmp_path / "run")["iteration"] == 1397 // 64  # one epoch
+
+
+@pytest.mark.processes
+@pytest.mark.slow
+def test_the_commands_themselves(tmp_path):
+    conf = written(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]), "OMP_NUM_THREADS": "1"}
+
+    def said(script, *arguments, expected=0):
+        words = [sys.executable, str(REPOSITORY / script), *arguments]
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=180, check=False, cwd=tmp_path, env=environment
+        )
+        assert done.returncode == expected, done.stderr
+        return done.stdout + done.stderr
+
+    said("train.py", "--config-dir", "my_gan/conf", "experiment=mine", *TRAINING, "output_dir=run")
+    further = ("ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=5")
+    said("train.py", *further, "output_dir=second")
+    assert checkpoint(tmp_path / "second")["hyper_parameters"]["loss"]["margin"] == 3.0
+    said("train.py", "-m", "hydra.searchpath=[pkg://my_gan.conf]", "loss=mine,minimax", *TRAINING)
+    (conf / "experiment" / "mine.yaml").rename(tmp_path / "kept.yaml")
+    conf.rename(tmp_path / "elsewhere")
+    output = said("train.py", *further, "output_dir=third", expected=1)
+    assert output.startswith(f"error: {conf} is gone")
+    assert output.count("\n") == 1
+    assert not (tmp_path / "third").exists()
+    assert "frechet_distance" in said("evaluate.py", "run=second", "metrics=frechet", "num_samples=20")
+    said("sample.py", "run=second")
