@@ -73,7 +73,7 @@ def test_every_choice_builds(choice, tmp_path):
     else:
         game = build(cfg)
         shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
-        assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == shape
+        assert game.module.generator(*game.module.latent(RandomRows(), torch.tensor([-1, -1]))).shape == shape
         for group in ("metrics", "figures"):
             assert all(part(cfg, f"{group}.{name}") for name in cfg[group] or {})
 
@@ -85,8 +85,8 @@ BARE = ["trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures
 def test_every_preset_starts(preset, tmp_path, play):
     """Until G's first turn is over."""
     words = [preset, *needs(preset), *BARE, "trainer.max_steps=${k}", "data.batch_size=4"]
-    game = play(with_images_at_hand(tmp_path, *words))
-    assert game.module.iteration == game.module.k
+    game = play(cfg := with_images_at_hand(tmp_path, *words))
+    assert game.module.iteration == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
@@ -166,7 +166,7 @@ def combinations():
 def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, penalty):
     chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]
     needed = itertools.chain.from_iterable(map(needs, chosen))
-    small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "ema.decay=0"]
+    small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "data.classes=10", "ema.decay=0"]
     game = play(with_images_at_hand(tmp_path, *chosen, *needed, *small))
     assert game.module.iteration == 1
     assert all(p.isfinite().all() for p in game.module.parameters())
@@ -174,9 +174,10 @@ def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, pen
 
 @pytest.mark.parametrize("model", [name for name in choices("model") if not needs(f"model={name}")])
 def test_images_of_another_size_just_work(tmp_path, play, model):
-    words = [*BARE, f"model={model}", "data.image_size=13", "trainer.max_steps=1"]
+    words = [*BARE, f"model={model}", *needs(f"model={model}"), "data.image_size=13", "trainer.max_steps=1"]
     game = play(composed(tmp_path, *words))
-    assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == (2, 1, 13, 13)
+    z, labels = game.module.latent(RandomRows(), torch.tensor([-1, -1]))
+    assert game.module.generator(z, labels).shape == (2, 1, 13, 13)
 
 
 @pytest.mark.parametrize("precision", [p for p in PRECISIONS if p != "16-mixed"])

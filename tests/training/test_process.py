@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -37,10 +39,16 @@ def kept(library, size):
     return library.mallinfo2().fordblks - before
 
 
+@pytest.mark.processes
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="about glibc 2.33 or newer")
 def test_freed_memory_is_used_again():
+    """In a process of its own: here other tests have left free memory, from which a block would be taken."""
+    code = "from tests.training.test_process import freed_memory_is_used_again as check; check()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def freed_memory_is_used_again():
     library = ctypes.CDLL(None)
-    if not hasattr(library, "mallinfo2"):
-        pytest.skip("about glibc 2.33 or newer")
     library.mallinfo2.restype = Mallinfo2
     library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
     library.free.argtypes = [ctypes.c_void_p]

@@ -72,8 +72,8 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """The arrays, pictures and weights that ``cfg`` asks for."""
     name = run.preferred(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z = run.noise(cfg.num_samples, cfg.seed)
-        images = run.draw(name, z)
+        z, labels = run.latents(cfg.num_samples, cfg.seed)
+        images = run.draw(name, z, labels)
         if cfg.save_samples:
             yield save_samples(folder / f"samples_{name}.npz", images, z)
         if cfg.save_images:
@@ -114,7 +114,7 @@ def export(run: Run, name: str, path: Path) -> Path:
 
     generator = run.generator(name)
     config = OmegaConf.to_container(run.cfg, resolve=True)
-    (image,) = run.draw(name, run.noise(1, seed=0))
+    (image,) = run.draw(name, *run.latents(1, seed=0))
     metadata = {
         "generator": name,
         "iteration": str(run.module.iteration),

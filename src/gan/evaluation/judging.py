@@ -140,8 +140,8 @@ def evaluate(
         The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
     """
     count = num_samples or min(run.data.samples_to_score, len(run.data.splits["train"]))
-    z = run.noise(count, seed)
-    samples = {name: run.draw(name, z) for name in generators}
+    z, labels = run.latents(count, seed)
+    samples = {name: run.draw(name, z, labels) for name in generators}
     if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
         raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
     seen = {name: reference.see(images) for name, images in samples.items()}

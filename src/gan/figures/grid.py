@@ -28,5 +28,5 @@ class Grid(Figure):
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)
-        images = run.draw(name, run.noise(self.count, self.seed))  # (N, C, H, W)
+        images = run.draw(name, *run.latents(self.count, self.seed))  # (N, C, H, W)
         return [save_picture(grid(images, self.columns), folder / f"grid_{name}.png")]

@@ -41,8 +41,9 @@ class Interpolation(Figure):
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)
-        start, end = run.noise(2 * self.rows, self.seed).chunk(2)  # (rows, dim) each
+        latents, labels = run.latents(2 * self.rows, self.seed)
+        start, end = latents.chunk(2)  # (rows, dim) each
         z = self.path(start, end, torch.linspace(0, 1, self.steps))  # (rows, steps, dim)
-        picture = grid(run.draw(name, z.flatten(0, 1)), self.steps)
+        picture = grid(run.draw(name, z.flatten(0, 1), labels[: self.rows].repeat_interleave(self.steps)), self.steps)
         path = self.path.func if isinstance(self.path, partial) else self.path
         return [save_picture(picture, folder / f"interpolation_{path.__name__}_{name}.png")]

@@ -38,7 +38,7 @@ class Neighbours(Figure):
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.preferred(self.generator)
         training = run.load_images().splits["train"].images
-        samples = run.draw(name, run.noise(self.rows * self.columns, self.seed))
+        samples = run.draw(name, *run.latents(self.rows * self.columns, self.seed))
         samples = samples.unflatten(0, (self.rows, self.columns))  # (rows, columns, C, H, W)
         _, index = nearest(samples[:, -1], training)
         rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)

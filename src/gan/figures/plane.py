@@ -26,6 +26,6 @@ class Plane(Figure):
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)
         name = run.preferred(self.generator)
-        samples = run.draw(name, run.noise(self.count, self.seed))  # (N, 2, 1, 1)
+        samples = run.draw(name, *run.latents(self.count, self.seed))  # (N, 2, 1, 1)
         real = run.load_data().splits["train"].images[: self.count]
         return [save_picture(plane(real, samples), folder / f"plane_{name}.png")]

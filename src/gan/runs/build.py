@@ -91,7 +91,7 @@ def module(cfg: DictConfig) -> Method:
     groups = [name for name in names if OmegaConf.is_dict(cfg.get(name)) and chosen(cfg, name)]
     given |= {name: part(cfg, name) for name in groups}
     for name in required - given.keys() - set(cfg.method):
-        target_of(cfg, f"model.{name}" if name in cfg.model else name)  # says what is missing
+        target_of(cfg, name if name in cfg else f"model.{name}")  # says what is missing
     given |= {
         "ema_decay": cfg.ema.decay,
         "ema_power": cfg.ema.power,

@@ -66,16 +66,32 @@ class Run:
         self.generator(name)
         return name
 
-    def noise(self, count: int, seed: int, stream: str = "samples") -> Tensor:
-        """``count`` draws of the run's prior, a function of the seed alone, (count, latent dim), on the CPU."""
-        random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
-        return self.module.latent(random, torch.full((count,), -1))[0]
+    def latents(self, count: int, seed: int, stream: str = "samples") -> tuple[Tensor, Tensor]:
+        """``count`` draws of the run's latent, a function of the seed alone, on the CPU.
 
-    def draw(self, name: str, z: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [0, 1] of the named generator for noise z, on the CPU."""
+        Returns:
+            z (count, dim) and labels (count,), -1 where the latent knows no classes.
+        """
+        random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
+        return self.module.latent(random, torch.full((count,), -1))
+
+    def noise(self, count: int, seed: int, stream: str = "samples") -> Tensor:
+        """The z of :meth:`latents`, (count, dim)."""
+        return self.latents(count, seed, stream)[0]
+
+    def draw(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) in [0, 1] of the named generator for latents (N, dim), on the CPU.
+
+        Args:
+            name: ``raw`` or ``ema``.
+            z: (N, dim).
+            labels: (N,), which a conditional generator needs; None for unknown ones.
+        """
+        labels = torch.full((len(z),), -1) if labels is None else labels
         generator = self.generator(name)
         device = next(generator.parameters()).device
-        return torch.cat([sample(generator, part.to(device)).cpu() for part in z.split(BATCH)])
+        parts = zip(z.split(BATCH), labels.split(BATCH), strict=True)
+        return torch.cat([sample(generator, part.to(device), some).cpu() for part, some in parts])
 
 
 def open_run(folder: str | Path | None, which: str = "last", root: str | None = None, device: str = "auto") -> Run:
