@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from gan.core.errors import UserError
+from gan.core.images import scale
 from gan.data import base
-from gan.data.base import Batches, ImageData, Split, scale
+from gan.data.base import Batches, ImageData, Split
 
 IMAGES = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
 LABELS = torch.arange(103) + 1000

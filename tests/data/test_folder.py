@@ -309,7 +309,7 @@ def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
 def test_what_a_killed_process_left_is_removed_when_old(flat):
     loaded(flat)
     (images,) = (flat / CACHE).glob("*.images")
-    old, new = (images.with_name(f"{images.name}-{name}.part") for name in ("old", "new"))
+    old, new = (images.with_name(f".{images.name}.{name}.unfinished") for name in ("old", "new"))
     for path in (old, new):
         path.touch()
     os.utime(old, (1, 1))

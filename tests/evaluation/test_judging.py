@@ -5,7 +5,7 @@ import torch
 from hydra.utils import instantiate
 
 from gan.core.errors import UserError
-from gan.data.base import scale
+from gan.core.images import scale
 from gan.evaluation.judging import choose_images, evaluate, load_reference
 from gan.evaluation.records import FLOOR
 from gan.metrics import ClassHistogram, Frechet, InceptionScore, Kernel, Memorization, Parzen

@@ -2,7 +2,7 @@
 
 import torch
 
-from gan.data.base import scale
+from gan.core.images import scale
 from gan.figures import Neighbours
 from tests.figures.reading import read_picture, tile
 

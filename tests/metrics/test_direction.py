@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gan import metrics
-from gan.data.base import scale
+from gan.core.images import scale
 from gan.data.digits import Digits
 from gan.evaluation.judging import load_reference
 from gan.metrics.features import Shipped

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from gan.data.base import scale
+from gan.core.images import scale
 from gan.data.digits import Digits
 from gan.data.mnist import MNIST
 from gan.metrics import distances, parzen

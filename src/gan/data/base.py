@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gan.core.batch import Batch
 from gan.core.errors import UserError
+from gan.core.images import scale
 from gan.core.random import derive
 
 PART = 2**24  # bytes of images that are looked at in one go
@@ -34,11 +35,6 @@ class Split:
     def __getitem__(self, rows: slice | Tensor) -> "Split":
         """Some of the images with their classes."""
         return Split(self.images[rows], self.labels[rows])
-
-
-def scale(images: Tensor) -> Tensor:
-    """uint8 0..255 to float32 in [0, 1]."""
-    return images.to(torch.float32).div_(255)
 
 
 class Batches:

@@ -5,15 +5,13 @@ import json
 import logging
 import os
 import time
-import uuid
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
+from gan.core.files import UNFINISHED, write_whole
 from gan.data.decode import SUFFIXES, VERSION, attempt
 
 log = logging.getLogger(__name__)
@@ -176,18 +175,16 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
     """Decodes all files; nothing is visible under its name before it is whole."""
     say("decoding %s images in %s, once: they are kept in %s", f"{len(files):,}", root, folder)
     corrupt: dict[str, str] = {}
-
-    def write(file: BinaryIO) -> None:
-        for path, result in _decode_all(root, [file.path for file in files], shape):
-            if isinstance(result, str):
-                corrupt[path] = result
-            else:
-                file.write(result.tobytes())
-
     try:
-        _whole(folder / f"{name}.images", write)
+        with write_whole(folder / f"{name}.images") as unfinished, unfinished.open("wb") as file:
+            for path, result in _decode_all(root, [file.path for file in files], shape):
+                if isinstance(result, str):
+                    corrupt[path] = result
+                else:
+                    file.write(result.tobytes())
         record = {"count": len(files) - len(corrupt), "corrupt": corrupt}
-        _whole(folder / f"{name}.json", lambda file: file.write(json.dumps(record, indent=1).encode()))
+        with write_whole(folder / f"{name}.json") as unfinished:
+            unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
         size = len(files) * float(np.prod(shape)) / 2**30
         raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
@@ -211,25 +208,16 @@ def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> It
         yield from ((done, future.result()) for done, future in results)
 
 
-def _whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """A file that appears under its name when it is complete and on the disk."""
-    part = path.with_name(f"{path.name}-{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _tidy(folder: Path, name: str) -> None:
     """Removes what the folder held before its files changed, and what a killed process has left behind."""
-    for path in folder.glob(f"{name.partition('-')[0]}-*"):
+    size = name.partition("-")[0]
+    for path in folder.glob(f"{size}-*"):
         with suppress(OSError):
-            abandoned = time.time() - path.stat().st_mtime > HOUR
-            if abandoned if path.suffix == ".part" else path.stem != name:
+            if path.stem != name:
+                path.unlink()
+    for path in folder.glob(f".{size}-*{UNFINISHED}"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > HOUR:
                 path.unlink()
 
 

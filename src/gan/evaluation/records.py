@@ -1,7 +1,6 @@
 """Numbers as they are written down: ``metrics.json`` in a run's folder."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import torch
 
 import gan
 from gan.core.errors import UserError
+from gan.core.files import write_whole
 from gan.metrics.base import Measure
 from gan.runs.run import Run
 
@@ -78,9 +78,8 @@ def write(folder: Path, records: Sequence[dict]) -> Path:
     path = folder / "metrics.json"
     new = [_identity(record) for record in records]
     kept = [old for old in read(path) if _identity(old) not in new]
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    unfinished.write_text(json.dumps([*kept, *records], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with write_whole(path) as unfinished:
+        unfinished.write_text(json.dumps([*kept, *records], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.data.base import scale
+from gan.core.images import scale
 from gan.figures.base import Figure, at_least, save_picture
 from gan.metrics.neighbours import nearest
 from gan.runs.run import Run

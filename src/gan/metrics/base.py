@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from gan.core.images import scale
 from gan.metrics.distances import nearest_distances, neighbour_radii
 
 BATCH = 100  # images that a feature net looks at in one go: more takes longer on a CPU, whose cache it leaves
@@ -55,13 +56,13 @@ class Images:
     @cached_property
     def pixels(self) -> Tensor:
         """(N, C, H, W), float32 in [0, 1]."""
-        return _unit(self.stored)
+        return scale(self.stored)
 
     @cached_property
     @torch.no_grad()
     def view(self) -> Any:
         """What the feature net makes of all of them."""
-        views = [self.look(_unit(part)) for part in self.stored.split(BATCH)]
+        views = [self.look(scale(part)) for part in self.stored.split(BATCH)]
         return type(views[0]).join(views)
 
     @property
@@ -121,8 +122,3 @@ class Metric(ABC):
     @abstractmethod
     def __call__(self, case: Case) -> list[Measure]:
         """The numbers of the case's samples, the one that the metric is chosen for first."""
-
-
-def _unit(images: Tensor) -> Tensor:
-    """uint8 0..255 to float32 in [0, 1]."""
-    return images if images.is_floating_point() else images.float() / 255

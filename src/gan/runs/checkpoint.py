@@ -1,7 +1,5 @@
 """Checkpoint files: written whole or not at all, read without unpickling."""
 
-import contextlib
-import os
 import warnings
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from gan.core.errors import UserError
+from gan.core.files import write_whole
 from gan.runs.migrations import FORMAT, migrate_checkpoint
 
 #: what only our checkpoints have beside Lightning's own entries
@@ -20,23 +19,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint, path, storage_options=None) -> None:
         path = Path(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             checkpoint["format"] = FORMAT
-            with unfinished.open("wb") as file:
+            with write_whole(path) as unfinished, unfinished.open("wb") as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
             raise UserError(
                 f"could not write {path}: {_reason(error)}. "
                 + ("The checkpoint written before is still there." if path.exists() else "No checkpoint is there yet.")
             ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                unfinished.unlink(missing_ok=True)
 
     def load_checkpoint(self, path, *args, **kwargs) -> dict:
         return migrate_checkpoint(super().load_checkpoint(path, *args, **kwargs), str(path))

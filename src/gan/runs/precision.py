@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from gan.core.errors import UserError
+from gan.core.files import write_whole
 from gan.core.hardware import device_type, has_fast_bfloat16
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,5 @@ def record_precision(cfg: DictConfig, folder: Path) -> None:
         kept.trainer.precision = cfg.trainer.precision
         if reason := cfg.trainer.get(REASON):
             kept.trainer[REASON] = reason
-        unfinished = path.with_suffix(".unfinished")
-        OmegaConf.save(kept, unfinished)
-        unfinished.replace(path)
+        with write_whole(path) as unfinished:
+            OmegaConf.save(kept, unfinished)

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import functional as transforms
 
 from gan.core.errors import UserError
-from gan.data.base import Split, scale
+from gan.core.images import scale
+from gan.data.base import Split
 from gan.data.mnist import MNIST
 from gan.evaluation.judging import load_reference
 from gan.metrics import Frechet

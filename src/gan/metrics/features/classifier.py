@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from gan.core.errors import UserError, one_line
+from gan.core.files import write_whole
+from gan.core.images import scale
 from gan.core.random import derive, forked, reseed
 from gan.metrics.features.base import FeatureExtractor, View
 
@@ -116,7 +118,7 @@ def fit(
         for epoch in range(recipe.epochs):
             total = torch.zeros((), device=device)
             for rows in torch.randperm(len(images)).tensor_split(batches):
-                x = augment(images[rows].to(device).float() / 255, recipe)
+                x = augment(scale(images[rows].to(device)), recipe)
                 loss = F.cross_entropy(net(x), labels[rows].to(device))
                 optimizer.zero_grad()
                 loss.backward()
@@ -130,9 +132,9 @@ def fit(
 def augment(images: Tensor, recipe: Recipe) -> Tensor:
     """Each image (B, C, H, W) turned, scaled and shifted at random, drawn on the CPU, within the recipe's bounds."""
     turn, zoom, *shift = torch.rand(4, len(images)).to(images.device).mul(2).sub(1)  # each (B,) in [-1, 1)
-    angle, scale = turn * math.radians(recipe.turn), 1 + zoom * recipe.zoom
+    angle, size = turn * math.radians(recipe.turn), 1 + zoom * recipe.zoom
     shift = [2 * recipe.shift * s for s in shift]  # of a side that runs from -1 to 1
-    cos, sin = angle.cos() * scale, angle.sin() * scale
+    cos, sin = angle.cos() * size, angle.sin() * size
     matrix = torch.stack([torch.stack([cos, -sin, shift[0]], 1), torch.stack([sin, cos, shift[1]], 1)], 1)  # (B, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     # Beyond the border an image goes on as it ends: black digits' background stays black, a photograph's its colour.
@@ -144,7 +146,7 @@ def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
     """The share of uint8 images (N, C, H, W) whose class is the likeliest one, in [0, 1]; the net's device counts."""
     device = next(net.parameters()).device
     right = [
-        (net(part.to(device).float() / 255).argmax(1) == true.to(device)).sum()
+        (net(scale(part.to(device))).argmax(1) == true.to(device)).sum()
         for part, true in zip(images.split(BATCH), labels.split(BATCH), strict=True)
     ]
     return float(sum(right)) / len(images)
@@ -156,10 +158,9 @@ def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
 def save(net: Classifier, path: Path, record: dict) -> str:
     """Writes a classifier as safetensors with what rebuilds it and ``record`` in its metadata; returns its SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     metadata = {"shape": json.dumps(net.shape), "record": json.dumps(record)}
-    save_file({key: value.cpu().contiguous() for key, value in net.state_dict().items()}, unfinished, metadata)
-    unfinished.replace(path)
+    with write_whole(path) as unfinished:
+        save_file({key: value.cpu().contiguous() for key, value in net.state_dict().items()}, unfinished, metadata)
     return checksum(path)
 
 
