@@ -9,6 +9,8 @@ from gan.core.errors import UserError
 from gan.core.images import scale
 from gan.data import base
 from gan.data.base import Batches, ImageData, Split
+from gan.data.gaussian import Gaussian
+from gan.data.mixture import Ring
 
 IMAGES = torch.arange(103, dtype=torch.uint8).view(-1, 1, 1, 1)
 LABELS = torch.arange(103) + 1000
@@ -127,3 +129,17 @@ def test_part_of_a_split():
     assert whole[10:20].labels.tolist() == list(range(10, 20))
     some = whole[torch.tensor([7, 3])]
     assert some.images.flatten().tolist() == some.labels.tolist() == [7, 3]
+
+
+def test_what_is_not_read_is_told_from_what_has_nothing_to_read():
+    data = Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8))
+    assert (data.has_fixed_examples, data.is_loaded) == (True, False)
+    data.setup()
+    assert data.is_loaded
+    shape = {"batch_size": 2, "classes": 0, "seed": 1}
+    numbers = Gaussian(mean=0.0, deviation=1.0, image_size=1, channels=1, **shape)
+    assert (numbers.has_fixed_examples, numbers.is_loaded, numbers.folds()) == (False, True, [])
+    points = Ring(modes=8, radius=1.0, deviation=0.1, image_size=1, channels=2, **shape)
+    assert (points.has_fixed_examples, points.is_loaded) == (True, False)
+    points.setup()
+    assert points.is_loaded

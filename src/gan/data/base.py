@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -119,9 +119,12 @@ class Source(pl.LightningDataModule):
 
     Attributes:
         samples_to_score: how many samples an evaluation draws unless told otherwise.
+        has_fixed_examples: whether the source has examples that are always the same, in ``splits`` once
+            ``setup`` has read them; known before. Metrics and diagnosis need such examples.
     """
 
     samples_to_score = 10_000
+    has_fixed_examples: ClassVar[bool] = True
 
     def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
         super().__init__()
@@ -130,7 +133,12 @@ class Source(pl.LightningDataModule):
                 raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
         self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
         self.classes, self.seed = classes, seed
-        self.splits: dict[str, Split] = {}  # stays empty where there is no fixed set of examples
+        self.splits: dict[str, Split] = {}
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether ``setup`` has nothing left to do; a source without fixed examples has nothing to load."""
+        return bool(self.splits) or not self.has_fixed_examples
 
     @abstractmethod
     def mean_image(self) -> Tensor:
@@ -141,8 +149,11 @@ class Source(pl.LightningDataModule):
         """Minibatches in an epoch with ``world`` processes."""
 
     def folds(self) -> list[dict[str, Split]]:
-        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds."""
-        return [{name: self.splits[name] for name in ("valid", "test")}] if self.splits else []
+        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds.
+
+        None where there are no fixed examples.
+        """
+        return [{name: self.splits[name] for name in ("valid", "test")}] if self.has_fixed_examples else []
 
     @abstractmethod
     def describe(self) -> str:
@@ -175,7 +186,7 @@ class ImageData(Source):
         """The splits ``train``, ``valid`` and ``test``, at whatever size the source has."""
 
     def setup(self, stage: str | None = None) -> None:
-        if not self.splits:
+        if not self.is_loaded:
             splits = {name: self._fit(split) for name, split in self.load().items()}
             if len(splits["train"]) < self.batch_size:
                 raise UserError(

@@ -33,7 +33,7 @@ class CIFAR10(ImageData):
     def prepare_data(self) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"data.root={self.root} is a file; give the folder that holds {FOLDER}.")
-        if not self.splits:  # Lightning asks a second time
+        if not self.is_loaded:  # Lightning asks a second time
             self._open(train=False, download=True)
 
     def load(self) -> dict[str, Split]:

@@ -61,12 +61,16 @@ class Draws:
 
 
 class Endless(Source):
-    """Base of the sources without a fixed set of training examples: subclasses say how to draw one.
+    """Base of the sources that draw each training example anew: subclasses say how.
+
+    One that has fixed examples to measure with all the same sets ``has_fixed_examples`` and fills ``splits``.
 
     Args:
         batches_per_epoch: what counts as an epoch of a stream that has none, in minibatches.
         **common: see :class:`Source`.
     """
+
+    has_fixed_examples = False
 
     def __init__(self, batches_per_epoch: int = 100, **common) -> None:
         super().__init__(**common)

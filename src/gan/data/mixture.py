@@ -26,6 +26,7 @@ class Mixture(Endless):
         **common: see :class:`gan.data.endless.Endless`.
     """
 
+    has_fixed_examples = True  # beside the endless ones
     samples_to_score = 2_500  # Srivastava et al. 2017, section 4.1
 
     def __init__(self, centres: Tensor, deviation: float, examples: int = 10_000, **common) -> None:
@@ -57,7 +58,7 @@ class Mixture(Endless):
         return Batch(images=points.images, labels=points.labels)
 
     def setup(self, stage: str | None = None) -> None:
-        if not self.splits:
+        if not self.is_loaded:
             seeds = {name: derive(0, f"mixture {name}") for name in ("train", "valid", "test")}
             draws = {name: Generator().manual_seed(seed) for name, seed in seeds.items()}
             self.splits = {name: self.labelled(self.examples, generator) for name, generator in draws.items()}

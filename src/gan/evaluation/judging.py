@@ -105,7 +105,7 @@ def load_reference(
 
 def check_images(data: Source) -> None:
     """Raises UserError unless the data has a fixed set of images to measure with."""
-    if not data.splits:
+    if not data.has_fixed_examples:
         raise UserError(f"{data.describe()}: metrics need a set of images to compare with.")
     if any(len(split) < 2 for fold in data.folds() for split in fold.values()):
         raise UserError("metrics need validation and test images; set some aside (data.validation_size, …_share).")

@@ -37,7 +37,7 @@ class Run:
 
     def load_data(self) -> Source:
         """The data, read if it has not been."""
-        if not self.data.splits:
+        if not self.data.is_loaded:
             self.data.prepare_data()
             self.data.setup("fit")
         return self.data

@@ -82,7 +82,7 @@ class Diagnosis(Callback):
         if not self.history.early:  # what is usual for the weights is what they start from
             norms = {name: float(norm) for name, norm in weight_norms(pl_module).items()}
             self.history.early.append(Observation(pl_module.iteration, norms))
-        if trainer.is_global_zero and trainer.datamodule.splits:
+        if trainer.is_global_zero and trainer.datamodule.has_fixed_examples:
             self._see_real_images(trainer, pl_module)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
