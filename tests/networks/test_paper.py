@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from gan.app.prepare import load_trained
 from gan.core.errors import UserError
@@ -60,6 +61,24 @@ def test_units_are_shrunk_to_the_limit_and_no_further():
     layer.linear.weight.data = torch.tensor([[3.0, 4.0, 0, 0], [0.3, 0.4, 0, 0], [0, 0, 0, 0]])
     layer.constrain()
     assert torch.allclose(layer.linear.weight[:, :2], torch.tensor([[0.6, 0.8], [0.3, 0.4], [0, 0]]), atol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", [parametrizations.spectral_norm, parametrizations.weight_norm])
+def test_a_limit_that_cannot_hold_is_refused(normalize):
+    layer = Dense(4, 3, nn.Identity(), init_range=5.0, max_norm=0.5)
+    normalize(layer.linear)
+    with pytest.raises(UserError, match=r"max_norm=0.5 cannot hold .* spectral normalization"):
+        layer.constrain()
+    layer = Dense(4, 3, nn.Identity(), init_range=5.0)
+    normalize(layer.linear)
+    layer.constrain()
+
+
+def test_spectral_normalization_bounds_each_units_norm_by_one():
+    """As the refusal says."""
+    layer = Dense(4, 3, nn.Identity(), init_range=5.0)
+    parametrizations.spectral_norm(layer.linear, n_power_iterations=50)
+    assert layer.linear.weight.norm(dim=1).max() <= 1 + 1e-5
 
 
 def test_linear_outputs_are_clipped_in_use_and_not_in_training():

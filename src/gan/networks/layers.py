@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from gan.core.errors import UserError
 from gan.networks.products import affine
 
 
@@ -41,9 +42,22 @@ class Constrained(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Shrinks the weights of each unit that is beyond the limit to it (pylearn2's max_col_norm)."""
-        if self.max_norm is not None:
-            self.linear.weight.renorm_(2, 0, self.max_norm)
+        """Shrinks the weights of each unit that is beyond the limit to it (pylearn2's max_col_norm).
+
+        Raises:
+            UserError: the layer computes its weights from others.
+        """
+        if self.max_norm is None:
+            return
+        weight = self.linear.weight
+        if not isinstance(weight, nn.Parameter):
+            # Spectral normalization computes the weights anew for each use: a shrunk copy would be forgotten. Nor do
+            # shrunk weights in its place help: it divides by their largest singular value, and would undo a part.
+            raise UserError(
+                f"max_norm={self.max_norm:g} cannot hold for weights that are computed from others, as under spectral "
+                "normalization, which bounds each unit's norm by 1 itself; set max_norm=null."
+            )
+        weight.renorm_(2, 0, self.max_norm)
 
 
 class Dense(Constrained):
