@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from gan.metrics.vendi import median_distance, vendi_score
+from gan.metrics.vendi import Vendi, median_distance, vendi_score
+from tests.metrics.cases import case, points
 
 
 @pytest.mark.parametrize(("groups", "each"), [(1, 12), (3, 4), (12, 1)])
@@ -64,3 +65,45 @@ def test_a_width_must_be_positive():
 
 def test_median_distance_leaves_out_the_point_itself():
     assert median_distance(torch.tensor([[0.0], [1.0], [3.0]])) == 2  # 1, 2, 3
+
+
+@pytest.mark.parametrize("groups", [1, 4, 12])
+def test_the_metric_counts_groups_in_the_test_images_unit(groups):
+    """Test images pairwise √2 · 100 apart: the width is far below the distance between groups."""
+    test = points(100 * torch.eye(12))
+    samples = points(100 * torch.eye(12)[:groups].repeat(12 // groups, 1))
+    (measure,) = Vendi(width=0.1)(case(samples, test))
+    assert measure.value == pytest.approx(groups, rel=1e-9)
+    assert measure.found["kernel_width"] == pytest.approx(10 * math.sqrt(2))
+
+
+def test_the_metric_against_the_formula_for_two_samples():
+    """Two samples as far apart as test images are: c = exp(-1 / (2 width²)), and the eigenvalues are (1 ± c) / 2."""
+    (measure,) = Vendi(width=0.5)(case(points(torch.tensor([[0.0], [3.0]])), points(torch.tensor([[5.0], [8.0]]))))
+    shares = [(1 + math.exp(-2)) / 2, (1 - math.exp(-2)) / 2]
+    assert measure.value == pytest.approx(math.exp(-sum(p * math.log(p) for p in shares)), rel=1e-9)
+
+
+def test_the_metric_does_not_depend_on_the_unit_of_the_features():
+    generator = torch.Generator().manual_seed(0)
+    samples, test = (torch.randn(40, 5, generator=generator) for _ in range(2))
+    (small,), (large,) = (Vendi()(case(points(u * samples), points(u * test))) for u in (1, 64))
+    assert small.value == pytest.approx(large.value, rel=1e-9)
+
+
+def test_the_metric_compares_no_more_than_it_is_told():
+    rows = 100 * torch.eye(30)
+    (measure,) = Vendi(count=10, width=0.1)(case(points(rows), points(rows)))
+    assert measure.value == pytest.approx(10, rel=1e-9)
+    assert measure.details["samples_compared"] == 10
+
+
+def test_test_images_that_are_all_the_same_tell_nothing():
+    (measure,) = Vendi()(case(points(torch.eye(5)), points(torch.ones(5, 5))))
+    assert math.isnan(measure.value)
+
+
+@pytest.mark.parametrize(("argument", "value"), [("count", 1), ("width", 0.0)])
+def test_the_metric_refuses_what_it_cannot_compute(argument, value):
+    with pytest.raises(ValueError, match=argument):
+        Vendi(**{argument: value})

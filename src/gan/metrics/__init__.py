@@ -8,6 +8,7 @@ from gan.metrics.kernel import Kernel
 from gan.metrics.manifold import DensityCoverage, PrecisionRecall
 from gan.metrics.memorization import Memorization
 from gan.metrics.parzen import Parzen
+from gan.metrics.vendi import Vendi
 
 __all__ = [
     "Birthday",
@@ -20,4 +21,5 @@ __all__ = [
     "Modes",
     "Parzen",
     "PrecisionRecall",
+    "Vendi",
 ]

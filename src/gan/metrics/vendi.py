@@ -3,9 +3,12 @@
 Friedman and Dieng 2023, "The Vendi Score: A Diversity Evaluation Metric for Machine Learning", definition 3.1.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
+from gan.metrics.base import Case, Images, Measure, Metric
 from gan.metrics.distances import squared_distances
 
 
@@ -40,3 +43,36 @@ def vendi_score(points: Tensor, width: float) -> float:
 def median_distance(points: Tensor) -> float:
     """Median Euclidean distance between two different ones of n points (n, D), n at least 2."""
     return float(torch.pdist(points.double().cpu()).median())
+
+
+class Vendi(Metric):
+    """:func:`vendi_score` of samples in feature space; the floor says how varied as many real images are.
+
+    Neither more nor less is better: copies score below the floor, noise may score above it.
+
+    Args:
+        count: how many samples are compared with one another, at least 2; fewer where there are not as many.
+        width: of the kernel, over the median distance between as many test images: with ½ real images of different
+            kinds count as different, those of one kind as somewhat so.
+        seed: of the choice of samples and test images.
+    """
+
+    def __init__(self, count: int = 1000, width: float = 0.5, seed: int = 0) -> None:
+        if count < 2:
+            raise ValueError(f"count must be at least 2, got {count}")
+        if not width > 0:
+            raise ValueError(f"width must be positive, got {width}")
+        self.count, self.width, self.seed = count, width, seed
+
+    def __call__(self, case: Case) -> list[Measure]:
+        samples, test = self._choose(case.samples), self._choose(case.test)
+        width = self.width * median_distance(test)
+        details = {"samples_compared": len(samples), "test_images": len(test), "width": self.width}
+        # Test images that are all the same give no width; then nothing can be told.
+        value = vendi_score(samples, width) if width > 0 else math.nan
+        return [Measure("vendi_score", value, details=details, found={"kernel_width": width})]
+
+    def _choose(self, images: Images) -> Tensor:
+        """Features of ``count`` of the images, (count, F); sets may lie ordered by class."""
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))[: self.count]
+        return images.features[order.to(images.features.device)]

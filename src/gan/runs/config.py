@@ -47,6 +47,8 @@ METRICS = {
     "metrics.density_coverage.k": COUNT,
     "metrics.birthday.quantile": Number(low=0, below=1),
     "metrics.modes.least": COUNT,
+    "metrics.vendi.count": Number(low=2, whole=True),
+    "metrics.vendi.width": Number(low=0),
     "metrics.parzen.sigmas": COUNT,
     "metrics.parzen.low": Number(),
     "metrics.parzen.high": Number(),
