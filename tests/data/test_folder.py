@@ -331,6 +331,24 @@ def test_two_at_once_decode_once(flat, decodings):
     assert all(torch.equal(found[0], images) for images in found)
 
 
+def test_a_second_process_waits_for_the_first_and_says_so(tmp_path, caplog):
+    caplog.set_level("INFO")
+    order = []
+
+    def second():
+        with cache.alone(tmp_path):
+            order.append("second")
+
+    thread = threading.Thread(target=second)
+    with cache.alone(tmp_path):
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert "waiting for another process" in caplog.text
+
+
 def test_without_locks_two_at_once_do_no_harm(flat, monkeypatch):
     import fcntl
 

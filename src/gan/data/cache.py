@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from tqdm import tqdm
@@ -159,16 +160,17 @@ def _writable(root: Path, folders: list[Path]) -> Path:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """One process at a time; where there are no locks, several do the same work, which harms nothing."""
-    with (folder / "lock").open("a") as file:
-        with suppress(ImportError, OSError):
-            import fcntl
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("waiting for another process, which is decoding images for %s", folder)
-                fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(folder / "lock")
+    with suppress(OSError, NotImplementedError):  # some network drives have no locks
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("waiting for another process, which is decoding images for %s", folder)
+            lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels:
