@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from gan.core.images import scale
+
 _TILE = 2_000_000  # squared distances held at a time: they stay in a CPU's cache
 
 
@@ -12,13 +14,16 @@ def squared_distances(a: Tensor, b: Tensor, tile: int = _TILE) -> Iterator[Tenso
     """‖a_i - b_j‖² for some rows of a at a time, (rows, len(b)), to do with as one likes.
 
     Args:
-        a, b: (N, D) and (M, D), float64: in float32 the matrix product loses the digits of near neighbours.
+        a: (N, D), taken to float64 and to b's device a part at a time: it may be larger than would fit there. uint8
+            counts as 0..255 of 255.
+        b: (M, D), float64: in float32 the matrix product loses the digits of near neighbours.
         tile: about how many distances to hold at a time.
     """
-    b_transposed, b_norms = b.T.contiguous(), b.square().sum(1)
+    b_norms = b.square().sum(1)
     for part in a.split(max(1, tile // len(b))):
+        part = scale(part.to(b.device), torch.float64).double()
         # ‖a‖² + ‖b‖² - 2 a·b, the sum in one pass of the matrix product.
-        distances = torch.addmm(b_norms, part, b_transposed, alpha=-2)
+        distances = torch.addmm(b_norms, part, b.T, alpha=-2)
         yield distances.add_(part.square().sum(1, keepdim=True)).clamp_(min=0)
 
 

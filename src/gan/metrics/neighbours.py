@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+from gan.core.images import scale
+from gan.metrics.distances import squared_distances
+
 _TILE = 4_000_000  # numbers of a chunk of points held in float64 at a time: 32 MB
 _TIE = 1e-12  # share of the norms by which two distances may differ through rounding alone
 
@@ -27,31 +30,25 @@ def nearest(queries: Tensor, points: Tensor, chunk: int | None = None) -> tuple[
     """
     if len(points) == 0 or queries[0].numel() != points[0].numel():
         raise ValueError(f"cannot compare queries {tuple(queries.shape)} with points {tuple(points.shape)}")
-    queries = _unit(queries.flatten(1))  # (N, D)
+    queries = _float64(queries)  # (N, D)
+    norms = queries.square().sum(1)
     best = queries.new_full((len(queries),), torch.inf)
     index = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
-    size = chunk or max(1, _TILE // queries.shape[1])
-    for start in range(0, len(points), size):
-        part = _unit(points[start : start + size].flatten(1).to(queries.device))
-        distances, first, slack = _nearest_in(queries, part)
-        closer = distances < best - slack
-        best = torch.where(closer, distances, best)
+    size, start = chunk or max(1, _TILE // queries.shape[1]), 0
+    for squared in squared_distances(points.flatten(1), queries, tile=size * len(queries)):  # (size, N)
+        smallest = squared.amin(0)
+        # A point at that distance has a norm of at most ‖q‖ + √smallest.
+        slack = _TIE * (1 + norms + (norms.sqrt() + smallest.sqrt()).square())
+        first = (squared <= smallest + slack).to(torch.uint8).argmax(0)
+        closer = smallest < best - slack
+        best = torch.where(closer, smallest, best)
         index = torch.where(closer, first + start, index)
+        start += len(squared)
     # The matrix product loses the digits of a small distance: the winners' are computed from the differences.
-    winners = _unit(points[index.to(points.device)].flatten(1).to(queries.device))
+    winners = _float64(points[index.to(points.device)].to(queries.device))
     return (queries - winners).norm(dim=1), index
 
 
-def _nearest_in(queries: Tensor, part: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Smallest ‖q - p‖², the first point that has it up to rounding, and what counts as rounding, each (N,)."""
-    norms, part_norms = queries.square().sum(1), part.square().sum(1)
-    squared = torch.addmm(part_norms, queries, part.T, alpha=-2).add_(norms[:, None])  # (N, chunk)
-    slack = _TIE * (1 + norms + part_norms.amax())
-    smallest = squared.amin(1)
-    first = (squared <= (smallest + slack)[:, None]).to(torch.uint8).argmax(1)
-    return smallest, first, slack
-
-
-def _unit(values: Tensor) -> Tensor:
-    """float64; uint8 0..255 becomes [0, 1]."""
-    return values.double() / 255 if values.dtype == torch.uint8 else values.double()
+def _float64(images: Tensor) -> Tensor:
+    """Rows (N, D), float64; uint8 0..255 becomes [0, 1]."""
+    return scale(images.flatten(1), torch.float64).double()
