@@ -15,12 +15,12 @@ from gan.core.random import RandomRows
 from gan.data.base import Batches
 from gan.data.mixture import Ring
 from gan.losses.base import Pair
-from gan.methods.gan import sample
 from gan.metrics import distances, kernel, manifold, memorization
 from gan.metrics.features import Components, Pixels, Shipped, Stacked
 from gan.metrics.features.classifier import Classifier, Recipe, augment, look
 from gan.metrics.parzen import _log_sum_exp
 from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
+from gan.networks.sampling import sample
 from gan.runs import build
 
 GPU = torch.device("cuda", 0)

@@ -10,7 +10,8 @@ from benchmarks.bench import largest_difference
 from gan.app.prepare import prepare
 from gan.core.random import forked, reseed
 from gan.data.digits import Digits
-from gan.evaluation.judging import evaluate, load_reference
+from gan.evaluation.evaluate import evaluate
+from gan.evaluation.reference import load_reference
 from gan.methods.capture import CudaGraph
 from gan.metrics import DensityCoverage, Frechet, InceptionScore, Kernel, Memorization, Parzen, PrecisionRecall
 from gan.metrics.features import Trained
@@ -130,7 +131,7 @@ def test_numbers_are_those_of_the_cpu(configure, play, device):
         run = open_run(cfg.output_dir, device=place)
         where = next(run.module.parameters()).device
         reference = load_reference(run.load_data(), part(cfg, "features"), where, METRICS)
-        rows, samples = evaluate(run, reference, METRICS, ["raw", "ema"], num_samples=200)
+        rows, samples = evaluate(run.sampler, reference, METRICS, ["raw", "ema"], num_samples=200)
         assert reference.images("test").features.device.type == where.type
         found.append(({(row.measure.name, row.generator): row.measure.value for row in rows}, samples))
     assert found[0][0] == pytest.approx(found[1][0], rel=2e-3, abs=5e-3)

@@ -42,8 +42,8 @@ def test_arrays_and_pictures_hold_the_samples(trained):
     words = ("save_samples=true", "save_images=true", "num_samples=3", "seed=9", "generator=raw")
     run(sampling(f"run={trained}", "figures=none", *words))
     opened = open_run(trained, device="cpu")
-    z = opened.noise(3, 9)
-    expected = opened.draw("raw", z)
+    z = opened.sampler.latents(3, 9)[0]
+    expected = opened.sampler.sample("raw", z)
     with np.load(trained / "figures" / "samples_raw.npz") as arrays:
         assert arrays["images"].dtype == arrays["z"].dtype == np.float32
         assert (arrays["images"] == expected.numpy()).all()
@@ -65,8 +65,8 @@ def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):
     generator = instantiate(OmegaConf.create(json.loads(metadata["config"])).model.generator)
     generator.load_state_dict(weights)
     opened = open_run(trained, device="cpu")
-    z = opened.noise(2, 0)
-    assert torch.equal(generator.eval()(z), opened.draw("ema", z))
+    z = opened.sampler.latents(2, 0)[0]
+    assert torch.equal(generator.eval()(z), opened.sampler.sample("ema", z))
     assert metadata["generator"] == "ema"
     assert json.loads(metadata["image_shape"]) == [1, 8, 8]
     assert json.loads(metadata["latent"])["dim"] == 8

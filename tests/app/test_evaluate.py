@@ -13,10 +13,12 @@ from gan.app import train
 from gan.app.command_line import CONF, check
 from gan.core import hardware
 from gan.core.errors import UserError
-from gan.evaluation import judging
+from gan.evaluation import evaluate as comparison
+from gan.evaluation import reference
 from gan.evaluation.records import FLOOR, Row, read
 from gan.metrics.base import Measure
-from gan.runs.run import find_checkpoint, open_run
+from gan.runs.folder import find_checkpoint
+from gan.runs.run import open_run
 from tests.conftest import composed, played, small
 from tests.core.test_hardware import ZEN3, ZEN4
 
@@ -65,7 +67,7 @@ def test_runs_of_one_data_set_share_what_is_known_of_its_images(configure, play,
         play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
     made = []
     monkeypatch.setattr(
-        evaluation, "load_reference", lambda *a, **k: made.append(judging.load_reference(*a, **k)) or made[-1]
+        evaluation, "load_reference", lambda *a, **k: made.append(reference.load_reference(*a, **k)) or made[-1]
     )
     evaluate(f"run={tmp_path / 'sweep'}", "metrics=frechet", "num_samples=50")
     assert len(made) == 1
@@ -102,8 +104,8 @@ def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monk
 
 
 def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
-    def judged(run, *_):
-        value = float("nan") if run.module.iteration == 21 else float(run.module.iteration)
+    def judged(sampler, *_):
+        value = float("nan") if sampler.method.iteration == 21 else float(sampler.method.iteration)
         return [Row("ema", Measure("frechet_distance", value), 1, "pixels", "valid")], {}
 
     monkeypatch.setattr(evaluation, "evaluate", judged)
@@ -120,7 +122,7 @@ def test_a_damaged_file_is_told_before_the_measuring(folder, monkeypatch):
 
 def test_what_cannot_be_measured_is_told_before_the_training(configure):
     cfg = configure("trainer.max_steps=3", "logger=none", "metrics=modes", "features=pixels")
-    with pytest.raises(UserError, match=r"features=pixels know no classes, as Modes would need"):
+    with pytest.raises(UserError, match=r"Modes needs log_probabilities, which neither features=pixels"):
         train.run(cfg)
     assert not (Path(cfg.output_dir) / "checkpoints").exists()
 
@@ -194,4 +196,4 @@ def test_training_can_end_with_its_numbers(tmp_path, command):
 
 def test_defaults_agree_with_those_of_the_command():
     cfg = OmegaConf.load(CONF / "evaluate.yaml")
-    assert judging.evaluate.__defaults__ == (cfg.num_samples, cfg.seed)
+    assert comparison.evaluate.__defaults__ == (cfg.num_samples, cfg.seed)

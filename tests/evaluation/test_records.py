@@ -24,7 +24,7 @@ def run(configure, play):
 def recorded(run):
     def make(value, samples=10, seed=0, features="pixels", split="test", found=None, **details):
         measure = Measure("frechet_distance", value, "", 0.1, details, found or {})
-        return [record(run, Row("ema", measure, samples, features, split), seed)]
+        return [record(Row("ema", measure, samples, features, split), seed, **run.origin)]
 
     return make
 
@@ -76,7 +76,7 @@ def test_a_link_is_recorded_as_what_it_points_to(run):
     best = open_run(run.folder, "best")
     best.load_data()
     assert best.checkpoint.name == "best.ckpt"
-    assert record(best, Row("ema", Measure("m", 1.0), 1, "pixels"), 0)["checkpoint"] == "last.ckpt"
+    assert best.origin["checkpoint"] == "last.ckpt"
 
 
 def test_a_checkpoint_from_elsewhere_is_recorded_with_its_path(run, tmp_path):
@@ -84,7 +84,7 @@ def test_a_checkpoint_from_elsewhere_is_recorded_with_its_path(run, tmp_path):
     foreign.write_bytes(run.checkpoint.read_bytes())
     opened = open_run(run.folder, str(foreign))
     opened.load_data()
-    assert record(opened, Row("ema", Measure("m", 1.0), 1, "pixels"), 0)["checkpoint"] == str(foreign)
+    assert opened.origin["checkpoint"] == str(foreign)
 
 
 def test_a_foreign_file_is_not_overwritten(tmp_path):

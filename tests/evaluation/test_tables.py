@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gan.evaluation.records import FLOOR, Row
-from gan.evaluation.tables import over_runs, setting, spread, table, told
+from gan.evaluation.tables import over_runs, spread, table
 from gan.metrics.base import Measure
 
 
@@ -71,17 +71,3 @@ def test_the_mean_over_runs_has_its_error_over_runs():
 def test_a_number_that_one_run_lacks_has_no_mean():
     results = [[row("ema", 1.0), row("raw", 7.0)], [row("raw", 9.0)]]
     assert [(r.generator, r.measure.value) for r in over_runs(results)] == [("raw", 8.0)]
-
-
-def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
-    same = [
-        setting(configure(f"seed={seed}", f"ema.decay={decay}", folder=f"{seed}"))
-        for seed in (1, 2)
-        for decay in (0, 0.9)
-    ]
-    assert same[0] == same[2] != same[1] == same[3]
-    assert told(same[0], same) == "ema.decay=0"
-    watched = configure(
-        "callbacks.sample_grids.count=9", "metrics=frechet", "logger=none", "ema.decay=0", folder="watched"
-    )
-    assert setting(watched) == same[0]

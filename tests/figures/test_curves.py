@@ -4,14 +4,14 @@ import pytest
 
 from gan.core.errors import UserError
 from gan.figures import Curves
-from gan.figures.curves import labels, read_scalars
+from gan.runs.folder import RunFolder
 from gan.runs.run import open_run
 from tests.figures.conftest import DIGITS
 from tests.figures.reading import read_picture
 
 
 def test_points_are_those_of_the_training(digits):
-    points = read_scalars(digits, ["D(x)", "gradient_norm/generator"])
+    points = RunFolder(digits.folder).read_scalars(["D(x)", "gradient_norm/generator"])
     assert [round(x * 21) for x, _ in points["D(x)"]] == [5, 10, 15, 20, 21]
     assert all(0 < y < 1 for _, y in points["D(x)"])
     assert len(points["gradient_norm/generator"]) == 5
@@ -22,10 +22,10 @@ def test_a_repeated_step_counts_once_as_it_was_last(trained, tmp_path):
     folder = tmp_path / "run"
     words = (*DIGITS, "callbacks.checkpoint.keep_every_n_epochs=1", "trainer.max_epochs=2")
     trained(*words, folder=folder)
-    before = read_scalars(open_run(folder), ["D(x)"])["D(x)"]
+    before = RunFolder(folder).read_scalars(["D(x)"])["D(x)"]
     trained(*words, f"ckpt_path='{folder}/checkpoints/epoch=0001.ckpt'", folder=folder)
     assert len(list(folder.glob("events.out.tfevents.*"))) == 2
-    after = read_scalars(open_run(folder), ["D(x)"])["D(x)"]
+    after = RunFolder(folder).read_scalars(["D(x)"])["D(x)"]
     assert after == before  # a resumed run plays the same game
     assert len({x for x, _ in after}) == len(after) == 9
 
@@ -44,31 +44,6 @@ def test_one_picture_of_one_run_and_of_several(digits, trained, tmp_path):
     )
     assert together.name == "norms.png"
     assert together.stat().st_size > 5000
-
-
-def relabelled(digits, **changes):
-    import copy
-
-    from omegaconf import OmegaConf
-
-    run = copy.copy(digits)
-    run.cfg = copy.deepcopy(digits.cfg)
-    for key, value in changes.items():
-        OmegaConf.update(run.cfg, key.replace("__", "."), value)
-    return run
-
-
-def test_labels_say_what_differs_once(digits):
-    seeds = [relabelled(digits, seed=n, data__seed=n, output_dir=f"runs/{n}") for n in (1, 2)]
-    assert labels(seeds) == ["seed=1", "seed=2"]
-    losses = [
-        relabelled(digits, seed=n, data__seed=n, loss___target_=f"gan.losses.adversarial.{name}")
-        for name in ("Minimax", "NonSaturating")
-        for n in (1, 2)
-    ]
-    assert labels(losses)[1:3] == ["seed=2 loss=adversarial.Minimax", "seed=1 loss=adversarial.NonSaturating"]
-    assert labels([digits]) == [""]
-    assert labels([digits, digits]) == ["", ""]
 
 
 def test_what_is_missing_is_named(digits, numbers, tmp_path):

@@ -12,7 +12,7 @@ from tests.figures.reading import read_picture, tile
 def test_samples_stand_in_their_order(digits, tmp_path, name):
     (path,) = Grid(name, count=5, columns=3, seed=7)(digits, tmp_path / "new")
     assert path == tmp_path / "new" / f"grid_{name}.png"
-    images, picture = digits.draw(name, digits.noise(5, 7)), read_picture(path)
+    images, picture = digits.sampler.sample(name, digits.sampler.latents(5, 7)[0]), read_picture(path)
     assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)
     for number in range(5):
         assert torch.allclose(tile(picture, *divmod(number, 3)), images[number].expand(3, 8, 8), atol=0.6 / 255)

@@ -14,10 +14,10 @@ from tests.figures.reading import read_picture, tile
 def test_ends_and_middle(digits, tmp_path, path):
     (file,) = Interpolation("raw", rows=2, steps=5, path=partial(path), seed=3)(digits, tmp_path)
     assert file.name == f"interpolation_{path.__name__}_raw.png"
-    picture, z = read_picture(file), digits.noise(4, 3)
+    picture, z = read_picture(file), digits.sampler.latents(4, 3)[0]
     start, end, middle = z[:2], z[2:], path(z[:2], z[2:], torch.tensor([0.5]))[:, 0]
     for column, points in ((0, start), (4, end), (2, middle)):
-        images = digits.draw("raw", points)
+        images = digits.sampler.sample("raw", points)
         for row in range(2):
             assert torch.allclose(tile(picture, row, column)[0], images[row, 0], atol=1 / 255)
 

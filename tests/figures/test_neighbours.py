@@ -12,7 +12,7 @@ YELLOW = torch.tensor([255, 204, 0]) / 255
 def test_last_column_is_the_neighbour_of_the_second_last(digits, tmp_path):
     (path,) = Neighbours("raw", rows=4, columns=3, seed=2)(digits, tmp_path)
     picture = read_picture(path)
-    samples = digits.draw("raw", digits.noise(12, 2)).unflatten(0, (4, 3))
+    samples = digits.sampler.sample("raw", digits.sampler.latents(12, 2)[0]).unflatten(0, (4, 3))
     training = scale(digits.load_images().splits["train"].images)
     for row in range(4):
         for column in range(3):

@@ -15,7 +15,7 @@ def lines_of(plot):
 
 
 def test_curves_are_the_portraits(numbers):
-    now = snapshot(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    now = snapshot(numbers.module, numbers.load_data(), numbers.sampler.generator("raw"))
     drawn = lines_of(draw(now, arrows=5))
     for label, values, colour, style in (
         ("$p_{data}$", now.p_data, "k", ":"),
@@ -32,11 +32,11 @@ def test_curves_are_the_portraits(numbers):
 
 
 def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
-    now = snapshot(numbers.module, numbers.load_data(), numbers.generator("raw"))
+    now = snapshot(numbers.module, numbers.load_data(), numbers.sampler.generator("raw"))
     z, x = mapping(now, 4)
     expected = torch.special.ndtri(torch.tensor([0.125, 0.375, 0.625, 0.875], dtype=torch.float64))
     assert torch.allclose(z, expected, atol=1e-5)
-    assert torch.allclose(x.float(), numbers.draw("raw", z.float()[:, None]).flatten(), atol=1e-5)
+    assert torch.allclose(x.float(), numbers.sampler.sample("raw", z.float()[:, None]).flatten(), atol=1e-5)
 
 
 def test_a_film_where_portraits_were_kept(numbers, tmp_path):

@@ -6,8 +6,8 @@ import torch
 from gan.app.sample import save_images
 from gan.core.errors import UserError
 from gan.figures import Grid, Plane, Progress
+from gan.figures.drawing import plane
 from gan.runs.run import open_run
-from gan.training.plane import plane
 from tests.figures.reading import frames, read_picture
 
 POINTS = ("data=ring", "model=points", "latent.dim=2", "data.batches_per_epoch=6", "callbacks.plane.every_n_batches=3")
@@ -27,7 +27,8 @@ def points(points_folder):
 def test_samples_of_the_generator_noise_and_number(points, tmp_path, name):
     (path,) = Plane(name, count=50, seed=7)(points, tmp_path / "new")
     assert path == tmp_path / "new" / f"plane_{name}.png"
-    expected = plane(points.data.splits["train"].images[:50], points.draw(name, points.noise(50, 7)))
+    samples = points.sampler.sample(name, points.sampler.latents(50, 7)[0])
+    expected = plane(points.data.splits["train"].images[:50], samples)
     assert torch.allclose(read_picture(path), expected, atol=0.6 / 255)
 
 
@@ -50,5 +51,5 @@ def test_points_and_images_have_their_own_figures(points, digits, tmp_path):
     with pytest.raises(UserError, match=r"data.channels=2: .* figures=plane"):
         Grid().check(points)
     with pytest.raises(UserError, match=r"data.channels=2: pictures show images of 1 or 3 channels"):
-        save_images(tmp_path / "images", points.draw("raw", points.noise(2, 0)))
+        save_images(tmp_path / "images", points.sampler.sample("raw", points.sampler.latents(2, 0)[0]))
     assert not list(tmp_path.rglob("*.png"))

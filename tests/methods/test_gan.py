@@ -15,7 +15,7 @@ from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.base import Batches
 from gan.losses.base import Pair
-from gan.methods.gan import sample
+from gan.networks.sampling import sample
 from gan.runs.build import build
 from gan.training import Monitor
 

@@ -6,7 +6,7 @@ import torch
 from gan import metrics
 from gan.core.images import scale
 from gan.data.digits import Digits
-from gan.evaluation.judging import load_reference
+from gan.evaluation.reference import load_reference
 from gan.metrics.features import Shipped
 
 CHOSEN = 390  # images of each kind

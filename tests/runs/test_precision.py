@@ -1,7 +1,5 @@
 """trainer.precision=auto: what it becomes, where that is written, and what a resumed run makes of it."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -9,10 +7,10 @@ from omegaconf import OmegaConf
 from gan.app.train import run
 from gan.core import hardware
 from gan.core.errors import UserError
-from gan.evaluation.tables import setting
 from gan.runs import checkpoint
 from gan.runs.build import build
-from gan.runs.precision import describe_precision, record_precision, resolve_precision, warn_if_slow
+from gan.runs.identity import setting
+from gan.runs.precision import describe_precision, record_settings, resolve_precision, warn_if_slow
 from tests.core.test_hardware import ZEN3, ZEN4
 
 
@@ -104,13 +102,20 @@ def test_the_run_folder_says_what_auto_became(configure, on, tmp_path):
     cfg = configure("trainer.precision=auto")
     OmegaConf.save(cfg, folder / "config.yaml")
     resolve_precision(cfg)
-    record_precision(cfg, tmp_path)
+    record_settings(cfg, tmp_path)
     kept = OmegaConf.load(folder / "config.yaml")
     assert kept.trainer.precision == "32-true"
     assert kept.trainer.precision_reason == "this processor emulates bfloat16"
     assert OmegaConf.to_yaml(kept).count("${") == OmegaConf.to_yaml(cfg).count("${") > 3  # as it was composed
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
-    record_precision(cfg, Path("nowhere"))
+
+
+def test_a_run_without_hydras_folder_writes_its_settings(configure, on, tmp_path):
+    on(ZEN3)
+    cfg = configure("trainer.precision=auto")
+    resolve_precision(cfg)
+    record_settings(cfg, tmp_path)
+    assert OmegaConf.load(tmp_path / ".hydra" / "config.yaml").trainer.precision == "32-true"
 
 
 @pytest.mark.parametrize(

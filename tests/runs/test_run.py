@@ -1,12 +1,17 @@
 """Runs opened again: the same weights, the same pictures, and one line for what cannot be."""
 
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from gan.core.errors import UserError
-from gan.runs.run import find_checkpoint, open_run, pick_device, runs_in
+from gan.runs.folder import RunFolder, find_checkpoint, runs_in
+from gan.runs.precision import record_settings
+from gan.runs.run import open_run, pick_device
 
 SMALL = ["trainer.max_steps=12", "logger=none", "data.batch_size=64"]
 
@@ -23,11 +28,11 @@ def test_a_run_is_what_was_trained(finished):
     assert run.module.iteration == 12
     for name, value in game.module.state_dict().items():
         assert torch.equal(value, run.module.state_dict()[name]), name
-    z = run.noise(5, seed=3)
-    assert torch.equal(z, run.noise(5, seed=3))
-    assert not torch.equal(z, run.noise(5, seed=4))
-    assert torch.equal(run.draw("ema", z), game.module.generator_ema.eval()(z))
-    assert not torch.equal(run.draw("ema", z), run.draw("raw", z))
+    z = run.sampler.latents(5, seed=3)[0]
+    assert torch.equal(z, run.sampler.latents(5, seed=3)[0])
+    assert not torch.equal(z, run.sampler.latents(5, seed=4)[0])
+    assert torch.equal(run.sampler.sample("ema", z), game.module.generator_ema.eval()(z))
+    assert not torch.equal(run.sampler.sample("ema", z), run.sampler.sample("raw", z))
 
 
 def test_a_folder_can_be_moved(finished, tmp_path):
@@ -39,10 +44,10 @@ def test_a_folder_can_be_moved(finished, tmp_path):
 
 def test_drawing_in_parts_is_drawing(finished, monkeypatch):
     run = open_run(finished[1].output_dir)
-    z = run.noise(7, seed=0)
-    whole = run.draw("raw", z)
-    monkeypatch.setattr("gan.runs.run.BATCH", 3)
-    assert torch.allclose(run.draw("raw", z), whole, atol=1e-6)
+    z = run.sampler.latents(7, seed=0)[0]
+    whole = run.sampler.sample("raw", z)
+    monkeypatch.setattr("gan.methods.sampler.BATCH", 3)
+    assert torch.allclose(run.sampler.sample("raw", z), whole, atol=1e-6)
 
 
 def test_what_is_not_there_is_named(finished, tmp_path):
@@ -59,8 +64,8 @@ def test_what_is_not_there_is_named(finished, tmp_path):
         open_run(folder, "other.ckpt")
     with pytest.raises(UserError, match=r"data.root=x: the run's data .* has no root"):
         open_run(folder, root="x")
-    with pytest.raises(UserError, match=r"generator=eam: .* has raw and ema\. Did you mean 'ema'\?"):
-        open_run(folder).generator("eam")
+    with pytest.raises(UserError, match=r"generator=eam: this run has raw and ema\. Did you mean 'ema'\?"):
+        open_run(folder).sampler.generator("eam")
     with pytest.raises(UserError, match="device=abc: torch cannot use it here"):
         pick_device("abc")
 
@@ -72,3 +77,32 @@ def test_runs_of_a_sweep_come_in_their_order(tmp_path):
     assert [path.name for path in runs_in(tmp_path)] == ["0", "2", "10"]
     assert runs_in(tmp_path / "2") == [tmp_path / "2"]
     assert runs_in(None) == []
+
+
+def test_curves_and_settings_are_read_without_building_a_network(finished, monkeypatch):
+    def build(*_):
+        raise AssertionError("a network was built")
+
+    monkeypatch.setattr("gan.runs.build.module", build)
+    cfg = finished[1]
+    record_settings(cfg, Path(cfg.output_dir))
+    run = open_run(cfg.output_dir)
+    assert run.iteration == 12
+    settings = RunFolder(run.folder).settings
+    assert settings["trainer"]["max_steps"] == 12
+    with pytest.raises(AssertionError, match="a network was built"):
+        _ = run.module
+
+
+@pytest.mark.processes
+def test_a_folder_is_read_without_torch(finished):
+    cfg = finished[1]
+    record_settings(cfg, Path(cfg.output_dir))
+    code = (
+        "import sys; from pathlib import Path; from gan.runs.folder import RunFolder;"
+        f"f = RunFolder(Path({cfg.output_dir!r})); print(f.settings['seed'], list(f.checkpoints()));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == [str(cfg.seed), "['last']"]

@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan.core.errors import UserError
-from gan.training.plane import DRAWN, INK, REAL, SIDE, ink, plane
+from gan.figures.drawing import DRAWN, INK, REAL, SIDE, ink, plane
 
 SQUARE = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])  # its window is [-1.3, 1.3]²
 

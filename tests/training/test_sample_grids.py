@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gan.training.sample_grids import grid
+from gan.figures.drawing import grid
 
 
 def test_grid_enlarges_by_whole_pixels_and_keeps_the_order():

@@ -12,13 +12,17 @@ from omegaconf import DictConfig, OmegaConf
 from gan.app.sample import save_samples
 from gan.core.errors import UserError, did_you_mean
 from gan.core.quiet import quiet
-from gan.evaluation.judging import ReferenceImages, evaluate, load_reference
+from gan.evaluation.evaluate import evaluate
 from gan.evaluation.records import Row, read, record, write
-from gan.evaluation.tables import Setting, over_runs, setting, table, told
+from gan.evaluation.reference import ReferenceImages, load_reference
+from gan.evaluation.tables import over_runs, table
 from gan.metrics.base import Metric
+from gan.metrics.features.base import OUTPUTS
 from gan.runs import build
 from gan.runs.config import EVALUATION, check
-from gan.runs.run import BEST, Run, find_checkpoint, open_run, runs_in
+from gan.runs.folder import BEST, find_checkpoint, runs_in
+from gan.runs.identity import Setting, distinguish, setting
+from gan.runs.run import Run, open_run
 from gan.training.process import true_float32
 
 log = logging.getLogger(__name__)
@@ -45,21 +49,25 @@ def run(cfg: DictConfig) -> None:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device)
         name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
-        log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.module.iteration:,}")
+        log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
         read(opened.folder / "metrics.json")  # a damaged one is better told now than after the measuring
-        generators = [cfg.generator] if cfg.generator else list(opened.module.generators())
+        generators = [cfg.generator] if cfg.generator else opened.sampler.names
         reference = reference_for(cfg, opened, list(metrics.values()), known)
-        rows, samples = evaluate(opened, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed)
+        rows, samples = evaluate(
+            opened.sampler, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed
+        )
         report(opened, rows, cfg.seed)
         if cfg.save_samples:
             for name, images in samples.items():
-                z = opened.noise(len(images), cfg.seed)
+                z, _ = opened.sampler.latents(len(images), cfg.seed)
                 log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
-        alike.setdefault(setting(opened.cfg), []).append(rows)
-        precisions.setdefault(setting(opened.cfg), []).append(opened.cfg.trainer.precision)
+        group = setting(opened.cfg)
+        alike.setdefault(group, []).append(rows)
+        precisions.setdefault(group, []).append(opened.cfg.trainer.precision)
     for settings, results in alike.items():
         if len(results) > 1:
-            log.info("mean of %d runs%s", len(results), f" with {told(settings, alike)}" if len(alike) > 1 else "")
+            common = f" with {distinguish(settings, alike)}" if len(alike) > 1 else ""
+            log.info("mean of %d runs%s", len(results), common)
             for line in table(over_runs(results)):
                 log.info("%s", line)
             if len(counts := Counter(precisions[settings])) > 1:
@@ -78,7 +86,7 @@ def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
     )
     for line in table(rows):
         log.info("%s", line)
-    log.info("  → %s", write(run.folder, [record(run, row, seed) for row in rows]))
+    log.info("  → %s", write(run.folder, [record(row, seed, **run.origin) for row in rows]))
 
 
 # What several runs share
@@ -90,7 +98,7 @@ def reference_for(
     """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
     features = cfg.features if build.chosen(cfg, "features") else run.cfg.get("features")
     if not features:
-        if any(metric.needs for metric in metrics):
+        if any(metric.needs & OUTPUTS for metric in metrics):
             raise UserError(f"{run.folder} names no feature net; give features=mnist, trained, pixels, ….")
         features = {"_target_": "gan.metrics.features.Pixels"}
     description = OmegaConf.create({"data": run.cfg.data, "features": features})
@@ -147,9 +155,9 @@ def select(
     for path in paths:
         opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
         reference = reference_for(cfg, opened, [metric], known, split="valid")
-        generator = opened.preferred(cfg.generator)
-        rows, _ = evaluate(opened, reference, [metric], [generator], cfg.num_samples, cfg.seed)
-        write(opened.folder, [record(opened, row, cfg.seed) for row in rows])
+        generator = opened.sampler.choose(cfg.generator)
+        rows, _ = evaluate(opened.sampler, reference, [metric], [generator], cfg.num_samples, cfg.seed)
+        write(opened.folder, [record(row, cfg.seed, **opened.origin) for row in rows])
         value = rows[0].measure.value
         log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, value, generator)
         scored[path] = value if math.isfinite(value) else math.inf if metric.better == "lower" else -math.inf

@@ -13,11 +13,12 @@ from torch import Tensor
 from gan.core.errors import UserError
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
+from gan.figures.drawing import check_channels
 from gan.runs import build
 from gan.runs.config import SAMPLING, check
-from gan.runs.run import Run, open_run, runs_in
+from gan.runs.folder import runs_in
+from gan.runs.run import Run, open_run
 from gan.training.process import true_float32
-from gan.training.sample_grids import check_channels
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ def run(cfg: DictConfig) -> None:
     opened = []
     for folder in folders:
         one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
-        log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.module.iteration:,}")
+        log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.iteration:,}")
         target = place(cfg, one.folder, several=len(folders) > 1)
         tell(draw(one, [figure for figure in figures if figure not in together], target))
         tell(save(one, cfg, target))
@@ -70,10 +71,10 @@ def tell(paths: Iterable[Path]) -> None:
 
 def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """The arrays, pictures and weights that ``cfg`` asks for."""
-    name = run.preferred(cfg.generator)
+    name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z, labels = run.latents(cfg.num_samples, cfg.seed)
-        images = run.draw(name, z, labels)
+        z, labels = run.sampler.latents(cfg.num_samples, cfg.seed)
+        images = run.sampler.sample(name, z, labels)
         if cfg.save_samples:
             yield save_samples(folder / f"samples_{name}.npz", images, z)
         if cfg.save_images:
@@ -112,9 +113,9 @@ def export(run: Run, name: str, path: Path) -> Path:
     """
     from safetensors.torch import save_file
 
-    generator = run.generator(name)
+    generator = run.sampler.generator(name)
     config = OmegaConf.to_container(run.cfg, resolve=True)
-    (image,) = run.draw(name, *run.latents(1, seed=0))
+    (image,) = run.sampler.sample(name, *run.sampler.latents(1, seed=0))
     metadata = {
         "generator": name,
         "iteration": str(run.module.iteration),

@@ -11,20 +11,21 @@ from pathlib import Path
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.evaluate import report
 from gan.app.prepare import prepare
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.quiet import quiet
-from gan.evaluation.judging import ReferenceImages, evaluate, load_reference, supported_metrics
+from gan.evaluation.evaluate import evaluate, supported_metrics
+from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.metrics.base import Metric
 from gan.runs import checkpoint
 from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
-from gan.runs.config import flatten
-from gan.runs.precision import REASON, describe_precision, record_precision, warn_if_slow
+from gan.runs.identity import OPTIMIZERS, changes
+from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
@@ -61,14 +62,14 @@ def run(cfg: DictConfig) -> float | None:
     try:
         scalars = prepare(experiment, cfg)
         check_objective(cfg, [*scalars, *scalars_of(experiment.module.player_names)])
-        finished = Run(Path(cfg.output_dir), cfg, experiment.module, experiment.data)
+        finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
         reference = (
             load_reference(experiment.data, part(cfg, "features"), experiment.trainer.strategy.root_device, metrics)
             if metrics
             else None
         )
         if reference is not None:
-            supported_metrics(metrics, reference)
+            supported_metrics(metrics, reference, experiment.module.offers)
         for figure in figures:
             figure.check(finished)
         if saved and saved["iteration"] >= experiment.module.total_iterations:
@@ -77,7 +78,7 @@ def run(cfg: DictConfig) -> float | None:
                 f"{experiment.module.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
             )
         if experiment.trainer.is_global_zero:
-            record_precision(cfg, finished.folder)
+            record_settings(cfg, finished.folder)
         announce(cfg, experiment)
         started = time.perf_counter()
         experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
@@ -143,7 +144,7 @@ def look_back(
         return
     experiment.module.to(experiment.trainer.strategy.root_device)
     if reference is not None:
-        rows, _ = evaluate(finished, reference, metrics, list(experiment.module.generators()))
+        rows, _ = evaluate(finished.sampler, reference, metrics, finished.sampler.names)
         report(finished, rows)
     for figure in figures:
         for path in figure(finished, finished.folder / "figures"):
@@ -194,19 +195,16 @@ def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError unless the checkpoint fits the game, and tells what differs from its own run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
-    before, now = (flatten(c) for c in (saved["hyper_parameters"], OmegaConf.to_container(cfg, resolve=True)))
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    state = re.compile(r"(optim\.(generator|discriminator)\.|recipe\.lr)")
-    frozen = [key for key in changed if state.match(key)]
-    if frozen:
-        raise UserError(
-            f"{frozen[0]}={now.get(frozen[0])} differs from the checkpoint's {before.get(frozen[0])}: the optimizers "
-            "go on with the state that was saved. Leave it out, or start a new run."
-        )
-    where = re.compile(rf"(output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*|trainer\.{REASON})")
-    told = [f"{key} {before.get(key)} → {now.get(key)}" for key in changed if not where.fullmatch(key)]
+    changed = changes(saved["hyper_parameters"], cfg)
+    for key, (before, now) in changed.items():
+        if OPTIMIZERS.match(key):
+            raise UserError(
+                f"{key}={now} differs from the checkpoint's {before}: the optimizers go on with the state that was "
+                "saved. Leave it out, or start a new run."
+            )
     if not experiment.trainer.is_global_zero:
         return
     log.info("going on from iteration %s of %s", f"{saved['iteration']:,}", Path(cfg.ckpt_path))
-    if told:
-        log.info("not as it was: %s", ", ".join(told))
+    if changed:
+        told = ", ".join(f"{key} {before} → {now}" for key, (before, now) in changed.items())
+        log.info("not as it was: %s", told)

@@ -12,7 +12,6 @@ import gan
 from gan.core.errors import UserError
 from gan.core.files import write_whole
 from gan.metrics.base import Measure
-from gan.runs.run import Run
 
 FLOOR = "floor"  # real images in place of samples
 #: what two records must share for the newer one to take the older one's place
@@ -38,8 +37,17 @@ class Row:
     split: str = "test"
 
 
-def record(run: Run, row: Row, seed: int) -> dict:
-    """A row, drawn with noise of ``seed``, as it stands in ``metrics.json``; docs/metrics.md describes the keys."""
+def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, device: str) -> dict:
+    """A row as it stands in ``metrics.json``; docs/metrics.md describes the keys.
+
+    Args:
+        row: the number.
+        seed: of the latents.
+        checkpoint: where the weights came from.
+        iteration: how long they had been trained.
+        data: description of the data.
+        device: where the samples were generated.
+    """
     measure = row.measure
     return {
         "metric": measure.name,
@@ -47,8 +55,8 @@ def record(run: Run, row: Row, seed: int) -> dict:
         "unit": measure.unit,
         "standard_error": measure.standard_error,
         "generator": row.generator,
-        "checkpoint": _named(run),
-        "iteration": run.module.iteration,
+        "checkpoint": checkpoint,
+        "iteration": iteration,
         "split": row.split,
         "features": row.features,
         "samples": row.samples,
@@ -56,21 +64,13 @@ def record(run: Run, row: Row, seed: int) -> dict:
         "protocol": measure.details,
         "found": measure.found,
         "provenance": {
-            "data": run.data.describe(),
-            "device": next(run.module.parameters()).device.type,
+            "data": data,
+            "device": device,
             "gan": gan.__version__,
             "torch": torch.__version__,
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         },
     }
-
-
-def _named(run: Run) -> str:
-    """The checkpoint's file name, or its path where it lies outside of the run."""
-    if run.checkpoint is None:
-        return "last.ckpt"  # of a training that has just ended
-    path = run.checkpoint.resolve()  # best.ckpt is another's name
-    return path.name if path.is_relative_to(run.folder.resolve()) else str(run.checkpoint)
 
 
 def write(folder: Path, records: Sequence[dict]) -> Path:

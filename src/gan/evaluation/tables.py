@@ -2,19 +2,10 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
-
-from omegaconf import DictConfig, OmegaConf
+from collections.abc import Sequence
 
 from gan.evaluation.records import FLOOR, Row
 from gan.metrics.base import Measure
-from gan.runs.config import flatten
-from gan.runs.precision import AUTO, REASON
-
-Setting = tuple[tuple[str, str], ...]
-
-#: groups and keys of a run's configuration that leave its training as it is
-WATCHING = ("callbacks", "logger", "metrics", "features", "figures", "objective")
 
 
 def table(rows: Sequence[Row]) -> list[str]:
@@ -89,23 +80,3 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
 
 def _key(row: Row) -> tuple[str, str]:
     return row.generator, row.measure.name
-
-
-def setting(cfg: DictConfig) -> Setting:
-    """What a run was trained with but for its seed, its place and what only watched it."""
-    place = str(cfg.output_dir)
-    content = OmegaConf.to_container(cfg, resolve=True)
-    flat = flatten({key: value for key, value in content.items() if key not in WATCHING})
-    if flat.pop(f"trainer.{REASON}", None) is not None:  # the seeds of a sweep may come from different machines
-        flat["trainer.precision"] = AUTO
-    return tuple(
-        (key, str(value))
-        for key, value in sorted(flat.items())
-        if key.split(".")[-1] not in ("seed", "output_dir", "ckpt_path") and place not in str(value)
-    )
-
-
-def told(one: Setting, all_of_them: Iterable[Setting]) -> str:
-    """The entries of one setting that not all settings share."""
-    shared = set.intersection(*(set(other) for other in all_of_them))
-    return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)

@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from gan.figures.base import Figure, at_least, save_picture
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import check_channels, grid, save_picture
 from gan.runs.run import Run
-from gan.training.sample_grids import check_channels, grid
 
 
 class Grid(Figure):
@@ -27,6 +27,6 @@ class Grid(Figure):
         check_channels(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
-        name = run.preferred(self.generator)
-        images = run.draw(name, *run.latents(self.count, self.seed))  # (N, C, H, W)
+        name = run.sampler.choose(self.generator)
+        images = run.sampler.sample(name, *run.sampler.latents(self.count, self.seed))  # (N, C, H, W)
         return [save_picture(grid(images, self.columns), folder / f"grid_{name}.png")]

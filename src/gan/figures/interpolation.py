@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.figures.base import Figure, at_least, save_picture
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import check_channels, grid, save_picture
 from gan.networks.latents import lerp
 from gan.runs.run import Run
-from gan.training.sample_grids import check_channels, grid
 
 
 class Interpolation(Figure):
@@ -40,10 +40,11 @@ class Interpolation(Figure):
         check_channels(run.data.channels)
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
-        name = run.preferred(self.generator)
-        latents, labels = run.latents(2 * self.rows, self.seed)
+        name = run.sampler.choose(self.generator)
+        latents, labels = run.sampler.latents(2 * self.rows, self.seed)
         start, end = latents.chunk(2)  # (rows, dim) each
         z = self.path(start, end, torch.linspace(0, 1, self.steps))  # (rows, steps, dim)
-        picture = grid(run.draw(name, z.flatten(0, 1), labels[: self.rows].repeat_interleave(self.steps)), self.steps)
+        images = run.sampler.sample(name, z.flatten(0, 1), labels[: self.rows].repeat_interleave(self.steps))
+        picture = grid(images, self.steps)
         path = self.path.func if isinstance(self.path, partial) else self.path
         return [save_picture(picture, folder / f"interpolation_{path.__name__}_{name}.png")]

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from gan.core.images import scale
-from gan.figures.base import Figure, at_least, save_picture
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import grid, save_picture
 from gan.metrics.neighbours import nearest
 from gan.runs.run import Run
-from gan.training.sample_grids import grid
 
 FRAME = (1.0, 0.8, 0.0)  # the paper's yellow
 
@@ -36,9 +36,9 @@ class Neighbours(Figure):
         run.load_images()
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
-        name = run.preferred(self.generator)
+        name = run.sampler.choose(self.generator)
         training = run.load_images().splits["train"].images
-        samples = run.draw(name, *run.latents(self.rows * self.columns, self.seed))
+        samples = run.sampler.sample(name, *run.sampler.latents(self.rows * self.columns, self.seed))
         samples = samples.unflatten(0, (self.rows, self.columns))  # (rows, columns, C, H, W)
         _, index = nearest(samples[:, -1], training)
         rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)

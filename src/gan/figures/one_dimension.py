@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gan.figures.base import Figure, at_least, new_plot, plot_to_image, save_animation, save_frames, save_plot
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import new_plot, plot_to_image, save_animation, save_frames, save_plot
 from gan.figures.progress import thinned
 from gan.figures.snapshot1d import Snapshot, check_game, snapshot
 from gan.metrics.theory import optimal_discriminator
@@ -49,7 +50,7 @@ class OneDimension(Figure):
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = self.generator or "raw"
-        now = snapshot(run.module, run.load_data(), run.generator(name))
+        now = snapshot(run.module, run.load_data(), run.sampler.generator(name))
         written = [save_plot(draw(now, self.arrows), folder / f"one_dimension_{name}.png")]
         if kept := thinned(sorted(run.folder.glob("*/step=*.npz")), self.frames):
             films = (draw(Snapshot.load(path), self.arrows, f"iteration {step(path):,}") for path in kept)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from gan.figures.base import Figure, at_least, save_picture
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import check_points, plane, save_picture
 from gan.runs.run import Run
-from gan.training.plane import check_points, plane
 
 
 class Plane(Figure):
@@ -25,7 +25,7 @@ class Plane(Figure):
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)
-        name = run.preferred(self.generator)
-        samples = run.draw(name, *run.latents(self.count, self.seed))  # (N, 2, 1, 1)
+        name = run.sampler.choose(self.generator)
+        samples = run.sampler.sample(name, *run.sampler.latents(self.count, self.seed))  # (N, 2, 1, 1)
         real = run.load_data().splits["train"].images[: self.count]
         return [save_picture(plane(real, samples), folder / f"plane_{name}.png")]

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from gan.core.errors import UserError
-from gan.figures.base import Figure, at_least, save_animation
+from gan.figures.base import Figure, at_least
+from gan.figures.drawing import save_animation
 from gan.runs.run import Run
 
 
@@ -31,7 +32,7 @@ class Progress(Figure):
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         from PIL import Image
 
-        name = run.preferred(self.generator)
+        name = run.sampler.choose(self.generator)
         paths = sorted((run.folder / "samples").glob(f"step=*_{name}.png"))
         if not paths:
             raise UserError(

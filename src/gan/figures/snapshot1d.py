@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from gan.core.errors import UserError
 from gan.data.base import Source
-from gan.methods.gan import GAN, sample
+from gan.methods.gan import GAN
 from gan.metrics.theory import push_forward
+from gan.networks.sampling import sample
 
 _REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
 

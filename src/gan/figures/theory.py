@@ -35,7 +35,7 @@ class Theory(Figure):
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)
         name = self.generator or "raw"
-        now = snapshot(run.module, run.load_data(), run.generator(name))
+        now = snapshot(run.module, run.load_data(), run.sampler.generator(name))
         found = report(now.d, now.p_data, now.p_g, now.x)
         for line in lines(found):
             log.info("  %s", line)

@@ -1,18 +1,12 @@
 """What all methods share: random numbers, gradients, updates, the EMA, several processes, resume."""
 
-import copy
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_, get_total_norm
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 from gan.core.batch import Batch
 from gan.core.errors import UserError
@@ -20,8 +14,11 @@ from gan.core.processes import average_gradients
 from gan.core.random import RandomRows, derive, reseed
 from gan.losses.base import Term
 from gan.methods.capture import Recordings, capture_unavailable
+from gan.methods.optimization import Optimization
 from gan.methods.player import Player
+from gan.networks.base import expect_shape
 from gan.networks.latents import Latent
+from gan.optim.ema import EMA
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +27,7 @@ Due = Mapping[str, Term]  # the terms that are part of a player's update, by the
 Step = Callable[[Batch, Mapping[str, Due]], Logs]  # computes the gradients of one or several players
 
 
-class Method(pl.LightningModule):
+class Method(Optimization):
     """A way to train a generator, with one optimizer for each player.
 
     A subclass says whose weights each player moves (:attr:`trained_networks`) and in which order the updates come
@@ -47,12 +44,10 @@ class Method(pl.LightningModule):
         total_iterations: length of the run; None for that of the Trainer's ``max_epochs``.
 
     Attributes:
-        player_names: the players, in the order of their optimizers.
         offers: what can be had of a trained model beside samples, for metrics and figures that need it.
         iteration: batches trained on so far, the x axis of every curve.
     """
 
-    player_names: ClassVar[tuple[str, ...]]
     offers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
@@ -67,25 +62,16 @@ class Method(pl.LightningModule):
         seed: int = 0,
         total_iterations: int | None = None,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False
+        super().__init__(players, total_iterations)
         self.generator, self.latent = generator, latent
-        self.players = {name: players[name] for name in self.player_names}
         self.ema_decay, self.ema_power = ema_decay, ema_power
         self.capture, self.seed = capture, seed
-        self.iteration, self.total_iterations = 0, total_iterations
-        self._ema_of: dict[str, Any] = {}
-        self._trained: dict[str, list[nn.Parameter]] = {}
-        self._norms: dict[str, Tensor] = {}
+        self.iteration = 0
+        self._emas: list[EMA] = []
         self.recordings: Recordings | None = None
         self.keep_ema("generator")
 
     # What a subclass says
-
-    @property
-    @abstractmethod
-    def trained_networks(self) -> dict[str, tuple[nn.Module, ...]]:
-        """The networks that each player moves; a network may belong to several players."""
 
     @property
     def objectives(self) -> dict[str, Term]:
@@ -194,111 +180,34 @@ class Method(pl.LightningModule):
 
     def after_step(self, player: str) -> None:
         """What the host does after an update: the next learning rate and momentum, the EMA."""
-        schedule, momentum = self.schedule_of(player), self.players[player].momentum
+        schedule = self.schedule_of(player)
         schedule.step()
-        if momentum is not None:
-            value = momentum(schedule.last_epoch, self.total_updates(player))
-            for group in schedule.optimizer.param_groups:
-                group["momentum"] = value
-        for name in self._ema_of:
-            if getattr(self, name) in self.trained_networks[player]:
-                self.update_ema(name, schedule.last_epoch)
-
-    @contextmanager
-    def only_trainable(self, player: str) -> Iterator[None]:
-        """Freezes all other weights: no graph through G in D's step, no gradient of D's weights in G's step."""
-        others = self._others[player]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            yield
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
+        self.players[player].set_momentum(schedule, self.total_updates(player))
+        for ema in self._emas:
+            if ema.network in self.trained_networks[player]:
+                ema.update(schedule.last_epoch)
 
     @property
     def random_rows(self) -> RandomRows:
         """Random numbers for this process's rows of the batch."""
         return RandomRows(self.device, self.trainer.global_rank, self.trainer.world_size)
 
-    # Optimization
-
-    def parameters_of(self, player: str) -> list[nn.Parameter]:
-        """The weights that the player moves, each once."""
-        if player not in self._trained:  # asked for at every step
-            networks = self.trained_networks[player]
-            self._trained[player] = list(dict.fromkeys(p for network in networks for p in network.parameters()))
-        return self._trained[player]
-
-    def optimizer_of(self, player: str) -> Optimizer:
-        """The player's optimizer, as Lightning wraps it."""
-        return self._in_order(self.optimizers(), player)
-
-    def schedule_of(self, player: str) -> LambdaLR:
-        """The player's learning-rate schedule; its ``last_epoch`` counts the player's updates."""
-        return self._in_order(self.lr_schedulers(), player)
-
-    def updates(self, player: str) -> int:
-        """The player's updates so far."""
-        return self.schedule_of(player).last_epoch
-
-    def total_updates(self, player: str) -> int:
-        """The player's updates in the whole run."""
-        return self.total_iterations
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LambdaLR]]:
-        if self.total_iterations is None:
-            self.total_iterations = length_of_fit(self.trainer)
-        trained = dict.fromkeys(p for player in self.players for p in self.parameters_of(player))
-        self._others = {
-            player: [p for p in trained if p.requires_grad and p not in set(self.parameters_of(player))]
-            for player in self.players
-        }
-        optimizers = [how.optimizer(self.parameters_of(player)) for player, how in self.players.items()]
-        totals = [self.total_updates(player) for player in self.players]
-        factors = [
-            lambda update, schedule=how.schedule, total=total: schedule(update, total)
-            for how, total in zip(self.players.values(), totals, strict=True)
-        ]
-        return optimizers, [LambdaLR(o, f) for o, f in zip(optimizers, factors, strict=True)]
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        # Here and not in the step: under 16-mixed the gradients are unscaled only now.
-        player = self.player_names[self.trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
-        if clip := self.players[player].clip:
-            self._norms[player] = clip_grad_norm_(self.parameters_of(player), clip)
-
-    def gradient_norms(self) -> dict[str, Tensor]:
-        """The Euclidean norm of each player's latest gradient, before clipping; nothing before a player's first."""
-        for player, how in self.players.items():
-            gradients = [p.grad for p in self.parameters_of(player) if p.grad is not None]
-            if gradients and not how.clip:
-                self._norms[player] = get_total_norm(gradients)
-        return {player: norm.to(self.device) for player, norm in self._norms.items()}
-
-    def _in_order(self, several: Any, player: str) -> Any:
-        # Lightning hands out a single one bare.
-        return several[self.player_names.index(player)] if isinstance(several, list) else several
-
     # The EMA
 
     def keep_ema(self, name: str) -> None:
         """Keeps an EMA of the network in the attribute ``name``, in ``NAME_ema``; None there without an EMA."""
-        average = copy.deepcopy(getattr(self, name)).requires_grad_(False) if self.ema_decay else None
-        setattr(self, f"{name}_ema", average)
-        if average is not None:
-            self._ema_of[name] = None
+        if self.ema_decay:
+            self._emas.append(EMA(getattr(self, name), self.ema_decay, self.ema_power))
+        setattr(self, f"{name}_ema", self._emas[-1].average if self.ema_decay else None)
 
     def restart_ema(self) -> None:
         """Lets each EMA begin at its network's weights."""
-        for name in self._ema_of:
-            getattr(self, f"{name}_ema").load_state_dict(getattr(self, name).state_dict())
+        for ema in self._emas:
+            ema.restart()
 
     def on_train_start(self) -> None:
-        for name in self._ema_of:  # now that everything is on its device
-            network, average = getattr(self, name), getattr(self, f"{name}_ema")
-            buffers = list(zip(average.buffers(), network.buffers(), strict=True))
-            self._ema_of[name] = list(average.parameters()), list(network.parameters()), buffers
+        for ema in self._emas:  # now that everything is on its device
+            ema.collect()
         if self.capture:
             if (why := capture_unavailable(self, self.trainer)) is None:
                 self.recordings = Recordings(self)
@@ -307,19 +216,6 @@ class Method(pl.LightningModule):
 
     def on_train_end(self) -> None:
         self.recordings = None  # its memory
-
-    @torch.no_grad()
-    def update_ema(self, name: str, update: int) -> None:
-        """Moves the EMA of a network after its ``update``-th update, counted from 1.
-
-        The decay grows to ``ema_decay`` as (1 + t) / (1 + t + power) with the updates t, so that the EMA of a short
-        run is not dominated by the random start.
-        """
-        decay = min(self.ema_decay, (1 + update) / (1 + update + self.ema_power))
-        averages, currents, buffers = self._ema_of[name]
-        torch._foreach_lerp_(averages, currents, 1 - decay)
-        for kept, buffer in buffers:
-            kept.copy_(buffer)
 
     def generators(self) -> dict[str, nn.Module]:
         """The generators to sample from: ``raw``, and ``ema`` where an EMA is kept."""
@@ -335,17 +231,3 @@ class Method(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict) -> None:
         self.iteration = checkpoint["iteration"]
         self._norms = dict(checkpoint.get("gradient_norms", {}))
-
-
-def expect_shape(key: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises UserError unless what the network at ``key`` returns has this shape."""
-    if tensor.shape != torch.Size(shape):
-        raise UserError(f"{key} returns shape {tuple(tensor.shape)}, expected {tuple(shape)}.")
-
-
-def length_of_fit(trainer: pl.Trainer) -> int:
-    """The iterations that a Trainer is set up for; raises UserError where it sets no end."""
-    epochs = trainer.max_epochs
-    if epochs is None or epochs < 0:
-        raise UserError("total_iterations is missing: give it to the method, or max_epochs to the Trainer.")
-    return epochs * int(trainer.num_training_batches)

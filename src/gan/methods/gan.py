@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from gan.core.batch import Batch
 from gan.core.random import RandomRows
 from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
-from gan.methods.base import Due, Logs, Method, expect_shape
+from gan.methods.base import Due, Logs, Method
+from gan.networks.base import expect_shape
 
 History = Callable[[Batch, RandomRows], Batch]
 Lookahead = Callable[[Pair, Mapping[str, Term]], DiscriminatorFn]
@@ -169,22 +170,3 @@ class GAN(Method):
         labels = torch.full((len(images),), -1, device=images.device)
         output = self.discriminator(Batch(images=images, labels=labels))
         return self.loss.probability(output.map(lambda value: value.cpu().double()))
-
-
-@torch.no_grad()
-def sample(generator: nn.Module, z: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Images (B, C, H, W) in [0, 1] for latents z (B, dim), the generator as in use: no dropout, running statistics.
-
-    Args:
-        generator: of a method.
-        z: on the generator's device.
-        labels: int64 (B,), on any device; None for unknown ones.
-    """
-    if labels is None:
-        labels = torch.full((len(z),), -1)
-    was_training = generator.training
-    generator.eval()
-    try:
-        return generator(z, labels.to(z.device)).float()
-    finally:
-        generator.train(was_training)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
 from gan.core.batch import Batch
-from gan.methods.base import Due, Logs, Method, expect_shape
+from gan.methods.base import Due, Logs, Method
+from gan.networks.base import expect_shape
 
 
 class VAE(Method):

@@ -96,6 +96,8 @@ class Case:
         samples: what is judged.
         train, valid, test: the real images of the data's splits, all of them.
         folds: the pairs ``valid`` and ``test`` over which the data's own protocol averages.
+        model: what made the samples, for a metric that needs more of it (a likelihood bound, reconstructions);
+            None where the samples are real images.
     """
 
     samples: Images
@@ -103,13 +105,15 @@ class Case:
     valid: Images
     test: Images
     folds: Sequence[Mapping[str, Images]]
+    model: Any = None
 
 
 class Metric(ABC):
     """A function of samples and real images.
 
     Attributes:
-        needs: what a feature net must give for it: ``features``, ``log_probabilities``, ``good``.
+        needs: what a feature net must give for it (``features``, ``log_probabilities``, ``good``), or the model
+            itself (what its method ``offers``).
         floor: the split whose images, in place of samples, show what a perfect generator could score.
         better: whether of two generators the one with the ``lower`` or the ``higher`` first number is the
             better one; None where neither is.

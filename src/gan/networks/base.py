@@ -4,9 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch, Output
+from gan.core.errors import UserError
 from gan.networks.layers import Constrained
 
 
@@ -86,3 +88,9 @@ def check_widths(name: str, widths: Sequence[int]) -> list[int]:
     if not widths or not all(isinstance(w, int) and w > 0 for w in widths):
         raise ValueError(f"{name} must be a list of positive widths such as [256, 512], got {widths}")
     return widths
+
+
+def expect_shape(key: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises UserError unless what the network at ``key`` returns has this shape."""
+    if tensor.shape != torch.Size(shape):
+        raise UserError(f"{key} returns shape {tuple(tensor.shape)}, expected {tuple(shape)}.")

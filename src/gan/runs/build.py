@@ -21,7 +21,8 @@ from gan.methods.player import Player
 from gan.networks.base import Network
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.config import TRAINING, check
-from gan.runs.precision import REASON, resolve_precision
+from gan.runs.identity import REASON
+from gan.runs.precision import resolve_precision
 from gan.runs.processes import DDP, Processes
 
 log = logging.getLogger(__name__)

@@ -8,13 +8,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from gan.core.errors import UserError
 from gan.core.files import write_whole
 from gan.core.hardware import device_type, has_fast_bfloat16
+from gan.runs.identity import AUTO, REASON
 
 log = logging.getLogger(__name__)
 
-AUTO = "auto"
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-#: the key beside ``trainer.precision`` that says why ``auto`` became this value; absent where the user named a value
-REASON = "precision_reason"
 
 
 def resolve_precision(cfg: DictConfig, saved: dict | None = None) -> None:
@@ -67,15 +65,18 @@ def describe_precision(cfg: DictConfig) -> str:
     return f"{cfg.trainer.precision} ({AUTO}: {reason})"
 
 
-def record_precision(cfg: DictConfig, folder: Path) -> None:
-    """Writes the precision that ``auto`` became into the configuration in a run's folder, which says ``auto``."""
+def record_settings(cfg: DictConfig, folder: Path) -> None:
+    """Makes ``.hydra/config.yaml`` in a run's folder say what ``trainer.precision=auto`` became.
+
+    Hydra has written the file; without Hydra's application it is written here.
+    """
     path = folder / ".hydra" / "config.yaml"
-    if not path.is_file():
+    kept = OmegaConf.load(path) if path.is_file() else cfg.copy()
+    if path.is_file() and kept.trainer.precision == cfg.trainer.precision:
         return
-    kept = OmegaConf.load(path)
-    if kept.trainer.precision != cfg.trainer.precision:
-        kept.trainer.precision = cfg.trainer.precision
-        if reason := cfg.trainer.get(REASON):
-            kept.trainer[REASON] = reason
-        with write_whole(path) as unfinished:
-            OmegaConf.save(kept, unfinished)
+    kept.trainer.precision = cfg.trainer.precision
+    if reason := cfg.trainer.get(REASON):
+        kept.trainer[REASON] = reason
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as unfinished:
+        OmegaConf.save(kept, unfinished)

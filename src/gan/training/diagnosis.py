@@ -14,10 +14,10 @@ from tqdm import tqdm
 
 from gan.core.errors import UserError
 from gan.core.random import RandomRows, derive
-from gan.methods.gan import sample
 from gan.metrics.base import Images
 from gan.metrics.features import FeatureExtractor, Pixels
 from gan.metrics.vendi import median_distance, vendi_score
+from gan.networks.sampling import sample
 from gan.training.symptoms import History, Observation, Symptom
 
 log = logging.getLogger(__name__)

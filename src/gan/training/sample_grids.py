@@ -9,12 +9,10 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
-from gan.core.errors import UserError
 from gan.core.random import RandomRows, derive
 from gan.data.base import Source
-from gan.methods.gan import sample
-
-SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with a magnifying glass
+from gan.figures.drawing import check_channels, grid
+from gan.networks.sampling import sample
 
 
 class SampleGrids(Callback):
@@ -87,25 +85,3 @@ class SampleGrids(Callback):
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     logger.experiment.add_image(f"samples/{name}", picture, pl_module.iteration)
-
-
-def check_channels(channels: int) -> None:
-    """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
-    if channels not in (1, 3):
-        raise UserError(
-            f"data.channels={channels}: pictures show images of 1 or 3 channels; for points of the plane take "
-            "callbacks=plane and figures=plane."
-        )
-
-
-def grid(images: Tensor, columns: int) -> Tensor:
-    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (3, H', W').
-
-    Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
-    """
-    from torchvision.utils import make_grid
-
-    check_channels(images.shape[1])
-    factor = -(-SMALLEST_TILE // images.shape[-1])  # rounded up
-    enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
-    return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)

@@ -2,17 +2,16 @@
 
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytorch_lightning as pl
-from omegaconf import OmegaConf
 from pytorch_lightning.callbacks import Callback
 
 from gan.core.errors import UserError
-from gan.evaluation.judging import ReferenceImages, evaluate, load_reference
+from gan.evaluation.evaluate import evaluate
+from gan.evaluation.reference import ReferenceImages, load_reference
+from gan.methods.sampler import Sampler
 from gan.metrics.base import Metric
 from gan.metrics.features.base import FeatureExtractor
-from gan.runs.run import Run
 from gan.training.monitor import publish
 
 log = logging.getLogger(__name__)
@@ -62,10 +61,10 @@ class Scores(Callback):
 
     def score(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Scores every generator and writes the numbers."""
-        run = Run(Path(trainer.default_root_dir), OmegaConf.create({}), pl_module, trainer.datamodule)
-        count = min(self.num_samples, len(run.data.splits["train"]))
+        sampler = Sampler(pl_module)
+        count = min(self.num_samples, len(trainer.datamodule.splits["train"]))
         try:
-            rows, _ = evaluate(run, self.reference, self.metrics, list(pl_module.generators()), count, self.seed)
+            rows, _ = evaluate(sampler, self.reference, self.metrics, sampler.names, count, self.seed)
         except UserError as error:  # no reason to end a training
             log.warning("iteration %s: not scored: %s", f"{pl_module.iteration:,}", error)
             return

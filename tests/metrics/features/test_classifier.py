@@ -13,7 +13,7 @@ from gan.core.errors import UserError
 from gan.core.images import scale
 from gan.data.base import Split
 from gan.data.mnist import MNIST
-from gan.evaluation.judging import load_reference
+from gan.evaluation.reference import load_reference
 from gan.metrics import Frechet
 from gan.metrics.features import Shipped, Trained, classifier
 from gan.metrics.features.classifier import (

@@ -28,6 +28,10 @@ class View:
         return View(**{name: None if column[0] is None else torch.cat(column) for name, column in columns.items()})
 
 
+#: what a metric may need of a feature extractor
+OUTPUTS = frozenset(field.name for field in fields(View))
+
+
 class FeatureExtractor(nn.Module, ABC):
     """Looks at images; whatever numbers come of it are named after it.
 

@@ -1,9 +1,9 @@
-"""Samples against real images: what every metric says of them, beside its floor."""
+"""Reference images: what samples are compared with, and the score of real images (the floor)."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +13,7 @@ from gan.core.random import derive
 from gan.data.base import Source, Split
 from gan.evaluation.records import FLOOR, Row
 from gan.metrics.base import Case, Images, Metric
-from gan.metrics.features.base import FeatureExtractor
-from gan.runs.run import Run
-
-log = logging.getLogger(__name__)
+from gan.metrics.features.base import OUTPUTS, FeatureExtractor
 
 PIXELS = "pixels"  # what a metric without a feature net looks at
 
@@ -59,10 +56,18 @@ class ReferenceImages:
             return [{name: self.images(name) for name in ("valid", "test")}]
         return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
 
-    def measure(self, metric: Metric, name: str, samples: Images) -> list[Row]:
-        """A metric's numbers for the samples of the generator called ``name``; UserError where it has none."""
-        case = Case(samples, *(self.images(split) for split in ("train", "valid", self.split)), self.folds)
-        features = self.net.name if metric.needs else PIXELS
+    def measure(self, metric: Metric, name: str, samples: Images, model: Any = None) -> list[Row]:
+        """A metric's numbers for the samples of the generator called ``name``; UserError where it has none.
+
+        Args:
+            metric: of samples or, where it needs more, of ``model``.
+            name: ``raw``, ``ema`` or ``floor``.
+            samples: as the net sees them.
+            model: see :class:`gan.metrics.base.Case`.
+        """
+        splits = [self.images(split) for split in ("train", "valid", self.split)]
+        case = Case(samples, *splits, self.folds, model)
+        features = self.net.name if metric.needs & OUTPUTS else PIXELS
         try:
             return [Row(name, measure, len(samples), features, self.split) for measure in metric(case)]
         except ValueError as error:  # too few images, as a rule
@@ -79,6 +84,11 @@ class ReferenceImages:
         if key not in self._floors:
             self._floors[key] = self.measure(metric, FLOOR, self.some(metric.floor, count, seed))
         return self._floors[key]
+
+    def given(self) -> frozenset[str]:
+        """What the net makes of an image, by the names in ``Metric.needs``."""
+        view = self.see(self.images(self.split).stored[:2]).view
+        return frozenset(name for name, value in vars(view).items() if value is not None)
 
     def some(self, split: str, count: int, seed: int) -> Images:
         """:func:`choose_images` the images of a split, the same ones for every metric: looked at once."""
@@ -98,7 +108,7 @@ def load_reference(
     """
     check_images(data)
     net.device = device
-    if any(metric.needs for metric in metrics):
+    if any(metric.needs & OUTPUTS for metric in metrics):
         net.prepare(data)
     return ReferenceImages(data, net.to(device).eval().requires_grad_(False), device, split)
 
@@ -115,54 +125,3 @@ def choose_images(split: Split, count: int, seed: int) -> Tensor:
     """``count`` different images, or all where there are fewer, (N, C, H, W)."""
     generator = torch.Generator().manual_seed(derive(seed, "floor"))
     return split.images[torch.randperm(len(split), generator=generator)[:count]]
-
-
-def evaluate(
-    run: Run,
-    reference: ReferenceImages,
-    metrics: Sequence[Metric],
-    generators: Sequence[str],
-    num_samples: int | None = None,
-    seed: int = 0,
-) -> tuple[list[Row], dict[str, Tensor]]:
-    """Draws samples and measures them, and the floor of each metric.
-
-    Args:
-        run: whose generators draw.
-        reference: what the samples are compared with.
-        metrics: what to measure; those that the feature net cannot serve are left out with a line.
-        generators: ``raw``, ``ema`` or both.
-        num_samples: how many samples of each; None for what the data's literature takes, but no more than there
-            are training images, so that samples and floor are equally many.
-        seed: of the noise and of the floor's choice of images.
-
-    Returns:
-        The numbers, and the very samples that were scored, (N, C, H, W) in [0, 1], for each generator.
-    """
-    count = num_samples or min(run.data.samples_to_score, len(run.data.splits["train"]))
-    z, labels = run.latents(count, seed)
-    samples = {name: run.draw(name, z, labels) for name in generators}
-    if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
-        raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
-    seen = {name: reference.see(images) for name, images in samples.items()}
-    rows = []
-    for metric in supported_metrics(metrics, reference):
-        for name, images in seen.items():
-            rows += reference.measure(metric, name, images)
-        rows += reference.floor(metric, count, seed)
-    return rows, samples
-
-
-def supported_metrics(metrics: Sequence[Metric], reference: ReferenceImages) -> list[Metric]:
-    """The metrics that the feature net has everything for; raises UserError where there is none."""
-    if not any(metric.needs for metric in metrics):
-        return list(metrics)
-    view = reference.see(reference.images(reference.split).stored[:2]).view
-    given = {name for name, value in vars(view).items() if value is not None}
-    served = [metric for metric in metrics if metric.needs <= given]
-    if left := [type(metric).__name__ for metric in metrics if not metric.needs <= given]:
-        line = f"features={reference.net.name} know no classes, as {', '.join(left)} would need"
-        if not served:
-            raise UserError(f"{line}; take other metrics, or features=trained for data with classes.")
-        log.info("left out: %s", line)
-    return served

@@ -6,8 +6,9 @@ from hydra.utils import instantiate
 
 from gan.core.errors import UserError
 from gan.core.images import scale
-from gan.evaluation.judging import choose_images, evaluate, load_reference
+from gan.evaluation.evaluate import evaluate
 from gan.evaluation.records import FLOOR
+from gan.evaluation.reference import choose_images, load_reference
 from gan.metrics import ClassHistogram, Frechet, InceptionScore, Kernel, Memorization, Parzen
 from gan.metrics.base import Measure, Metric
 from gan.metrics.features import Pixels, Shipped
@@ -41,13 +42,13 @@ class Witness(Metric):
 def test_samples_and_floor_are_what_the_metric_gets(run):
     witness = Witness()
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
-    rows, samples = evaluate(run, reference, [witness], ["raw", "ema"], num_samples=150, seed=5)
+    rows, samples = evaluate(run.sampler, reference, [witness], ["raw", "ema"], num_samples=150, seed=5)
     assert [(row.generator, row.measure.name) for row in rows] == [
         (generator, name) for generator in ("raw", "ema", FLOOR) for name in ("first", "second")
     ]
     assert {row.samples for row in rows} == {150}
     raw, ema, floor = witness.cases
-    assert torch.equal(samples["ema"], run.draw("ema", run.noise(150, 5)))
+    assert torch.equal(samples["ema"], run.sampler.sample("ema", run.sampler.latents(150, 5)[0]))
     assert torch.equal(ema.samples.pixels, samples["ema"])
     assert torch.equal(raw.samples.pixels, samples["raw"])
     assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5)))
@@ -59,10 +60,10 @@ def test_samples_and_floor_are_what_the_metric_gets(run):
 
 def test_samples_and_floor_are_equally_many_unless_told(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
-    rows, samples = evaluate(run, reference, [Frechet()], ["ema"])
+    rows, samples = evaluate(run.sampler, reference, [Frechet()], ["ema"])
     assert [row.samples for row in rows] == [1397, 1397]  # as many as there are training images
     run.data.samples_to_score = 300
-    assert len(evaluate(run, reference, [Frechet()], ["ema"])[1]["ema"]) == 300
+    assert len(evaluate(run.sampler, reference, [Frechet()], ["ema"])[1]["ema"]) == 300
     assert len(samples["ema"]) == 1397
 
 
@@ -82,7 +83,7 @@ def test_no_test_image_is_looked_at_when_validating(run):
     test = run.data.splits.pop("test")
     run.data.splits["test"] = type(test)(torch.full_like(test.images, 99), test.labels)
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()], split="valid")
-    evaluate(run, reference, [witness], ["ema"], num_samples=10)
+    evaluate(run.sampler, reference, [witness], ["ema"], num_samples=10)
     for case in witness.cases:
         for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
             assert torch.equal(images.pixels, scale(run.data.splits["valid"].images))
@@ -113,26 +114,26 @@ def test_the_floor_is_measured_once(run):
     witness = Witness()
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     for _ in range(3):
-        rows, _ = evaluate(run, reference, [witness], ["ema"], num_samples=10)
+        rows, _ = evaluate(run.sampler, reference, [witness], ["ema"], num_samples=10)
         assert rows[-2].generator == FLOOR
     assert len(witness.cases) == 4
-    evaluate(run, reference, [witness], ["ema"], num_samples=11)
+    evaluate(run.sampler, reference, [witness], ["ema"], num_samples=11)
     assert len(witness.cases) == 6
 
 
 def test_the_images_of_the_floor_are_shared_by_all_metrics(run):
     first, second = Witness(), Witness()
     reference = load_reference(run.data, Pixels(), CPU, [])
-    evaluate(run, reference, [first, second], ["raw"], num_samples=50, seed=5)
+    evaluate(run.sampler, reference, [first, second], ["raw"], num_samples=50, seed=5)
     assert first.cases[-1].samples is second.cases[-1].samples
-    evaluate(run, reference, [Witness(), second], ["raw"], num_samples=50, seed=6)
+    evaluate(run.sampler, reference, [Witness(), second], ["raw"], num_samples=50, seed=6)
     assert first.cases[-1].samples is not second.cases[-1].samples
 
 
 def test_real_images_are_better_than_a_net_of_five_minibatches(run):
     reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet()])
     for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):
-        rows, _ = evaluate(run, reference, [metric], ["raw"], num_samples=500)
+        rows, _ = evaluate(run.sampler, reference, [metric], ["raw"], num_samples=500)
         samples, floor = (row.measure.value for row in rows)
         assert (floor < samples) == (metric.better == "lower"), metric
 
@@ -140,13 +141,17 @@ def test_real_images_are_better_than_a_net_of_five_minibatches(run):
 def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     with caplog.at_level("INFO"):
-        rows, _ = evaluate(run, reference, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
+        rows, _ = evaluate(run.sampler, reference, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
     assert {row.measure.name for row in rows} == {"frechet_distance"}
-    assert "left out: features=pixels know no classes, as InceptionScore would need" in caplog.text
+    assert (
+        "left out: InceptionScore needs log_probabilities, which neither features=pixels nor this method gives"
+        in caplog.text
+    )
     with pytest.raises(
-        UserError, match=r"features=pixels know no classes, as InceptionScore would need; take other metrics"
+        UserError,
+        match=r"InceptionScore needs log_probabilities, which neither .* nor this method gives; take other metrics",
     ):
-        evaluate(run, reference, [InceptionScore()], ["ema"], num_samples=100)
+        evaluate(run.sampler, reference, [InceptionScore()], ["ema"], num_samples=100)
 
 
 def test_memorization_is_told_from_new_images(run):
@@ -179,7 +184,7 @@ def test_a_net_that_no_metric_needs_is_left_alone(run):
             raise AssertionError("trained in vain")
 
     reference = load_reference(run.data, Dear(), CPU, [Parzen()])
-    rows, _ = evaluate(run, reference, [Parzen()], ["ema"], num_samples=50)
+    rows, _ = evaluate(run.sampler, reference, [Parzen()], ["ema"], num_samples=50)
     assert {row.features for row in rows} == {"pixels"}
     with pytest.raises(AssertionError, match="in vain"):
         load_reference(run.data, Dear(), CPU, [Parzen(), Frechet()])
@@ -187,7 +192,7 @@ def test_a_net_that_no_metric_needs_is_left_alone(run):
 
 def test_each_number_names_what_looked(run):
     reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet(), Parzen()], split="valid")
-    rows, _ = evaluate(run, reference, [Frechet(), Parzen()], ["ema"], num_samples=50)
+    rows, _ = evaluate(run.sampler, reference, [Frechet(), Parzen()], ["ema"], num_samples=50)
     assert {(row.measure.name, row.features) for row in rows} == {
         ("frechet_distance", reference.net.name),
         ("parzen_log_likelihood", "pixels"),
@@ -200,10 +205,31 @@ def test_samples_that_are_no_numbers_are_not_measured(run):
         next(run.module.generator.parameters()).fill_(torch.nan)
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     with pytest.raises(UserError, match=r"the samples of the raw generator are not finite"):
-        evaluate(run, reference, [Frechet()], ["raw"], num_samples=50)
+        evaluate(run.sampler, reference, [Frechet()], ["raw"], num_samples=50)
 
 
 def test_too_few_samples_are_named(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
-        evaluate(run, reference, [Kernel()], ["ema"], num_samples=15)
+        evaluate(run.sampler, reference, [Kernel()], ["ema"], num_samples=15)
+
+
+def test_a_metric_of_the_model_itself_gets_it_and_has_no_floor(run):
+    class Bound(Metric):
+        needs = frozenset({"bound"})
+
+        def __call__(self, case):
+            return [Measure("bound", case.model.bound(case.test.pixels))]
+
+    class Model:
+        offers = frozenset({"bound"})
+        latents, sample = run.sampler.latents, run.sampler.sample
+
+        def bound(self, images):
+            return float(len(images))
+
+    reference = load_reference(run.data, Pixels(), CPU, [Bound()])
+    rows, _ = evaluate(Model(), reference, [Bound()], ["raw"], num_samples=10)
+    assert [(row.generator, row.measure.value) for row in rows] == [("raw", len(run.data.splits["test"]))]
+    with pytest.raises(UserError, match="Bound needs bound, which neither features=pixels nor this method gives"):
+        evaluate(run.sampler, reference, [Bound()], ["raw"], num_samples=10)

@@ -1,0 +1,95 @@
+"""Samples compared with reference images by metrics."""
+
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from gan.core.errors import UserError
+from gan.evaluation.records import Row
+from gan.evaluation.reference import ReferenceImages
+from gan.metrics.base import Metric
+from gan.metrics.features.base import OUTPUTS
+
+log = logging.getLogger(__name__)
+
+
+class Sampler(Protocol):
+    """What is evaluated; :class:`gan.methods.sampler.Sampler` is one.
+
+    Attributes:
+        offers: what a metric can get of it beside samples, by the names in ``Metric.needs``.
+    """
+
+    offers: frozenset[str]
+
+    def latents(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """z (count, dim) and labels int64 (count,), functions of the seed."""
+
+    def sample(self, name: str, z: Tensor, labels: Tensor) -> Tensor:
+        """Images of the generator called ``name``, float32 (N, C, H, W) in [0, 1], on the CPU."""
+
+
+def evaluate(
+    sampler: Sampler,
+    reference: ReferenceImages,
+    metrics: Sequence[Metric],
+    generators: Sequence[str],
+    num_samples: int | None = None,
+    seed: int = 0,
+) -> tuple[list[Row], dict[str, Tensor]]:
+    """Generates samples and measures them and, for each metric, its floor.
+
+    Args:
+        sampler: what is evaluated.
+        reference: what the samples are compared with.
+        metrics: those that the feature extractor or the sampler cannot serve are left out with a line.
+        generators: ``raw``, ``ema`` or both.
+        num_samples: of each generator; None for what the data's literature takes, but no more than there are
+            training images, so that samples and floor are equally many.
+        seed: of the latents and of the floor's choice of images.
+
+    Returns:
+        The numbers, and the samples that were scored, (N, C, H, W) in [0, 1], by generator.
+
+    Raises:
+        UserError: no metric is left, or the samples are not finite.
+    """
+    data = reference.data
+    count = num_samples or min(data.samples_to_score, len(data.splits["train"]))
+    z, labels = sampler.latents(count, seed)
+    samples = {name: sampler.sample(name, z, labels) for name in generators}
+    if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
+        raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
+    seen = {name: reference.see(images) for name, images in samples.items()}
+    rows = []
+    for metric in supported_metrics(metrics, reference, sampler.offers):
+        for name, images in seen.items():
+            rows += reference.measure(metric, name, images, sampler)
+        if not metric.needs & sampler.offers:  # real images are no model
+            rows += reference.floor(metric, count, seed)
+    return rows, samples
+
+
+def supported_metrics(
+    metrics: Sequence[Metric], reference: ReferenceImages, offers: frozenset[str] = frozenset()
+) -> list[Metric]:
+    """The metrics for which the feature extractor and the model (``offers``) have everything.
+
+    Raises:
+        UserError: there is none.
+    """
+    looks = any(metric.needs & OUTPUTS for metric in metrics)
+    given = offers | (reference.given() if looks else frozenset())
+    lines = [
+        f"{type(metric).__name__} needs {' and '.join(sorted(metric.needs - given))}, which neither "
+        f"features={reference.net.name} nor this method gives"
+        for metric in metrics
+        if not metric.needs <= given
+    ]
+    if len(lines) == len(metrics) and lines:
+        raise UserError(f"{lines[0]}; take other metrics, or features=trained for data with classes.")
+    for line in lines:
+        log.info("left out: %s", line)
+    return [metric for metric in metrics if metric.needs <= given]

@@ -1,0 +1,144 @@
+"""Tensors and plots to image files: grids, points of the plane, matplotlib figures, animations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan.core.errors import UserError
+from gan.data.base import Source
+
+if TYPE_CHECKING:  # half a second that --help and runs without a plot need not wait
+    from matplotlib.figure import Figure as Plot
+    from PIL.Image import Image
+
+SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with a magnifying glass
+SIDE = 400  # pixels of a picture of the plane
+MARGIN = 0.15  # of the real points' extent, to each side
+INK = 0.35  # of one dot: the share of the paper that it hides
+REAL, DRAWN = (0.55, 0.60, 0.65), (0.85, 0.20, 0.10)  # grey below, red above
+
+
+def check_channels(channels: int) -> None:
+    """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
+    if channels not in (1, 3):
+        raise UserError(
+            f"data.channels={channels}: pictures show images of 1 or 3 channels; for points of the plane take "
+            "callbacks=plane and figures=plane."
+        )
+
+
+def grid(images: Tensor, columns: int) -> Tensor:
+    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (3, H', W').
+
+    Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
+    """
+    from torchvision.utils import make_grid
+
+    check_channels(images.shape[1])
+    factor = -(-SMALLEST_TILE // images.shape[-1])  # rounded up
+    enlarged = images.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)
+    return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)
+
+
+def check_points(data: Source) -> None:
+    """Raises UserError unless the data is points of the plane."""
+    if (data.channels, data.image_size) != (2, 1):
+        raise UserError(
+            "a picture of the plane needs points (data=ring, data=grid); for images take callbacks=default and "
+            "figures=grid."
+        )
+
+
+def plane(real: Tensor, samples: Tensor) -> Tensor:
+    """Real points in grey and samples in red over them, a picture (3, 400, 400) in [0, 1].
+
+    Points are (N, 2, 1, 1) as everywhere. The window is a square about the real points, whatever the samples;
+    samples outside of it are not shown. The first coordinate goes to the right, the second upwards.
+    """
+    points = real.flatten(1)
+    low, high = points.amin(0), points.amax(0)
+    half = (0.5 + MARGIN) * float((high - low).max())
+    picture = torch.ones(3, SIDE, SIDE)
+    for some, colour in ((points, REAL), (samples.flatten(1), DRAWN)):
+        share = ink(some, (low + high) / 2, half)
+        picture = (1 - share) * picture + share * torch.tensor(colour).view(3, 1, 1)
+    return picture
+
+
+def ink(points: Tensor, middle: Tensor, half: float) -> Tensor:
+    """How much of each pixel the dots of 3×3 pixels of points (N, 2) hide, (SIDE, SIDE) in [0, 1).
+
+    Args:
+        points: those outside of the window, or not finite, leave no dot.
+        middle: of the window, (2,).
+        half: of the window's side.
+    """
+    place = (points - middle) / half  # the window is [-1, 1)²
+    place = place[(place.abs() < 1).all(1)]  # false where it is not a number
+    column, row = ((1 + place * torch.tensor([1, -1])) / 2 * SIDE).long().clamp(0, SIDE - 1).unbind(1)
+    counts = torch.bincount(row * SIDE + column, minlength=SIDE**2).view(1, SIDE, SIDE).float()
+    dots = F.avg_pool2d(counts, 3, 1, 1, divisor_override=1)[0]  # that lie over one another
+    return 1 - (1 - INK) ** dots
+
+
+def save_picture(picture: Tensor, path: Path) -> Path:
+    """Writes a picture (3, H, W) in [0, 1] as PNG."""
+    from torchvision.utils import save_image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_image(picture, path)
+    return path
+
+
+def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: float) -> Path:
+    """Writes frames of one size as an endless GIF.
+
+    Args:
+        frames: the pictures in their order, at least one.
+        path: the file.
+        seconds: that a frame is shown.
+        hold: seconds that the last one is shown.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A palette of each frame's own: 256 colours hold every grey. No optimizing, which would merge equal frames.
+    first, *others = [frame.convert("RGB").quantize(256, dither=0) for frame in frames]
+    durations = [round(1000 * seconds)] * len(others) + [round(1000 * hold)]
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
+    return path
+
+
+def save_frames(frames: "Sequence[Image]", folder: Path, names: Sequence[str]) -> Path:
+    """Writes each frame as ``NAME.png`` in a folder of their own; returns the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, name in zip(frames, names, strict=True):
+        frame.save(folder / f"{name}.png")
+    return folder
+
+
+def new_plot(width: float, height: float) -> "Plot":
+    """An empty matplotlib figure, of width and height in inches, that no global state knows of."""
+    from matplotlib.figure import Figure as Plot
+
+    return Plot(figsize=(width, height), layout="constrained")
+
+
+def save_plot(plot: "Plot", path: Path) -> Path:
+    """Writes a matplotlib figure as PNG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plot.savefig(path, dpi=110)
+    return path
+
+
+def plot_to_image(plot: "Plot") -> "Image":
+    """A matplotlib figure as an RGB picture, for a frame of an animation."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    canvas = FigureCanvasAgg(plot)
+    canvas.draw()
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())

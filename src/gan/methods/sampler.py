@@ -1,0 +1,78 @@
+"""What a trained method offers to metrics and figures, without the run that it comes from."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from gan.core.errors import UserError, did_you_mean
+from gan.core.random import RandomRows, derive
+from gan.methods.base import Method
+from gan.networks.sampling import sample
+
+BATCH = 500  # images generated at a time: enough to fill a device, little enough for its memory
+
+
+class Sampler:
+    """Generates samples that depend on a seed alone.
+
+    Args:
+        method: trained, or in training.
+
+    Attributes:
+        offers: what a metric can get of the method beside samples, by name.
+    """
+
+    def __init__(self, method: Method) -> None:
+        self.method, self.offers = method, method.offers
+
+    @property
+    def names(self) -> list[str]:
+        """The generators: ``raw``, and ``ema`` where an EMA is kept."""
+        return list(self.method.generators())
+
+    def generator(self, name: str) -> nn.Module:
+        """The generator of that name; raises UserError where there is none."""
+        known = self.method.generators()
+        if name not in known:
+            raise UserError(
+                f"generator={name}: this run has {' and '.join(known)}."
+                + did_you_mean(name, known)
+                + (" With ema.decay=0 it keeps no EMA." if name == "ema" else "")
+            )
+        return known[name]
+
+    def choose(self, name: str | None) -> str:
+        """``name`` if such a generator exists, else UserError; for None ``ema`` where an EMA is kept, else ``raw``."""
+        name = name or self.names[-1]
+        self.generator(name)
+        return name
+
+    def latents(self, count: int, seed: int, stream: str = "samples") -> tuple[Tensor, Tensor]:
+        """``count`` draws from the prior, on the CPU.
+
+        Returns:
+            z (count, dim) and labels int64 (count,), -1 where the prior knows no classes.
+        """
+        random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
+        return self.method.latent(random, torch.full((count,), -1))
+
+    def sample(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images for given latents.
+
+        Args:
+            name: of the generator.
+            z: (N, dim).
+            labels: int64 (N,), which a conditional generator needs; None for unknown ones.
+
+        Returns:
+            float32 (N, C, H, W) in [0, 1], on the CPU.
+        """
+        labels = torch.full((len(z),), -1) if labels is None else labels
+        return torch.cat(list(self._parts(self.generator(name), z, labels)))
+
+    @staticmethod
+    def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:
+        device = next(generator.parameters()).device
+        for some_z, some_labels in zip(z.split(BATCH), labels.split(BATCH), strict=True):
+            yield sample(generator, some_z.to(device), some_labels).cpu()

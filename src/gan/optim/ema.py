@@ -1,0 +1,44 @@
+"""The exponential moving average (EMA) of a network's weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class EMA:
+    """A copy of a network whose weights follow it: after each update average ← d · average + (1 - d) · weights.
+
+    The decay d grows with the updates t to ``decay`` as (1 + t) / (1 + t + power), so that the random start does not
+    dominate the EMA of a short run. Buffers are copied.
+
+    Args:
+        network: followed; not changed.
+        decay: the largest d, in [0, 1).
+        power: the EMA spans at most the last 1 / power of the updates so far, roughly.
+
+    Attributes:
+        average: the copy, without gradients.
+    """
+
+    def __init__(self, network: nn.Module, decay: float, power: float = 9.0) -> None:
+        self.network, self.decay, self.power = network, decay, power
+        self.average = copy.deepcopy(network).requires_grad_(False)
+        self.collect()
+
+    def collect(self) -> None:
+        """Lists the tensors to follow; called anew after the networks have moved to another device."""
+        self._averages, self._weights = list(self.average.parameters()), list(self.network.parameters())
+        self._buffers = list(zip(self.average.buffers(), self.network.buffers(), strict=True))
+
+    def restart(self) -> None:
+        """Makes the copy equal to the network as it is."""
+        self.average.load_state_dict(self.network.state_dict())
+
+    @torch.no_grad()
+    def update(self, count: int) -> None:
+        """Follows the network after its ``count``-th update, counted from 1."""
+        decay = min(self.decay, (1 + count) / (1 + count + self.power))
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+        for kept, buffer in self._buffers:
+            kept.copy_(buffer)

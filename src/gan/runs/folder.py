@@ -1,0 +1,102 @@
+"""A run's folder: its checkpoints, settings and curves. Reading them builds no network and needs no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from gan.core.errors import UserError, did_you_mean
+from gan.runs.migrations import migrate_config
+
+BEST = "best"  # the checkpoint that evaluate.py select=best has chosen
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What ``train.py`` has written.
+
+    Attributes:
+        path: of the folder.
+    """
+
+    path: Path
+
+    @cached_property
+    def settings(self) -> dict:
+        """The configuration of the run's last start, resolved, with today's keys.
+
+        Raises:
+            UserError: the folder has none.
+        """
+        file = self.path / ".hydra" / "config.yaml"
+        if not file.is_file():
+            raise UserError(f"{self.path} has no .hydra/config.yaml: expected the folder of a run of train.py.")
+        config = OmegaConf.load(file)
+        config.output_dir = str(self.path)
+        plain = OmegaConf.to_container(config, resolve=True)
+        return plain if "method" in plain else migrate_config(plain)
+
+    def checkpoints(self) -> dict[str, Path]:
+        """The checkpoint files by their names without the ending."""
+        return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
+
+    def read_scalars(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+        """Points (epoch, value) of each scalar in the event files.
+
+        An iteration that was trained twice, before and after a resume, counts as it was the second time.
+
+        Raises:
+            UserError: the run has no curves, or none of such a name.
+        """
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        if not list(self.path.glob("events.out.tfevents.*")):
+            raise UserError(f"{self.path} has no curves; they are written in a training with logger=tensorboard.")
+        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
+        known = events.Tags()["scalars"]
+        for name in (*names, "epoch"):
+            if name not in known:
+                hint = f"{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
+                raise UserError(f"{self.path} has no scalar {name}.{hint}")
+        epochs = {event.step: event.value for event in events.Scalars("epoch")}
+        return {
+            name: sorted((epochs[x], value) for x, value in latest(events.Scalars(name)).items() if x in epochs)
+            for name in names
+        }
+
+
+def latest(events: Sequence) -> dict[int, float]:
+    """Iteration to value of TensorBoard's scalar events, for a repeated iteration the one written last."""
+    return {event.step: event.value for event in sorted(events, key=lambda event: event.wall_time)}
+
+
+def find_checkpoint(folder: str | Path | None, which: str) -> Path:
+    """The file that ``run=folder checkpoint=which`` means; raises UserError where there is none."""
+    if not folder:
+        raise UserError("run is missing; give a run's folder: run=outputs/runs/DATE/TIME.")
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"run={folder}: no such folder. Runs are in outputs/runs/DATE/TIME.")
+    inside = folder / "checkpoints" / Path(which).name
+    if which.endswith(".ckpt") and not (inside.name == which and inside.is_file()):
+        return Path(which)
+    which = which.removesuffix(".ckpt")
+    held = RunFolder(folder).checkpoints()
+    if not held:
+        raise UserError(f"run={folder} holds no checkpoints/; give the folder of a single run.")
+    if which not in held:
+        if which == BEST:
+            raise UserError(f"checkpoint=best: none has been chosen; python evaluate.py run={folder} select=best does.")
+        raise UserError(f"checkpoint={which}: {folder} has {', '.join(held)}.{did_you_mean(which, held)}")
+    return held[which]
+
+
+def runs_in(folder: str | Path | None) -> list[Path]:
+    """The folders of runs that ``folder`` means: itself, or the jobs of the sweep that it holds, in their order."""
+    if folder and Path(folder).is_dir() and not (Path(folder) / "checkpoints").is_dir():
+        jobs = [path.parent for path in Path(folder).glob("*/checkpoints")]
+        if jobs:
+            return sorted(jobs, key=lambda path: (len(path.name), path.name))  # 2 before 10
+    return [Path(folder)] if folder else []

@@ -1,0 +1,73 @@
+"""Runs are grouped by their settings, and told apart by what they differ in."""
+
+from gan.runs.identity import OPTIMIZERS, changes, distinguish, labels, setting
+
+
+def config(seed=1, loss="Minimax", **rest):
+    return {
+        "seed": seed,
+        "output_dir": f"runs/{seed}",
+        "data": {"_target_": "gan.data.digits.Digits", "seed": seed, "batch_size": 64},
+        "loss": {"_target_": f"gan.losses.adversarial.{loss}"},
+        "callbacks": {"sample_grids": {"folder": f"runs/{seed}/samples", "count": 64}},
+        "trainer": {"precision": "32-true"},
+        **rest,
+    }
+
+
+def test_labels_name_each_difference_once():
+    assert labels([config(1), config(2)]) == ["seed=1", "seed=2"]
+    losses = [config(seed, loss) for loss in ("Minimax", "NonSaturating") for seed in (1, 2)]
+    assert labels(losses)[1:3] == ["seed=2 loss=adversarial.Minimax", "seed=1 loss=adversarial.NonSaturating"]
+    assert labels([config()]) == [""]
+    assert labels([config(), config()]) == ["", ""]
+
+
+def test_seeds_places_and_watchers_do_not_split_a_group():
+    assert setting(config(1)) == setting(config(2))
+    assert setting(config(1)) == setting(config(1, objective="D(x)", metrics={"parzen": {"seed": 3}}))
+    assert setting(config(1)) != setting(config(1, "NonSaturating"))
+
+
+def test_an_automatic_precision_does_not_split_a_group_and_a_chosen_one_does():
+    automatic = [
+        config(trainer={"precision": precision, "precision_reason": "the processor"})
+        for precision in ("32-true", "bf16-mixed")
+    ]
+    assert setting(automatic[0]) == setting(automatic[1])
+    assert setting(config(trainer={"precision": "bf16-mixed"})) != setting(config())
+
+
+def test_groups_are_told_apart_by_what_not_all_share():
+    one, other = setting(config()), setting(config(loss="NonSaturating"))
+    assert distinguish(one, [one, other]) == "loss._target_=gan.losses.adversarial.Minimax"
+    assert distinguish(one, [one]) == ""
+
+
+def test_changes_leave_out_places():
+    assert changes(config(1), config(1)) == {}
+    moved = {"output_dir": "elsewhere", "callbacks": {"sample_grids": {"folder": "elsewhere", "count": 64}}}
+    assert changes(config(1), config(1) | moved) == {}
+    assert changes(config(1), config(2)) == {"data.seed": (1, 2), "seed": (1, 2)}
+    assert changes(config(), config(k=2)) == {"k": (None, 2)}
+
+
+def test_every_players_optimizer_is_frozen_on_resume_and_its_schedule_is_not():
+    assert OPTIMIZERS.match("optim.encoder.betas")
+    assert OPTIMIZERS.match("recipe.lr")
+    assert not OPTIMIZERS.match("optim.schedule.generator.hold")
+    assert not OPTIMIZERS.match("optim.gradient_clip")
+
+
+def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
+    same = [
+        setting(configure(f"seed={seed}", f"ema.decay={decay}", folder=f"{seed}"))
+        for seed in (1, 2)
+        for decay in (0, 0.9)
+    ]
+    assert same[0] == same[2] != same[1] == same[3]
+    assert distinguish(same[0], same) == "ema.decay=0"
+    watched = setting(
+        configure("callbacks.sample_grids.count=9", "metrics=frechet", "logger=none", "ema.decay=0", folder="watched")
+    )
+    assert watched == same[0]
