@@ -56,9 +56,11 @@ test-fast: $(READY)  ## the mathematics alone, about 40 seconds; no process is s
 test-all: $(READY)  ## every test, the long ones too
 	$(RUN) -m pytest -n auto --dist worksteal $(ARGS)
 
-lint: $(READY)  ## ruff: style and format
+lint: $(READY)  ## style and format, imports between packages, types
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(RUN) -m mypy
 
 sweep: $(READY)  ## both losses, k = 1 and 2, two seeds: eight short runs
 	$(RUN) train.py -m loss=minimax,nonsaturating k=1,2 seed=1,2 trainer.max_epochs=20 $(ARGS)
@@ -73,5 +75,5 @@ tensorboard: $(READY)  ## the curves of all runs
 	$(VENV)/bin/tensorboard --logdir outputs
 
 clean:  ## remove .venv and caches; outputs/ and data/ stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache src/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

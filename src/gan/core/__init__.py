@@ -1,4 +1,4 @@
-"""Errors, random numbers, quiet third parties and what the hardware computes fast.
+"""Errors, random numbers, batches, files and what the hardware computes fast.
 
 May import: nothing of this project.
 """

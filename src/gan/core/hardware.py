@@ -72,7 +72,7 @@ class Processor:
 def processor() -> Processor:
     """This machine's CPU, asked once."""
     # Not in every version of torch; without it nothing special is assumed.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
     name = capabilities.get("cpu_name") or platform.machine()
     return Processor(
         name=name,

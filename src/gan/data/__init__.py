@@ -1,1 +1,4 @@
-"""Sources of images: one LightningDataModule per kind, one base that holds and shuffles them."""
+"""Sources of images: one LightningDataModule per kind, one base that holds and shuffles them.
+
+May import: core.
+"""

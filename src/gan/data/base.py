@@ -57,7 +57,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Any,
         labels: Tensor,
         batch_size: int,
         seed: int,

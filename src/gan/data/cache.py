@@ -184,14 +184,15 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
                     corrupt[path] = result
                 else:
                     file.write(result.tobytes())
-        record = {"count": len(files) - len(corrupt), "corrupt": corrupt}
+        count = len(files) - len(corrupt)
+        record = {"count": count, "corrupt": corrupt}
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
         size = len(files) * float(np.prod(shape)) / 2**30
         raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
     _tidy(folder, name)
-    return Pixels(folder / f"{name}.images", (record["count"], *shape), corrupt)
+    return Pixels(folder / f"{name}.images", (count, *shape), corrupt)
 
 
 def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray | str]]:

@@ -53,7 +53,7 @@ class Streamed(Batches):
 
     def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
         read, given = itertools.tee(self.rows(torch.device("cpu")))
-        loader = DataLoader(
+        loader: DataLoader = DataLoader(
             self.images,
             batch_size=None,  # what the sampler names is a minibatch already
             sampler=(rows.numpy() for rows in read),

@@ -65,8 +65,8 @@ class ReferenceImages:
             samples: as the net sees them.
             model: see :class:`gan.metrics.base.Case`.
         """
-        splits = [self.images(split) for split in ("train", "valid", self.split)]
-        case = Case(samples, *splits, self.folds, model)
+        train, valid, test = (self.images(split) for split in ("train", "valid", self.split))
+        case = Case(samples, train, valid, test, self.folds, model)
         features = self.net.name if metric.needs & OUTPUTS else PIXELS
         try:
             return [Row(name, measure, len(samples), features, self.split) for measure in metric(case)]

@@ -1,4 +1,7 @@
-"""SampleGrids of a run: each figure one small class, (run, folder) to files."""
+"""Figures of a run: one small class each, (run, folder) to files.
+
+May import: runs, metrics and below.
+"""
 
 from gan.figures.curves import Curves
 from gan.figures.grid import Grid

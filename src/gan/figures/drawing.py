@@ -103,9 +103,11 @@ def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: 
         seconds: that a frame is shown.
         hold: seconds that the last one is shown.
     """
+    from PIL.Image import Dither
+
     path.parent.mkdir(parents=True, exist_ok=True)
     # A palette of each frame's own: 256 colours hold every grey. No optimizing, which would merge equal frames.
-    first, *others = [frame.convert("RGB").quantize(256, dither=0) for frame in frames]
+    first, *others = [frame.convert("RGB").quantize(256, dither=Dither.NONE) for frame in frames]
     durations = [round(1000 * seconds)] * len(others) + [round(1000 * hold)]
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
     return path

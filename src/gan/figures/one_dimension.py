@@ -111,4 +111,5 @@ def mapping(moment: Snapshot, count: int) -> tuple[Tensor, Tensor]:
     wanted = (torch.arange(count, dtype=torch.float64) + 0.5) / count * mass[-1]
     index = torch.searchsorted(mass, wanted).clamp(1, len(mass) - 1)
     share = (wanted - mass[index - 1]) / (mass[index] - mass[index - 1])
-    return tuple(torch.lerp(values[index - 1], values[index], share) for values in (moment.z, moment.g))
+    z, g = (torch.lerp(values[index - 1], values[index], share) for values in (moment.z, moment.g))
+    return z, g

@@ -1,4 +1,4 @@
-"""Adversarial losses and penalties: functions of logits and tensors.
+"""Adversarial losses, penalties and other terms: functions of logits and tensors.
 
 May import: core.
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -81,7 +82,7 @@ class Term(nn.Module):
         if callable(weight):  # on the device: a recorded step reads it there
             self.register_buffer("weight", torch.zeros(()), persistent=False)
         else:
-            self.weight = weight
+            self.weight: Any = weight
 
     def begin_iteration(self, iteration: int, total: int) -> None:
         """Called before the steps on each batch: sets a weight that has a schedule."""

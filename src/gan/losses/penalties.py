@@ -22,7 +22,7 @@ def squared_gradients(discriminator: DiscriminatorFn, at: Batch) -> Tensor:
     # The sum over the batch has each example's own gradient as its gradient.
     total = discriminator(leaves).logits.float().sum()
     gradients = torch.autograd.grad(total, inputs, create_graph=True, allow_unused=True)
-    return sum(g.square().flatten(1).sum(1) for g in gradients if g is not None)
+    return torch.stack([g.square().flatten(1).sum(1) for g in gradients if g is not None]).sum(0)
 
 
 class R1(Term):

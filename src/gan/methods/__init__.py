@@ -1,4 +1,4 @@
-"""LightningModules that train networks, Algorithm 1 first, and CUDA graphs of their steps.
+"""LightningModules that train networks: Algorithm 1 first.
 
 May import: losses, networks, optim, core.
 """

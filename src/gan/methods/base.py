@@ -16,7 +16,7 @@ from gan.losses.base import Term
 from gan.methods.capture import Recordings, capture_unavailable
 from gan.methods.optimization import Optimization
 from gan.methods.player import Player
-from gan.networks.base import expect_shape
+from gan.networks.base import Generator, expect_shape
 from gan.networks.latents import Latent
 from gan.optim.ema import EMA
 
@@ -53,7 +53,7 @@ class Method(Optimization):
     def __init__(
         self,
         *,
-        generator: nn.Module,
+        generator: Generator,
         latent: Latent,
         players: Mapping[str, Player],
         ema_decay: float = 0.0,

@@ -175,7 +175,9 @@ def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor], capturable: b
 
     ``capturable`` lets its step be recorded; where it is not, torch warns of an optimizer that has this set.
     """
-    before = [{key: group[key] for key in ("lr", "capturable") if key in group} for group in optimizer.param_groups]
+    before: list[dict[str, Any]] = [
+        {key: group[key] for key in ("lr", "capturable") if key in group} for group in optimizer.param_groups
+    ]
     try:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate

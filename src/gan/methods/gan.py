@@ -10,7 +10,7 @@ from gan.core.batch import Batch
 from gan.core.random import RandomRows
 from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
-from gan.networks.base import expect_shape
+from gan.networks.base import Discriminator, Network, expect_shape
 
 History = Callable[[Batch, RandomRows], Batch]
 Lookahead = Callable[[Pair, Mapping[str, Term]], DiscriminatorFn]
@@ -39,7 +39,7 @@ class GAN(Method):
     def __init__(
         self,
         *,
-        discriminator: nn.Module,
+        discriminator: Discriminator,
         loss: Loss,
         terms: Mapping[str, Term] | None = None,
         k: int | Callable[[int, int], float] = 1,
@@ -57,12 +57,12 @@ class GAN(Method):
         self.history, self.lookahead = history, lookahead
 
     @property
-    def trained_networks(self) -> dict[str, tuple[nn.Module, ...]]:
+    def trained_networks(self) -> dict[str, tuple[Network, ...]]:
         return {"discriminator": (self.discriminator,), "generator": (self.generator,)}
 
     @property
     def objectives(self) -> dict[str, Term]:
-        return {"": self.loss, **self.terms}
+        return {"": self.loss} | dict(self.terms.items())  # type: ignore[arg-type]
 
     # Algorithm 1
 
@@ -106,7 +106,7 @@ class GAN(Method):
         gradient_of_d = {name: term.discriminator(pair) for name, term in due["discriminator"].items()}
         for name, term in terms.items():
             parts[name] = term.generator(pair)
-        total = sum(part * terms[name].every for name, part in parts.items() if part is not None)
+        total = torch.stack([part * terms[name].every for name, part in parts.items() if part is not None]).sum()
         (at_samples,) = torch.autograd.grad(total, cut, retain_graph=True)
         mine = self.parameters_of("discriminator")
         logs |= self.compute_gradient("discriminator", gradient_of_d, due["discriminator"], inputs=mine)

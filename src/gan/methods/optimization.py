@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from gan.core.errors import UserError
 from gan.methods.player import Player
+from gan.networks.base import Network
 
 
 class Optimization(pl.LightningModule):
@@ -38,7 +39,7 @@ class Optimization(pl.LightningModule):
 
     @property
     @abstractmethod
-    def trained_networks(self) -> dict[str, tuple[nn.Module, ...]]:
+    def trained_networks(self) -> dict[str, tuple[Network, ...]]:
         """The networks that each player moves; a network may belong to several players."""
 
     def parameters_of(self, player: str) -> list[nn.Parameter]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from gan.core.batch import Batch
 from gan.methods.base import Due, Logs, Method
-from gan.networks.base import expect_shape
+from gan.networks.base import Encoder, Network, expect_shape
 
 
 class VAE(Method):
@@ -28,14 +28,14 @@ class VAE(Method):
 
     player_names = ("generator",)
 
-    def __init__(self, *, encoder: nn.Module, beta: float = 1.0, **base) -> None:
+    def __init__(self, *, encoder: Encoder, beta: float = 1.0, **base) -> None:
         super().__init__(**base)
         if not beta >= 0:
             raise ValueError(f"beta must be at least 0, got {beta}")
         self.encoder, self.beta = encoder, beta
 
     @property
-    def trained_networks(self) -> dict[str, tuple[nn.Module, ...]]:
+    def trained_networks(self) -> dict[str, tuple[Network, ...]]:
         return {"generator": (self.encoder, self.generator)}
 
     def train_on_batch(self, batch: Batch) -> Logs:

@@ -1,4 +1,7 @@
-"""Numbers that say how good samples are: pure functions of matrices of features, classes or pixels."""
+"""Numbers that say how good samples are: pure functions of matrices of features, classes or pixels.
+
+May import: data, core.
+"""
 
 from gan.metrics.birthday import Birthday
 from gan.metrics.classes import ClassHistogram, Modes

@@ -3,6 +3,8 @@
 Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium", equation 6.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
@@ -20,8 +22,9 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Args:
         a, b: features (N, F) and (M, F), at least two rows each.
     """
+    size: Any = (a.shape[1],)
     with torch.random.fork_rng(devices=[]):  # it looks at an image of random numbers to learn their size
-        distance = FrechetInceptionDistance(nn.Identity(), input_img_size=(a.shape[1],)).to(a.device)
+        distance = FrechetInceptionDistance(nn.Identity(), input_img_size=size).to(a.device)
     distance.set_dtype(torch.float64)
     distance.update(a.double(), real=True)
     distance.update(b.double(), real=False)

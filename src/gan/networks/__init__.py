@@ -1,1 +1,4 @@
-"""Generators and discriminators, one file per family of architectures."""
+"""Generators, discriminators, encoders and latents: one file per family of architectures.
+
+May import: core.
+"""

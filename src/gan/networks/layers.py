@@ -34,6 +34,8 @@ class Constrained(nn.Module):
         max_norm: the largest Euclidean norm of a unit's weights, or None for no limit.
     """
 
+    linear: nn.Linear
+
     def __init__(self, max_norm: float | None = None) -> None:
         super().__init__()
         if max_norm is not None and not max_norm > 0:

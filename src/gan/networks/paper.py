@@ -160,8 +160,9 @@ class ConvolutionalDiscriminator(base.Discriminator):
         layers: list[nn.Module] = [Dropout(input_dropout)]
         channels = image_shape[0]
         for make in convolutions:
-            layers += [make(channels), Dropout(hidden_dropout)]
-            channels = layers[-2].channels
+            layer = make(channels)
+            layers += [layer, Dropout(hidden_dropout)]
+            channels = layer.channels
         with torch.no_grad():
             width = nn.Sequential(*layers).eval()(torch.zeros(1, *image_shape)).numel()
         layers += [nn.Flatten(), Maxout(width, units, pieces, init_range), Dropout(hidden_dropout)]
@@ -173,7 +174,7 @@ class ConvolutionalDiscriminator(base.Discriminator):
 
 def stack(width: int, layers: Sequence[MakeDense]) -> tuple[nn.Sequential, int]:
     """Layers one after the other, the first for inputs of ``width``; and the width of the last."""
-    made = []
+    made: list[Dense] = []
     for make in layers:
         made.append(make(width))
         width = made[-1].linear.out_features

@@ -43,7 +43,7 @@ def by_one_dnn(x: Tensor, weight: Tensor) -> bool:
         and x.dim() == 2
         and len(x) * weight.numel() >= _WORTHWHILE
         and not torch.is_autocast_enabled("cpu")
-        and torch.backends.mkldnn.enabled
+        and bool(torch.backends.mkldnn.enabled)
     )
 
 

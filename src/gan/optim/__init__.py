@@ -1,4 +1,4 @@
-"""Optimizers and schedules that torch lacks.
+"""Optimizers, schedules and the EMA of weights.
 
 May import: core.
 """

@@ -3,7 +3,7 @@
 import copy
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class EMA:
@@ -28,7 +28,8 @@ class EMA:
 
     def collect(self) -> None:
         """Lists the tensors to follow; called anew after the networks have moved to another device."""
-        self._averages, self._weights = list(self.average.parameters()), list(self.network.parameters())
+        self._averages: list[Tensor] = list(self.average.parameters())
+        self._weights: list[Tensor] = list(self.network.parameters())
         self._buffers = list(zip(self.average.buffers(), self.network.buffers(), strict=True))
 
     def restart(self) -> None:

@@ -114,7 +114,7 @@ def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if "__init__" in vars(base):
-            parameters = inspect.signature(base.__init__).parameters
+            parameters = inspect.signature(vars(base)["__init__"]).parameters
             found = {name: p for name, p in parameters.items() if name != "self"} | found
             if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
                 break

@@ -71,7 +71,7 @@ def migrate_config(config: dict) -> dict:
         node = migrated
         for parent in parents:
             node = node.setdefault(parent, {})
-        node[name] = migrate_path(value) if name == "_target_" else value
+        node[name] = migrate_path(str(value)) if name == "_target_" else value
     for term in migrated.get("penalty", {}).values():
         term.setdefault("every", 1)
     if "method" not in migrated and "optim" in migrated:

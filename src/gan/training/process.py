@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 def configure_process() -> None:
     """Takes away what costs every step of a run and gives nothing."""
     # Memory that is about to be written need not be filled first: it does not make a run more repeatable.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # An optimizer asks at every step whether there is a GPU. Where there is none, the cautious way that Lightning
     # chose for this question loads a library each time.
     if not torch.cuda.is_available():

@@ -1,4 +1,7 @@
-"""What images look like to a metric: nets that turn them into features and class probabilities."""
+"""Feature extractors: images to features and class probabilities.
+
+May import: data, core.
+"""
 
 from gan.metrics.features.base import FeatureExtractor, View
 from gan.metrics.features.classifier import Shipped, Trained

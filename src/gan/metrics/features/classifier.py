@@ -8,6 +8,7 @@ import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -170,7 +171,8 @@ def load(path: Path) -> Classifier:
         net = Classifier(**json.loads(file.metadata()["shape"]))
     net.load_state_dict(load_file(path))
     # With the channels innermost a CPU convolves in less than half the time.
-    return net.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net.eval().requires_grad_(False)
 
 
 def checksum(path: Path) -> str:
@@ -232,7 +234,7 @@ class Trained(FeatureExtractor):
 
     ready = False
 
-    def __init__(self, cache: str, seed: int = 0, **recipe: float) -> None:
+    def __init__(self, cache: str, seed: int = 0, **recipe: Any) -> None:
         super().__init__()
         self.cache, self.seed, self.recipe = Path(cache).expanduser(), seed, Recipe(**recipe)
         self.classifier: Classifier | None = None
