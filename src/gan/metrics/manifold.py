@@ -32,7 +32,7 @@ def precision_recall(samples: Tensor, real: Tensor, k: int = 3) -> tuple[float, 
 @torch.no_grad()
 def balls_filled(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[float, float]:
     """In how many balls of centres (M, F) a point (N, F) lies, the mean, and the share of balls that hold a point."""
-    pairs, met = torch.zeros((), dtype=torch.long), torch.zeros_like(radii, dtype=torch.bool)
+    pairs, met = radii.new_zeros((), dtype=torch.long), torch.zeros_like(radii, dtype=torch.bool)
     squared_radii = radii.square()
     for squared in squared_distances(points.double(), centres.double()):
         within = squared <= squared_radii

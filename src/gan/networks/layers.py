@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 
 from gan.core.errors import UserError
 from gan.networks.products import affine
@@ -51,15 +52,14 @@ class Constrained(nn.Module):
         """
         if self.max_norm is None:
             return
-        weight = self.linear.weight
-        if not isinstance(weight, nn.Parameter):
+        if is_parametrized(self.linear, "weight"):
             # Spectral normalization computes the weights anew for each use: a shrunk copy would be forgotten. Nor do
             # shrunk weights in its place help: it divides by their largest singular value, and would undo a part.
             raise UserError(
                 f"max_norm={self.max_norm:g} cannot hold for weights that are computed from others, as under spectral "
                 "normalization, which bounds each unit's norm by 1 itself; set max_norm=null."
             )
-        weight.renorm_(2, 0, self.max_norm)
+        self.linear.weight.renorm_(2, 0, self.max_norm)
 
 
 class Dense(Constrained):
