@@ -144,7 +144,8 @@ def folder_start_ups(root: Path) -> dict[str, float]:
     from gan.data.folder import Folder
 
     def seconds() -> float:
-        data = Folder(str(copy), batch_size=64, image_size=32, channels=3, classes=0, seed=1)
+        common = {"batch_size": 64, "image_size": 32, "channels": 3, "classes": 0, "seed": 1}
+        data = Folder(str(copy), cache_dir=str(Path(folder) / "cache"), **common)
         started = time.perf_counter()
         data.prepare_data()
         data.setup()
@@ -153,7 +154,7 @@ def folder_start_ups(root: Path) -> dict[str, float]:
 
     taken: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "images"  # links: the cache lies beside them and goes with them
+        copy = Path(folder) / "images"  # links
         for path in root.iterdir():
             if not path.name.startswith("."):
                 copy.mkdir(exist_ok=True)

@@ -65,6 +65,19 @@ def threads() -> None:
     torch.set_num_threads(int(os.environ.get("TEST_THREADS", "1")))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded images go to a temporary folder, not to the cache directory of who runs the tests."""
+    before = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    with pytest.MonkeyPatch.context() as patch:
+        if "MPLCONFIGDIR" not in os.environ:  # matplotlib's list of fonts takes seconds to make again
+            patch.setenv("MPLCONFIGDIR", str(before / "matplotlib"))
+        folder = str(tmp_path_factory.mktemp("cache"))
+        patch.setenv("XDG_CACHE_HOME", folder)
+        patch.setattr("platformdirs.user_cache_path", lambda name: Path(folder) / name)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_process_unless_marked(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that starts a process says so, or those who want an answer in seconds would wait for it."""

@@ -14,7 +14,7 @@ from PIL import Image
 from gan.app.prepare import prepare
 from gan.core.errors import UserError
 from gan.data import cache
-from gan.data.cache import CACHE, scan
+from gan.data.cache import cache_of, scan
 from gan.data.folder import Folder
 from gan.runs.build import build
 from tests.test_resume import assert_same_bits, check_resume, weights
@@ -84,7 +84,7 @@ def test_shares(flat):
     assert [len(split) for split in many.splits.values()] == [30, 10, 0]
     # Whoever tests or validates with smaller shares does not train with larger ones.
     assert values(many.splits["train"]) == values(few.splits["train"])[:30]
-    assert len(list((flat / CACHE).glob("*.images"))) == 1
+    assert len(list(cache_of(flat).glob("*.images"))) == 1
 
 
 def test_a_new_image_moves_no_other(flat):
@@ -220,7 +220,7 @@ def test_a_changed_file_is_decoded_again(flat, decodings, change):
             change, {*range(1, 41)}
         )
     )
-    assert len(list((flat / CACHE).glob("*.images"))) == 1, "the old one is still there"
+    assert len(list(cache_of(flat).glob("*.images"))) == 1, "the old one is still there"
 
 
 def test_a_name_that_moves_no_image_counts_too(tmp_path):
@@ -247,13 +247,13 @@ def test_each_size_and_kind_of_pixels_has_its_own(flat):
         data = loaded(flat, **changes)
         size = data.image_size
         assert data.splits["train"].images.shape == (32, data.channels, size, size)
-    assert len(list((flat / CACHE).glob("*.images"))) == 3
+    assert len(list(cache_of(flat).glob("*.images"))) == 3
 
 
 @pytest.mark.parametrize("harm", ["cut images", "no images", "cut record", "odd record", "no record"])
 def test_a_harmed_cache_is_made_again(flat, decodings, harm):
     expected = loaded(flat).splits["train"].images
-    (images,), (record,) = ((flat / CACHE).glob(f"*.{kind}") for kind in ("images", "json"))
+    (images,), (record,) = (cache_of(flat).glob(f"*.{kind}") for kind in ("images", "json"))
     if harm == "cut images":
         images.write_bytes(images.read_bytes()[:-1])
     elif harm == "no images":
@@ -270,16 +270,19 @@ def test_a_harmed_cache_is_made_again(flat, decodings, harm):
     assert len(decodings) == 40
 
 
-def test_another_place_where_the_root_cannot_be_written(flat, tmp_path, monkeypatch, decodings):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    (flat / CACHE).touch()  # a file where the folder should be: root may write anywhere else
+def test_nothing_is_written_among_the_images(flat, tmp_path, decodings):
+    before = sorted(flat.iterdir())
+    loaded(flat)
+    assert sorted(flat.iterdir()) == before
     for _ in range(2):
-        assert len(loaded(flat).splits["train"]) == 32
-    assert len(decodings) == 40
-    assert len(list((tmp_path / "home" / "gan").glob("flat-*/*.images"))) == 1
-    monkeypatch.setenv("XDG_CACHE_HOME", str(flat / "1.png"))
-    with pytest.raises(UserError, match=rf"kept neither in .*{CACHE} nor in .*; make one of these folders writable"):
-        loaded(flat)
+        assert len(loaded(flat, cache_dir=str(tmp_path / "mine")).splits["train"]) == 32
+    assert len(decodings) == 80
+    assert len(list((tmp_path / "mine").glob("flat-*/*.images"))) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_named(flat):
+    with pytest.raises(UserError, match=r"data.cache_dir: .* cannot be written \(Not a directory\); give"):
+        loaded(flat, cache_dir=str(flat / "1.png"))
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(flat, monkeypatch):
@@ -287,9 +290,9 @@ def test_a_full_disk_is_named_and_leaves_nothing(flat, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(cache.os, "fsync", full)
-    with pytest.raises(UserError, match=rf"{CACHE}: No space left on device; the decoded images take .* GiB there"):
+    with pytest.raises(UserError, match=r"flat-\w+: No space left on device; the decoded images take .* GiB there"):
         loaded(flat)
-    assert [path.name for path in (flat / CACHE).iterdir()] == ["lock"]
+    assert [path.name for path in cache_of(flat).iterdir()] == ["lock"]
 
 
 def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
@@ -303,12 +306,12 @@ def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
     monkeypatch.setattr(cache, "attempt", interrupted)
     with pytest.raises(KeyboardInterrupt):
         loaded(flat)
-    assert [path.name for path in (flat / CACHE).iterdir()] == ["lock"]
+    assert [path.name for path in cache_of(flat).iterdir()] == ["lock"]
 
 
 def test_what_a_killed_process_left_is_removed_when_old(flat):
     loaded(flat)
-    (images,) = (flat / CACHE).glob("*.images")
+    (images,) = cache_of(flat).glob("*.images")
     old, new = (images.with_name(f".{images.name}.{name}.unfinished") for name in ("old", "new"))
     for path in (old, new):
         path.touch()
@@ -381,7 +384,7 @@ def test_corrupt_files_stop_the_run(harmed, decodings):
     message = r"12.png is corrupt \(it is empty\) and 3 more; all are listed in .*json. .* data.skip_corrupt=true"
     with pytest.raises(UserError, match=message):
         loaded(harmed)
-    record = next((harmed / CACHE).glob("*.json")).read_text(encoding="utf-8")
+    record = next(cache_of(harmed).glob("*.json")).read_text(encoding="utf-8")
     assert all(name in record for name in ("12.png", "13.png", "14.jpg", "15.webp"))
     decodings.clear()
     with pytest.raises(UserError, match=message):

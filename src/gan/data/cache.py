@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import torch
 from filelock import FileLock, Timeout
 from pytorch_lightning.utilities import rank_zero_only
@@ -27,7 +28,6 @@ from gan.data.decode import SUFFIXES, VERSION, attempt
 log = logging.getLogger(__name__)
 say = rank_zero_only(log.info)
 
-CACHE = ".gan_cache"
 HOUR = 3600
 
 
@@ -104,19 +104,34 @@ class Pixels:
             return torch.from_numpy(np.memmap(self.path, np.uint8, "r", shape=self.shape))
 
 
-def decoded(root: Path, files: list[File], image_size: int, channels: int) -> Pixels:
+def decoded(root: Path, files: list[File], image_size: int, channels: int, cache_dir: str | None = None) -> Pixels:
     """The images of ``files``, in their order, from the cache where it is up to date.
 
-    The cache lies in ``.gan_cache`` below the root, or in the user's cache folder where that cannot be
-    written. It is up to date as long as no path, size or time of change differs.
+    It is up to date as long as no path, size or time of change differs.
+
+    Args:
+        root: the folder of the images.
+        files: below the root.
+        image_size: height and width of the decoded images.
+        channels: 1 or 3.
+        cache_dir: the folder of all caches; None for the user's cache directory.
+
+    Raises:
+        UserError: the cache cannot be written.
     """
     name = f"{image_size}x{channels}-{_fingerprint(files)}"
     shape = (channels, image_size, image_size)
-    folders = [root / CACHE, _users_cache(root)]
-    for folder in folders:
-        if pixels := _read(folder, name, shape):
-            return pixels
-    folder = _writable(root, folders)
+    folder = cache_of(root, cache_dir)
+    if pixels := _read(folder, name, shape):
+        return pixels
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "lock").touch()
+    except OSError as error:
+        raise UserError(
+            f"data.cache_dir: {folder} cannot be written ({error.strerror}); "
+            "give a folder for decoded images with data.cache_dir=FOLDER."
+        ) from error
     with alone(folder):
         pixels = _read(folder, name, shape)  # another process may have made it meanwhile
         return pixels or _build(root, files, folder, name, shape)
@@ -129,10 +144,11 @@ def _fingerprint(files: Iterable[File]) -> str:
     return digest.hexdigest()
 
 
-def _users_cache(root: Path) -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+def cache_of(root: Path, cache_dir: str | None = None) -> Path:
+    """The folder that keeps the decoded images of ``root``."""
+    base = platformdirs.user_cache_path("gan") if cache_dir is None else Path(cache_dir).expanduser()
     key = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
-    return Path(base) / "gan" / f"{root.resolve().name}-{key}"
+    return base / f"{root.resolve().name}-{key}"
 
 
 def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
@@ -143,18 +159,6 @@ def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None
         return pixels if pixels.path.stat().st_size == np.prod(pixels.shape, dtype=np.int64) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _writable(root: Path, folders: list[Path]) -> Path:
-    for folder in folders:
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "lock").touch()
-            return folder
-    raise UserError(
-        f"data.root={root}: the decoded images can be kept neither in {folders[0]} nor in {folders[1]}; make one of "
-        "these folders writable."
-    )
 
 
 @contextmanager

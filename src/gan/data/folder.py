@@ -28,6 +28,7 @@ class Folder(ImageData):
         skip_corrupt: whether to leave out files that cannot be decoded instead of refusing to train.
         memory: GiB of decoded images above which they stay on the disk and are read as they are wanted.
         workers: processes that then read ahead.
+        cache_dir: where the decoded images are kept; None for the user's cache directory.
         **common: see :class:`Source`; a number of classes is compared with the subfolders.
 
     Attributes:
@@ -43,6 +44,7 @@ class Folder(ImageData):
         skip_corrupt: bool = False,
         memory: float = 4.0,
         workers: int = 2,
+        cache_dir: str | None = None,
         **common,
     ) -> None:
         super().__init__(**common)
@@ -53,6 +55,7 @@ class Folder(ImageData):
         self.root = None if root is None else Path(root).expanduser()
         self.validation_share, self.test_share = validation_share, test_share
         self.skip_corrupt, self.memory, self.workers = skip_corrupt, memory, workers
+        self.cache_dir = cache_dir
         self.class_names: list[str] = []
         self.pixels: Pixels | None = None
         self.streams = False
@@ -65,7 +68,7 @@ class Folder(ImageData):
         named = are_splits(files)
         splits = divide(files, self.validation_share, self.test_share, named)
         listed = [file for part in splits.values() for file in part]
-        self.pixels = decoded(self.root, listed, self.image_size, self.channels)
+        self.pixels = decoded(self.root, listed, self.image_size, self.channels, self.cache_dir)
         check_corrupt(self.root, self.pixels, self.skip_corrupt)
         self.streams = self.pixels.gibibytes > self.memory
         self.class_names = class_names(listed, named)

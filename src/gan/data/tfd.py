@@ -31,6 +31,7 @@ class TFD(ImageData):
         fold: 0 to 4, the fold of the splits ``valid`` and ``test``.
         train_on: ``unlabelled`` images (as the authors of the paper did), the fold's ``labelled`` ones, or ``both``.
         skip_corrupt: in a folder of images, whether to leave out files that cannot be decoded.
+        cache_dir: where the decoded images of a folder are kept; None for the user's cache directory.
         **common: see :class:`Source`; an image of a MATLAB file has one of 7 expressions.
     """
 
@@ -40,6 +41,7 @@ class TFD(ImageData):
         fold: int = 0,
         train_on: str = "unlabelled",
         skip_corrupt: bool = False,
+        cache_dir: str | None = None,
         **common,
     ) -> None:
         super().__init__(**common)
@@ -50,7 +52,7 @@ class TFD(ImageData):
         if self.channels not in (1, 3):
             raise ValueError(f"channels must be 1 (grey) or 3 (colour), got {self.channels}")
         self.root = None if root is None else Path(root).expanduser()
-        self.fold, self.train_on, self.skip_corrupt = fold, train_on, skip_corrupt
+        self.fold, self.train_on, self.skip_corrupt, self.cache_dir = fold, train_on, skip_corrupt, cache_dir
         self.everything: Split | None = None
         self.table = torch.empty(0, FOLDS, dtype=torch.int64)  # (N, 5)
 
@@ -84,7 +86,7 @@ class TFD(ImageData):
         return self.everything[torch.isin(self.table[:, fold], torch.tensor(uses))]
 
     def _read_folder(self) -> tuple[Split, Tensor]:
-        pixels = decoded(self.root, images_below(self.root), self.image_size, self.channels)
+        pixels = decoded(self.root, images_below(self.root), self.image_size, self.channels, self.cache_dir)
         check_corrupt(self.root, pixels, self.skip_corrupt)
         images = images_of(pixels, streams=False)
         return Split(images, torch.full((len(images),), -1)), table_of_parts(len(images))
