@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from gan.app import search_path
-from gan.app.command_line import CONF, check, launch, listed, loaded, resumed
+from gan.app.command_line import CONF, check, launch, listed, loaded, quote_home, resumed
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -216,3 +216,13 @@ def test_jobs_after_the_first_of_a_sweep_freeze_nothing():
     before = gc.get_freeze_count()
     assert loaded(lambda: "task") == "task"
     assert gc.get_freeze_count() == before
+
+
+def test_a_home_directory_needs_no_quotes():
+    assert quote_home(["data.root=~/images", "k=1", "~callbacks.progress", "data.root='~/x'"]) == [
+        "data.root='~/images'",
+        "k=1",
+        "~callbacks.progress",
+        "data.root='~/x'",
+    ]
+    check(quote_home(["data=folder", "data.root=~/images"]), "train")

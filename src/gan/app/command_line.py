@@ -97,7 +97,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
             raise
 
     try:
-        sys.argv[1:] = options_last(resumed(sys.argv[1:]))
+        sys.argv[1:] = options_last(resumed(quote_home(sys.argv[1:])))
         arguments = parsed(sys.argv[1:])
         if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
             check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
@@ -147,6 +147,11 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
     parser.error = refuse
     return parser.parse_intermixed_args(list(argv))
+
+
+def quote_home(argv: Sequence[str]) -> list[str]:
+    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not know."""
+    return [re.sub(r"^([\w.@/+]+=)(~[^'\"]*)$", r"\1'\2'", word) for word in argv]
 
 
 def options_last(argv: Sequence[str]) -> list[str]:
