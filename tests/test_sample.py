@@ -99,7 +99,7 @@ def test_the_runs_of_a_sweep_each_and_together(configure, tmp_path):
         (["figures=none"], "figures=none leaves nothing to do; give save_samples, save_images or export=true"),
         (["generator=emma"], r"generator=emma: .* has raw and ema. Did you mean 'ema'\?"),
         (["num_samples=0"], "num_samples must be a whole number of at least 1, got 0"),
-        (["figures=neighbours", "figures.neighbours.rows=0"], r"figures.neighbours: rows must be a whole number"),
+        (["figures=neighbours", "figures.neighbours.rows=0"], r"figures.neighbours.rows must be a whole number"),
         (["figures=one_dimension"], r"needs data=gaussian and latent.dim=1"),
         (["folder=3"], "folder must be text or null, got 3"),
     ],

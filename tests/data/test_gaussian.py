@@ -58,7 +58,7 @@ def test_a_run_and_its_resume(configure, play, tmp_path):
 def test_mistakes_are_named(configure):
     from gan.runs.build import build
 
-    with pytest.raises(ValueError, match="deviation must be positive, got 0"):
+    with pytest.raises(ValueError, match="deviation must be a number above 0, got 0"):
         Gaussian(deviation=0, **COMMON)
     with pytest.raises(ValueError, match="channels=1 and image_size=1, got 3 and 1"):
         Gaussian(**COMMON | {"channels": 3})

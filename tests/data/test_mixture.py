@@ -78,13 +78,13 @@ def test_a_run_and_its_resume(configure, play, tmp_path, source):
 
 
 def test_mistakes_are_named(configure):
-    with pytest.raises(ValueError, match="deviation must be positive, got 0"):
+    with pytest.raises(ValueError, match="deviation must be a number above 0, got 0"):
         Ring(**RING | {"deviation": 0})
     with pytest.raises(ValueError, match="channels=2 and image_size=1, got 1 and 1"):
         Ring(**RING | {"channels": 1})
-    with pytest.raises(ValueError, match="modes must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="side must be a whole number of at least 1, got 0"):
         Grid(side=0, **GRID)
-    with pytest.raises(ValueError, match="examples must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="examples must be a whole number of at least 2, got 1"):
         Grid(**GRID | {"examples": 1})
     for word, message in (
         ("data.modes=0", "data.modes must be a whole number of at least 1, got 0"),

@@ -77,5 +77,5 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path, monkeypatch):
 
 
 def test_validation_size_in_range():
-    with pytest.raises(ValueError, match="validation_size must lie in"):
+    with pytest.raises(ValueError, match="validation_size must be a whole number of at least 0 and below"):
         MNIST(root="data", validation_size=mnist.IN_TRAINING_FILE, **COMMON)

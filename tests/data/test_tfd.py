@@ -224,5 +224,5 @@ def test_expressions_are_labels_from_0_to_6(root):
 
 
 def test_fold_in_range():
-    with pytest.raises(ValueError, match="fold must be a whole number from 0 to 4, got 7"):
+    with pytest.raises(ValueError, match="fold must be a whole number of at least 0 and below 5, got 7"):
         TFD(root=None, fold=7, **COMMON)

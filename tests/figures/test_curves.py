@@ -52,5 +52,5 @@ def test_what_is_missing_is_named(digits, numbers, tmp_path):
     digits.folder = tmp_path
     with pytest.raises(UserError, match="has no curves; they are written in a training with logger=tensorboard"):
         Curves(["D(x)"])(digits, tmp_path)
-    with pytest.raises(ValueError, match="the number of scalars must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="scalars must name at least one scalar"):
         Curves([])

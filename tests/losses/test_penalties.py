@@ -31,5 +31,5 @@ def test_r1_is_half_the_mean_squared_gradient_norm_at_real_images():
 
 
 def test_negative_weight_is_refused():
-    with pytest.raises(ValueError, match="weight must be at least 0"):
+    with pytest.raises(ValueError, match="weight must be a number of at least 0"):
         R1(weight=-1.0)

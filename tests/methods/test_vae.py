@@ -78,5 +78,5 @@ def test_resume(configure, play, tmp_path):
 def test_an_encoder_of_another_size_is_named(configure, play):
     with pytest.raises(UserError, match=r"model.encoder returns shape \(2, 3\), expected \(2, 6\)"):
         play(configure(*SMALL, "model.encoder.per_code=1"))
-    with pytest.raises(UserError, match="beta must be at least 0"):
+    with pytest.raises(UserError, match="beta must be a number of at least 0"):
         build(configure(*SMALL, "method.beta=-1"))

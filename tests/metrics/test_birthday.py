@@ -88,5 +88,5 @@ def test_no_pair_is_said_so():
 
 @pytest.mark.parametrize("quantile", [0, 1, -0.5])
 def test_impossible_quantiles(quantile):
-    with pytest.raises(ValueError, match=r"quantile must lie in \(0, 1\)"):
+    with pytest.raises(ValueError, match=r"quantile must be a number above 0 and below 1"):
         Birthday(quantile)

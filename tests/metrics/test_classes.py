@@ -90,5 +90,5 @@ def test_without_a_good_sample_there_is_no_divergence():
 
 
 def test_impossible_least():
-    with pytest.raises(ValueError, match="least must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="least must be a whole number of at least 1, got 0"):
         Modes(least=0)

@@ -69,7 +69,7 @@ def test_samples_that_do_not_fill_a_split_are_left_out():
 
 
 def test_too_few_samples_or_splits():
-    with pytest.raises(ValueError, match="splits must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="splits must be a whole number of at least 2, got 1"):
         InceptionScore(splits=1)
     with pytest.raises(ValueError, match="9 samples do not fill 10 splits"):
         inception_score(guesses(9, 3), splits=10)

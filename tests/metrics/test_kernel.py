@@ -69,5 +69,5 @@ def test_too_few_images():
     with pytest.raises(ValueError, match="19 images do not fill 10 subsets"):
         kernel_distances(draw(19, 3), draw(40, 3), 10)
     assert len(kernel_distances(draw(20, 3), draw(40, 3), 10)) == 10
-    with pytest.raises(ValueError, match="subsets must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="subsets must be a whole number of at least 2, got 1"):
         Kernel(subsets=1)

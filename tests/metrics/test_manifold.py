@@ -123,7 +123,7 @@ def test_a_metric_says_what_its_function_says():
 
 @pytest.mark.parametrize("metric", [PrecisionRecall, DensityCoverage])
 def test_impossible_neighbours(metric):
-    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
         metric(k=0)
     with pytest.raises(ValueError, match="5 points have no 5-th nearest neighbour"):
         metric(k=5)(case(points(draw(9, 2)), points(draw(5, 2))))

@@ -59,7 +59,7 @@ def test_many_points_are_compared_with_all_others(monkeypatch):
 
 
 def test_a_width_must_be_positive():
-    with pytest.raises(ValueError, match="width must be positive, got 0"):
+    with pytest.raises(ValueError, match="width must be a number above 0, got 0"):
         vendi_score(torch.zeros(2, 1), width=0)
 
 

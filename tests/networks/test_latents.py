@@ -39,7 +39,7 @@ def test_a_generator_of_ones_own_leaves_the_global_one_alone(latent):
 
 
 def test_dim_must_be_positive():
-    with pytest.raises(ValueError, match="dim must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="dim must be a whole number of at least 1, got 0"):
         Gaussian(0)
 
 

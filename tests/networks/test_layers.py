@@ -92,5 +92,5 @@ def test_dropout_is_off_in_evaluation():
 
 @pytest.mark.parametrize("p", [-0.1, 1.0])
 def test_dropout_share_out_of_range(p):
-    with pytest.raises(ValueError, match="dropout must lie in"):
+    with pytest.raises(ValueError, match="dropout must be a number of at least 0 and"):
         Dropout(p)

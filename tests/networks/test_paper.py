@@ -44,7 +44,7 @@ def test_sparse_weights_are_standard_normal_and_anywhere():
     assert values.mean().abs() < 0.03
     assert values.std().item() == pytest.approx(1, abs=0.02)
     assert weight.ne(0).float().mean(0).min() > 0.3  # no input is left out more than chance would
-    with pytest.raises(ValueError, match=r"nonzero_weights must lie in \[1, 4\], got 5"):
+    with pytest.raises(ValueError, match=r"nonzero_weights must be a whole number of at least 1 and below 5, got 5"):
         sparse_linear(4, 2, 5)
 
 
@@ -164,5 +164,5 @@ def test_prepended_layers_must_fit(tmp_path):
 def test_dense_layers_start_in_one_way():
     with pytest.raises(ValueError, match="give one of init_range and nonzero_weights"):
         Dense(3, 4, nn.ReLU())
-    with pytest.raises(ValueError, match="max_norm must be positive"):
+    with pytest.raises(ValueError, match="max_norm must be a number above 0"):
         Dense(3, 4, nn.ReLU(), init_range=0.1, max_norm=0.0)

@@ -35,7 +35,7 @@ def test_discriminator_standardizes():
     x = torch.randn(7, 1, 1, 1)
     assert plain.score(x).shape == (7,)
     assert torch.allclose(shifted.score(1.25 * x + 4), plain.score(x), atol=1e-6)
-    with pytest.raises(ValueError, match="scale must be positive, got 0"):
+    with pytest.raises(ValueError, match="scale must be a number above 0, got 0"):
         Discriminator((1, 1, 1), [16], scale=0)
 
 
@@ -45,5 +45,5 @@ def test_sharpness_makes_a_rectifier():
     first, _, last = discriminator.layers
     x = torch.randn(50, 1)
     assert torch.allclose(discriminator.score(x.view(50, 1, 1, 1)), last(first(x).relu()).squeeze(1), atol=1e-3)
-    with pytest.raises(ValueError, match="sharpness must be positive, got 0"):
+    with pytest.raises(ValueError, match="sharpness must be a number above 0, got 0"):
         Discriminator((1, 1, 1), [16], sharpness=0)

@@ -46,5 +46,5 @@ def test_with_narrow_layers_it_is_adam():
 
 
 def test_a_width_that_cannot_be_is_refused():
-    with pytest.raises(ValueError, match=r"reference_width must be positive, got 0"):
+    with pytest.raises(ValueError, match=r"reference_width must be a number above 0, got 0"):
         WidthScaledAdam([nn.Parameter(torch.zeros(1))], lr=1, reference_width=0)

@@ -22,9 +22,9 @@ def test_exponential_divides_at_each_update_down_to_the_floor():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Linear(hold=1.0), "hold must lie in"),
-        (lambda: Exponential(decay=0.9, floor=0), "decay must be at least 1"),
-        (lambda: Exponential(decay=1.1, floor=2), "floor must lie in"),
+        (lambda: Linear(hold=1.0), "hold must be a number of at least 0 and"),
+        (lambda: Exponential(decay=0.9, floor=0), "decay must be a number of at least 1"),
+        (lambda: Exponential(decay=1.1, floor=2), "floor must be a number of at least 0 and"),
     ],
 )
 def test_values_out_of_range_are_refused(make, message):

@@ -225,8 +225,8 @@ def test_switched_off(configure):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"every_n_batches": 0}, "every_n_batches must be at least 1, got 0"),
-        ({"samples": 1}, "samples must be at least 2, got 1"),
+        ({"every_n_batches": 0}, "every_n_batches must be a whole number of at least 1, got 0"),
+        ({"samples": 1}, "samples must be a whole number of at least 2, got 1"),
         ({"every_n_batches": 30}, "samples_every_n_batches must be a multiple of every_n_batches=30, got 500"),
     ],
 )

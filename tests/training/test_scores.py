@@ -70,5 +70,5 @@ def test_a_scoring_that_fails_does_not_end_the_training(scored, play, caplog):
 
 @pytest.mark.parametrize("bad", [{"every_n_epochs": 0}, {"num_samples": 1}])
 def test_numbers_that_cannot_be_are_refused(bad):
-    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be at least"):
+    with pytest.raises(ValueError, match=f"{next(iter(bad))} must be a whole number of at least"):
         Scores({}, Pixels(), **bad)

@@ -192,7 +192,7 @@ def test_nothing_is_said_of_a_warm_up():
 
 @pytest.mark.parametrize("symptom", [DiscriminatorWon, GeneratorAhead, ModeCollapse, Oscillation, BlowUp])
 def test_looks_are_counted(symptom):
-    with pytest.raises(ValueError, match="checks must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="checks must be a whole number of at least 1, got 0"):
         symptom(checks=0)
 
 

@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from gan.app.sample import save_samples
+from gan.core.checks import check_integer
 from gan.core.errors import UserError, did_you_mean
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate
@@ -18,10 +19,9 @@ from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.evaluation.tables import over_runs, table
 from gan.metrics.base import Metric
 from gan.metrics.features.base import OUTPUTS
-from gan.runs import build
-from gan.runs.config import EVALUATION, check
 from gan.runs.folder import BEST, find_checkpoint, runs_in
 from gan.runs.identity import Setting, distinguish, setting
+from gan.runs.instantiate import check_texts, chosen, part
 from gan.runs.run import Run, open_run
 from gan.training.process import true_float32
 
@@ -36,8 +36,10 @@ def run(cfg: DictConfig) -> None:
     """
     quiet()
     true_float32()
-    check(cfg, EVALUATION)
-    metrics = {name: build.part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
+    check_texts(cfg)
+    check_integer(seed=cfg.seed)
+    check_integer("[2, inf)", or_none=True, num_samples=cfg.num_samples)
+    metrics = {name: part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
     if cfg.select not in (None, BEST):
@@ -96,7 +98,7 @@ def reference_for(
     cfg: DictConfig, run: Run, metrics: Sequence[Metric], known: dict[str, ReferenceImages], split: str = "test"
 ) -> ReferenceImages:
     """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
-    features = cfg.features if build.chosen(cfg, "features") else run.cfg.get("features")
+    features = cfg.features if chosen(cfg, "features") else run.cfg.get("features")
     if not features:
         if any(metric.needs & OUTPUTS for metric in metrics):
             raise UserError(f"{run.folder} names no feature net; give features=mnist, trained, pixels, ….")
@@ -106,7 +108,7 @@ def reference_for(
     data["data"].pop("seed", None)  # of the order of the minibatches
     key = f"{split} {data}"
     if key not in known:
-        net = build.part(description, "features")
+        net = part(description, "features")
         known[key] = load_reference(run.load_data(), net, device_of(run), metrics, split)
     run.data = known[key].data
     return known[key]

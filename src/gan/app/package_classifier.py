@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 
 from gan.app.command_line import CONF
 from gan.metrics.features.classifier import WEIGHTS, Recipe, accuracy, fit, save
-from gan.runs import build
+from gan.runs.instantiate import part
 
 RECIPES = {"mnist": Recipe(epochs=12), "digits": Recipe(epochs=100, batch_size=64)}
 
@@ -23,7 +23,7 @@ def ship(words: list[str]) -> dict:
     """Trains on the training images that ``words`` describe; returns the record, which is written too."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", words)
-    data = build.part(cfg, "data")
+    data = part(cfg, "data")
     data.prepare_data()
     data.setup()
     name = type(data).__name__.lower()

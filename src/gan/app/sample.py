@@ -10,13 +10,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
 from gan.figures.drawing import check_channels
-from gan.runs import build
-from gan.runs.config import SAMPLING, check
 from gan.runs.folder import runs_in
+from gan.runs.instantiate import check_texts, part
 from gan.runs.run import Run, open_run
 from gan.training.process import true_float32
 
@@ -31,8 +31,10 @@ def run(cfg: DictConfig) -> None:
     """
     quiet()
     true_float32()
-    check(cfg, SAMPLING)
-    figures = [build.part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
+    check_texts(cfg)
+    check_integer(seed=cfg.seed)
+    check_integer("[1, inf)", num_samples=cfg.num_samples)
+    figures = [part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
     if not (figures or cfg.save_samples or cfg.save_images or cfg.export):
         raise UserError("figures=none leaves nothing to do; give save_samples, save_images or export=true.")
     folders = runs_in(cfg.run) or [None]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gan.core.batch import Batch
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.images import scale
 from gan.core.random import derive
@@ -128,9 +129,9 @@ class Source(pl.LightningDataModule):
 
     def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
         super().__init__()
-        for key, value in (("batch_size", batch_size), ("image_size", image_size)):
-            if not (isinstance(value, int) and value >= 1):
-                raise ValueError(f"{key} must be a whole number of at least 1, got {value}")
+        check_integer("[1, inf)", batch_size=batch_size, image_size=image_size, channels=channels)
+        check_integer("[0, inf)", classes=classes)
+        check_integer(seed=seed)
         self.batch_size, self.image_size, self.channels = batch_size, image_size, channels
         self.classes, self.seed = classes, seed
         self.splits: dict[str, Split] = {}

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.data.base import ImageData, Split
 
@@ -26,8 +27,7 @@ class CIFAR10(ImageData):
 
     def __init__(self, root: str, validation_size: int = 5_000, **common) -> None:
         super().__init__(**common)
-        if not 0 <= validation_size < IN_TRAINING_FILES:
-            raise ValueError(f"validation_size must lie in [0, {IN_TRAINING_FILES}), got {validation_size}")
+        check_integer(f"[0, {IN_TRAINING_FILES})", validation_size=validation_size)
         self.root, self.validation_size = Path(root).expanduser(), validation_size
 
     def prepare_data(self) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Generator
 
 from gan.core.batch import Batch
+from gan.core.checks import check_integer
 from gan.core.random import derive
 from gan.data.base import Source
 
@@ -74,6 +75,7 @@ class Endless(Source):
 
     def __init__(self, batches_per_epoch: int = 100, **common) -> None:
         super().__init__(**common)
+        check_integer("[1, inf)", batches_per_epoch=batches_per_epoch)
         self.epoch_length = batches_per_epoch
 
     @abstractmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning.utilities import rank_zero_only
 
+from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.data.base import Batches, ImageData, Split
 from gan.data.cache import File, Pixels, decoded, scan
@@ -48,6 +49,9 @@ class Folder(ImageData):
         **common,
     ) -> None:
         super().__init__(**common)
+        check_number("[0, 1)", validation_share=validation_share, test_share=test_share)
+        check_number("[0, inf)", memory=memory)
+        check_integer("[0, inf)", workers=workers)
         if validation_share + test_share >= 1:
             raise ValueError(f"validation_share={validation_share} and test_share={test_share} leave nothing to train")
         if self.channels not in (1, 3):

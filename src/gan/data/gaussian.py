@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from gan.core.batch import Batch
+from gan.core.checks import check_number
 from gan.data.endless import Endless
 
 
@@ -22,8 +23,8 @@ class Gaussian(Endless):
 
     def __init__(self, mean: float = 4.0, deviation: float = 1.25, **common) -> None:
         super().__init__(**common)
-        if not deviation > 0:
-            raise ValueError(f"deviation must be positive, got {deviation}")
+        check_number(mean=mean)
+        check_number("(0, inf)", deviation=deviation)
         if (self.channels, self.image_size) != (1, 1):
             raise ValueError(f"a number has channels=1 and image_size=1, got {self.channels} and {self.image_size}")
         self.mean, self.deviation = mean, deviation

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from gan.core.batch import Batch
+from gan.core.checks import check_integer, check_number
 from gan.core.random import derive
 from gan.data.base import Split
 from gan.data.endless import Endless
@@ -31,15 +32,12 @@ class Mixture(Endless):
 
     def __init__(self, centres: Tensor, deviation: float, examples: int = 10_000, **common) -> None:
         super().__init__(**common)
-        if not deviation > 0:
-            raise ValueError(f"deviation must be positive, got {deviation}")
+        check_number("(0, inf)", deviation=deviation)
         if (self.channels, self.image_size) != (2, 1):
             raise ValueError(
                 f"a point of the plane has channels=2 and image_size=1, got {self.channels} and {self.image_size}"
             )
-        for name, value, least in (("modes", len(centres), 1), ("examples", examples, 2)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_integer("[2, inf)", examples=examples)
         self.centres, self.deviation, self.examples = centres, deviation, examples
 
     @property
@@ -82,6 +80,8 @@ class Ring(Mixture):
     """
 
     def __init__(self, modes: int = 8, radius: float = 1.0, **common) -> None:
+        check_integer("[1, inf)", modes=modes)
+        check_number("(0, inf)", radius=radius)
         angles = 2 * math.pi * torch.arange(modes, dtype=torch.float64) / modes
         centres = radius * torch.stack([angles.cos(), angles.sin()], 1)
         super().__init__(centres.float(), **common)
@@ -105,6 +105,8 @@ class Grid(Mixture):
     """
 
     def __init__(self, side: int = 5, spacing: float = 2.0, **common) -> None:
+        check_integer("[1, inf)", side=side)
+        check_number("(0, inf)", spacing=spacing)
         line = spacing * (torch.arange(side) - (side - 1) / 2)
         super().__init__(torch.cartesian_prod(line, line).flip(1), **common)
         self.spacing = spacing

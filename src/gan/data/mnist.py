@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.data.base import ImageData, Split
 
@@ -32,8 +33,7 @@ class MNIST(ImageData):
 
     def __init__(self, root: str, validation_size: int = 10_000, **common) -> None:
         super().__init__(**common)
-        if not 0 <= validation_size < IN_TRAINING_FILE:
-            raise ValueError(f"validation_size must lie in [0, {IN_TRAINING_FILE}), got {validation_size}")
+        check_integer(f"[0, {IN_TRAINING_FILE})", validation_size=validation_size)
         self.root, self.validation_size = Path(root).expanduser(), validation_size
 
     def prepare_data(self) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError, one_line
 from gan.data.base import ImageData, Split
 from gan.data.cache import decoded
@@ -45,8 +46,7 @@ class TFD(ImageData):
         **common,
     ) -> None:
         super().__init__(**common)
-        if fold not in range(FOLDS):
-            raise ValueError(f"fold must be a whole number from 0 to {FOLDS - 1}, got {fold}")
+        check_integer(f"[0, {FOLDS})", fold=fold)
         if train_on not in TRAINED_ON:
             raise ValueError(f"train_on must be one of {', '.join(TRAINED_ON)}, got {train_on}")
         if self.channels not in (1, 3):

@@ -41,10 +41,3 @@ class Comparison(Figure):
     @abstractmethod
     def compare(self, runs: Sequence[Run], folder: Path) -> list[Path]:
         """Draws the runs together; arguments, result and errors as for one."""
-
-
-def at_least(least: int, **counts: int) -> None:
-    """Raises ValueError for the first argument that is not a whole number of at least ``least``."""
-    for name, count in counts.items():
-        if not isinstance(count, int) or count < least:
-            raise ValueError(f"{name} must be a whole number of at least {least}, got {count}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan.core.errors import UserError
-from gan.figures.base import Comparison, at_least
+from gan.figures.base import Comparison
 from gan.figures.drawing import new_plot, save_plot
 from gan.runs.folder import RunFolder
 from gan.runs.identity import labels
@@ -35,7 +35,8 @@ class Curves(Comparison):
         level: float | None = None,
     ) -> None:
         self.scalars = [scalars] if isinstance(scalars, str) else list(scalars)
-        at_least(1, **{"the number of scalars": len(self.scalars)})
+        if not self.scalars:
+            raise ValueError("scalars must name at least one scalar, got []")
         self.name, self.log, self.epochs, self.level = name, log, epochs, level
 
     def check(self, run: Run) -> None:

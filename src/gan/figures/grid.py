@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from gan.figures.base import Figure, at_least
+from gan.core.checks import check_integer
+from gan.figures.base import Figure
 from gan.figures.drawing import check_channels, grid, save_picture
 from gan.runs.run import Run
 
@@ -19,7 +20,7 @@ class Grid(Figure):
     """
 
     def __init__(self, generator: str | None = None, count: int = 64, columns: int | None = None, seed: int = 0):
-        at_least(1, count=count, columns=columns or 1)
+        check_integer("[1, inf)", count=count, columns=columns or 1)
         self.generator, self.count, self.seed = generator, count, seed
         self.columns = columns or math.ceil(math.sqrt(count))
 

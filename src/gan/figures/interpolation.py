@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gan.figures.base import Figure, at_least
+from gan.core.checks import check_integer
+from gan.figures.base import Figure
 from gan.figures.drawing import check_channels, grid, save_picture
 from gan.networks.latents import lerp
 from gan.runs.run import Run
@@ -32,8 +33,8 @@ class Interpolation(Figure):
         path: Callable[[Tensor, Tensor, Tensor], Tensor] = lerp,
         seed: int = 0,
     ) -> None:
-        at_least(1, rows=rows)
-        at_least(2, steps=steps)
+        check_integer("[1, inf)", rows=rows)
+        check_integer("[2, inf)", steps=steps)
         self.generator, self.rows, self.steps, self.path, self.seed = generator, rows, steps, path, seed
 
     def check(self, run: Run) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.core.images import scale
-from gan.figures.base import Figure, at_least
+from gan.figures.base import Figure
 from gan.figures.drawing import grid, save_picture
 from gan.metrics.neighbours import nearest
 from gan.runs.run import Run
@@ -29,7 +30,7 @@ class Neighbours(Figure):
     """
 
     def __init__(self, generator: str | None = None, rows: int = 5, columns: int = 5, seed: int = 0):
-        at_least(1, rows=rows, columns=columns)
+        check_integer("[1, inf)", rows=rows, columns=columns)
         self.generator, self.rows, self.columns, self.seed = generator, rows, columns, seed
 
     def check(self, run: Run) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gan.figures.base import Figure, at_least
+from gan.core.checks import check_integer
+from gan.figures.base import Figure
 from gan.figures.drawing import new_plot, plot_to_image, save_animation, save_frames, save_plot
 from gan.figures.progress import thinned
 from gan.figures.snapshot1d import Snapshot, check_game, snapshot
@@ -41,7 +42,7 @@ class OneDimension(Figure):
         seconds: float = 0.12,
         hold: float = 2.0,
     ) -> None:
-        at_least(1, arrows=arrows, frames=frames)
+        check_integer("[1, inf)", arrows=arrows, frames=frames)
         self.generator, self.arrows = generator, arrows
         self.frames, self.seconds, self.hold = frames, seconds, hold
 

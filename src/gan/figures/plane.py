@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from gan.figures.base import Figure, at_least
+from gan.core.checks import check_integer
+from gan.figures.base import Figure
 from gan.figures.drawing import check_points, plane, save_picture
 from gan.runs.run import Run
 
@@ -17,7 +18,7 @@ class Plane(Figure):
     """
 
     def __init__(self, generator: str | None = None, count: int = 2500, seed: int = 0) -> None:
-        at_least(1, count=count)
+        check_integer("[1, inf)", count=count)
         self.generator, self.count, self.seed = generator, count, seed
 
     def check(self, run: Run) -> None:

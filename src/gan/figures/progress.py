@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
-from gan.figures.base import Figure, at_least
+from gan.figures.base import Figure
 from gan.figures.drawing import save_animation
 from gan.runs.run import Run
 
@@ -21,7 +22,7 @@ class Progress(Figure):
     """
 
     def __init__(self, generator: str | None = None, frames: int = 60, seconds: float = 0.15, hold: float = 2.0):
-        at_least(1, frames=frames)
+        check_integer("[1, inf)", frames=frames)
         self.generator, self.frames, self.seconds, self.hold = generator, frames, seconds, hold
 
     def check(self, run: Run) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch, Output
+from gan.core.checks import check_integer, check_number
 from gan.core.random import RandomRows
 
 DiscriminatorFn = Callable[[Batch], Output]
@@ -73,10 +74,9 @@ class Term(nn.Module):
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()
-        if not callable(weight) and not weight >= 0:
-            raise ValueError(f"weight must be at least 0, got {weight}")
-        if every < 1:
-            raise ValueError(f"every must be at least 1, got {every}")
+        if not callable(weight):
+            check_number("[0, inf)", weight=weight)
+        check_integer("[1, inf)", every=every)
         self.every = every
         self.weight_schedule = weight if callable(weight) else None
         if callable(weight):  # on the device: a recorded step reads it there

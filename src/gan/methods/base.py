@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch
+from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.core.processes import average_gradients
 from gan.core.random import RandomRows, derive, reseed
@@ -63,6 +64,9 @@ class Method(Optimization):
         total_iterations: int | None = None,
     ) -> None:
         super().__init__(players, total_iterations)
+        check_number("[0, 1)", ema_decay=ema_decay)
+        check_number("[0, inf)", ema_power=ema_power)
+        check_integer(seed=seed)
         self.generator, self.latent = generator, latent
         self.ema_decay, self.ema_power = ema_decay, ema_power
         self.capture, self.seed = capture, seed

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch
+from gan.core.checks import check_integer
 from gan.core.random import RandomRows
 from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
@@ -50,6 +51,9 @@ class GAN(Method):
         **base,
     ) -> None:
         super().__init__(**base)
+        if not callable(k):
+            check_integer("[1, inf)", k=k)
+        check_integer("[1, inf)", g_steps=g_steps)
         if simultaneous and g_steps != 1:
             raise ValueError(f"g_steps must be 1 with simultaneous updates, one of each player, got {g_steps}")
         self.discriminator, self.loss, self.terms = discriminator, loss, nn.ModuleDict(terms or {})

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from gan.core.batch import Batch
+from gan.core.checks import check_number
 from gan.methods.base import Due, Logs, Method
 from gan.networks.base import Encoder, Network, expect_shape
 
@@ -30,8 +31,7 @@ class VAE(Method):
 
     def __init__(self, *, encoder: Encoder, beta: float = 1.0, **base) -> None:
         super().__init__(**base)
-        if not beta >= 0:
-            raise ValueError(f"beta must be at least 0, got {beta}")
+        check_number("[0, inf)", beta=beta)
         self.encoder, self.beta = encoder, beta
 
     @property

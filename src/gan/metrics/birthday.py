@@ -9,6 +9,7 @@ import math
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_number
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import squared_distances
 
@@ -49,8 +50,7 @@ class Birthday(Metric):
     better = "higher"
 
     def __init__(self, quantile: float = 0.01) -> None:
-        if not 0 < quantile < 1:
-            raise ValueError(f"quantile must lie in (0, 1), got {quantile}")
+        check_number("(0, 1)", quantile=quantile)
         self.quantile = quantile
 
     def __call__(self, case: Case) -> list[Measure]:

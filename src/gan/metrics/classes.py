@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.metrics.base import Case, Images, Measure, Metric
 
 
@@ -52,8 +53,7 @@ class Modes(Metric):
     needs, better = frozenset({"log_probabilities"}), "higher"
 
     def __init__(self, least: int = 1) -> None:
-        if least < 1:
-            raise ValueError(f"least must be at least 1, got {least}")
+        check_integer("[1, inf)", least=least)
         self.least = least
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.image.inception import InceptionScore as Score
 
+from gan.core.checks import check_integer
 from gan.metrics.base import Case, Measure, Metric
 
 _LEAST = -600.0  # the log of a probability that float64 still tells from 0
@@ -49,8 +50,7 @@ class InceptionScore(Metric):
     needs, better = frozenset({"log_probabilities"}), "higher"
 
     def __init__(self, splits: int = 10) -> None:
-        if splits < 2:
-            raise ValueError(f"splits must be at least 2, got {splits}")
+        check_integer("[2, inf)", splits=splits)
         self.splits = splits
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torchmetrics.image.kid import poly_mmd
 
+from gan.core.checks import check_integer
 from gan.metrics.base import Case, Measure, Metric
 
 
@@ -42,8 +43,7 @@ class Kernel(Metric):
     better = "lower"
 
     def __init__(self, subsets: int = 10, seed: int = 0) -> None:
-        if subsets < 2:
-            raise ValueError(f"subsets must be at least 2, got {subsets}")
+        check_integer("[2, inf)", subsets=subsets)
         self.subsets, self.seed = subsets, seed
 
     def __call__(self, case: Case) -> list[Measure]:

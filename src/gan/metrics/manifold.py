@@ -8,6 +8,7 @@ feature matrices, and the ball of a point reaches to its k-th nearest neighbour 
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import neighbour_radii, squared_distances
 
@@ -58,7 +59,8 @@ class PrecisionRecall(Metric):
     better = "higher"
 
     def __init__(self, k: int = 3) -> None:
-        self.k = _at_least_one(k)
+        check_integer("[1, inf)", k=k)
+        self.k = k
 
     def __call__(self, case: Case) -> list[Measure]:
         samples, test = case.samples, case.test
@@ -76,7 +78,8 @@ class DensityCoverage(Metric):
     better = "higher"
 
     def __init__(self, k: int = 5) -> None:
-        self.k = _at_least_one(k)
+        check_integer("[1, inf)", k=k)
+        self.k = k
 
     def __call__(self, case: Case) -> list[Measure]:
         balls, coverage = balls_filled(case.samples.features, case.test.features, case.test.radii(self.k))
@@ -86,9 +89,3 @@ class DensityCoverage(Metric):
 def _measures(names: tuple[str, str], values: tuple[float, float], k: int, case: Case) -> list[Measure]:
     details = {"k": k, "test_images": len(case.test)}
     return [Measure(name, value, details=details) for name, value in zip(names, values, strict=True)]
-
-
-def _at_least_one(k: int) -> int:
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    return k

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer, check_number
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import squared_distances
 
@@ -99,8 +100,10 @@ class Parzen(Metric):
     needs, better = frozenset(), "higher"
 
     def __init__(self, sigmas: int = 10, low: float = -1.0, high: float = 0.0) -> None:
-        if sigmas < 1 or not low <= high:
-            raise ValueError(f"sigmas must be at least 1 and low at most high, got {sigmas}, {low}, {high}")
+        check_integer("[1, inf)", sigmas=sigmas)
+        check_number(low=low, high=high)
+        if not low <= high:
+            raise ValueError(f"low must be at most high, got {low} and {high}")
         self.grid = torch.logspace(low, high, sigmas, dtype=torch.float64).tolist()
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer, check_number
 from gan.metrics.base import Case, Images, Measure, Metric
 from gan.metrics.distances import squared_distances
 
@@ -29,8 +30,7 @@ def vendi_score(points: Tensor, width: float) -> float:
     Raises:
         ValueError: the width is not positive.
     """
-    if not width > 0:
-        raise ValueError(f"width must be positive, got {width}")
+    check_number("(0, inf)", width=width)
     points = points.double().cpu()
     squared = torch.cat(list(squared_distances(points, points)))
     kernel = squared.div_(-2 * width**2).exp_()
@@ -58,10 +58,8 @@ class Vendi(Metric):
     """
 
     def __init__(self, count: int = 1000, width: float = 0.5, seed: int = 0) -> None:
-        if count < 2:
-            raise ValueError(f"count must be at least 2, got {count}")
-        if not width > 0:
-            raise ValueError(f"width must be positive, got {width}")
+        check_integer("[2, inf)", count=count)
+        check_number("(0, inf)", width=width)
         self.count, self.width, self.seed = count, width, seed
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_integer, check_number
 from gan.core.random import RandomRows
 
 
@@ -17,8 +18,7 @@ class Latent(ABC):
     """
 
     def __init__(self, dim: int) -> None:
-        if dim < 1:
-            raise ValueError(f"dim must be at least 1, got {dim}")
+        check_integer("[1, inf)", dim=dim)
         self.dim = dim
 
     def __call__(self, random: RandomRows, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,8 +86,7 @@ class Uniform(Latent):
 
     def __init__(self, dim: int, bound: float = math.sqrt(3)) -> None:
         super().__init__(dim)
-        if not bound > 0:
-            raise ValueError(f"bound must be positive, got {bound}")
+        check_number("(0, inf)", bound=bound)
         self.bound = bound
 
     def draw(self, random, count):

@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.networks.products import affine
 
@@ -39,8 +40,7 @@ class Constrained(nn.Module):
 
     def __init__(self, max_norm: float | None = None) -> None:
         super().__init__()
-        if max_norm is not None and not max_norm > 0:
-            raise ValueError(f"max_norm must be positive, or null for no limit, got {max_norm}")
+        check_number("(0, inf)", or_none=True, max_norm=max_norm)
         self.max_norm = max_norm
 
     @torch.no_grad()
@@ -116,8 +116,7 @@ class Maxout(Constrained):
         self, in_features: int, units: int, pieces: int, init_range: float, max_norm: float | None = None
     ) -> None:
         super().__init__(max_norm)
-        if pieces < 1:
-            raise ValueError(f"pieces must be at least 1, got {pieces}")
+        check_integer("[1, inf)", pieces=pieces)
         self.units, self.pieces = units, pieces
         self.linear = uniform_linear(in_features, pieces * units, init_range)
 
@@ -178,8 +177,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {p}")
+        check_number("[0, 1)", dropout=p)
         self.p = p
         # As few random bits for a value as tell p from its neighbours.
         self.bits = torch.int8 if float(p * 2**8).is_integer() else torch.int16
@@ -221,8 +219,7 @@ def uniform_linear(in_features: int, out_features: int, init_range: float) -> Li
 
 def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> Linear:
     """A linear layer whose units have ``nonzero_weights`` weights from N(0, 1), the rest 0 (pylearn2's sparse_init)."""
-    if not 1 <= nonzero_weights <= in_features:
-        raise ValueError(f"nonzero_weights must lie in [1, {in_features}], got {nonzero_weights}")
+    check_integer(f"[1, {in_features + 1})", nonzero_weights=nonzero_weights)
     layer = Linear(in_features, out_features)
     chosen = torch.rand(out_features, in_features).topk(nonzero_weights, dim=1).indices
     with torch.no_grad():

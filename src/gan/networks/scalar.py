@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from gan.core.checks import check_number
 from gan.networks import base
 from gan.networks.layers import perceptron
 
@@ -92,8 +93,7 @@ class Discriminator(base.Discriminator):
         sharpness: float = 1.0,
     ) -> None:
         super().__init__()
-        if not scale > 0:
-            raise ValueError(f"scale must be positive, got {scale}")
+        check_number("(0, inf)", scale=scale)
         self.center, self.scale = center, scale
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden), 1]
         self.layers = perceptron(widths, softplus(sharpness))
@@ -107,6 +107,5 @@ def softplus(sharpness: float) -> nn.Softplus:
 
     Raises ValueError unless the sharpness is positive.
     """
-    if not sharpness > 0:
-        raise ValueError(f"sharpness must be positive, got {sharpness}")
+    check_number("(0, inf)", sharpness=sharpness)
     return nn.Softplus(beta=sharpness)

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch.nn import Parameter
 
+from gan.core.checks import check_number
+
 
 class WidthScaledAdam(torch.optim.Adam):
     """Adam whose rate for a matrix falls with the number of its inputs.
@@ -25,8 +27,7 @@ class WidthScaledAdam(torch.optim.Adam):
     """
 
     def __init__(self, params: Iterable[Parameter], lr: float, reference_width: float = 100, **adam: Any) -> None:
-        if not reference_width > 0:
-            raise ValueError(f"reference_width must be positive, got {reference_width}")
+        check_number("(0, inf)", reference_width=reference_width)
         groups: dict[float, list[Parameter]] = {}
         for parameter in params:
             inputs = parameter[0].numel() if parameter.dim() > 1 else 1

@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from gan.core.checks import check_integer, check_number
+
 
 class Schedule(ABC):
     """A pure function of how far the training is; called once after each update of its optimizer."""
@@ -32,10 +34,8 @@ class Exponential(Schedule):
     """
 
     def __init__(self, decay: float, floor: float) -> None:
-        if not decay >= 1:
-            raise ValueError(f"decay must be at least 1 (the rate is divided by it), got {decay}")
-        if not 0 <= floor <= 1:
-            raise ValueError(f"floor must lie in [0, 1] (a share of the initial rate), got {floor}")
+        check_number("[1, inf)", decay=decay)
+        check_number("[0, 1]", floor=floor)
         self.decay, self.floor = decay, floor
 
     def __call__(self, update: int, total: int) -> float:
@@ -50,8 +50,7 @@ class Linear(Schedule):
     """
 
     def __init__(self, hold: float = 0.0) -> None:
-        if not 0 <= hold < 1:
-            raise ValueError(f"hold must lie in [0, 1), got {hold}")
+        check_number("[0, 1)", hold=hold)
         self.hold = hold
 
     def __call__(self, update: int, total: int) -> float:
@@ -69,10 +68,8 @@ class Ramp(Schedule):
     """
 
     def __init__(self, start: float, end: float, updates: int) -> None:
-        if not (0 <= start < 1 and 0 <= end < 1 and updates >= 1):
-            raise ValueError(
-                f"start and end must lie in [0, 1) and updates be at least 1, got {start}, {end}, {updates}"
-            )
+        check_number("[0, 1)", start=start, end=end)
+        check_integer("[1, inf)", updates=updates)
         self.start, self.end, self.updates = start, end, updates
 
     def __call__(self, update: int, total: int) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from omegaconf import OmegaConf
 
-from gan.runs.config import flatten
+from gan.core.containers import flatten
 
 AUTO = "auto"
 #: the key beside ``trainer.precision`` that says why ``auto`` became this value; absent where the user named a value

@@ -6,8 +6,8 @@ below; format 1 is today's. A change of names adds a table and a number.
 
 import re
 
+from gan.core.containers import flatten
 from gan.core.errors import UserError
-from gan.runs.config import flatten
 
 FORMAT = 1
 

@@ -13,6 +13,7 @@ from gan.methods.base import Method
 from gan.methods.sampler import Sampler
 from gan.runs import build, checkpoint
 from gan.runs.folder import find_checkpoint
+from gan.runs.instantiate import part
 
 
 class Run:
@@ -59,7 +60,7 @@ class Run:
     @cached_property
     def data(self) -> Source:
         """The data, not loaded yet."""
-        return build.part(self.cfg, "data")
+        return part(self.cfg, "data")
 
     @property
     def origin(self) -> dict:

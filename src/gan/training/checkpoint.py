@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning import callbacks
 
+from gan.core.checks import check_integer, check_number
 from gan.core.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -37,13 +38,9 @@ class Checkpoint(callbacks.Checkpoint):
         every_n_batches: int | None = None,
         keep_every_n_epochs: int | None = None,
     ) -> None:
-        for name, value in (
-            ("every_n_minutes", every_n_minutes),
-            ("every_n_batches", every_n_batches),
-            ("keep_every_n_epochs", keep_every_n_epochs),
-        ):
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} must be positive, or null for never, got {value}")
+        check_number("(0, inf)", or_none=True, every_n_minutes=every_n_minutes)
+        intervals = {"every_n_batches": every_n_batches, "keep_every_n_epochs": keep_every_n_epochs}
+        check_integer("[1, inf)", or_none=True, **intervals)
         self.folder = Path(folder)
         self.every_n_minutes, self.every_n_batches = every_n_minutes, every_n_batches
         self.keep_every_n_epochs = keep_every_n_epochs

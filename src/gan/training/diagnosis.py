@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from tqdm import tqdm
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.random import RandomRows, derive
 from gan.metrics.base import Images
@@ -53,15 +54,10 @@ class Diagnosis(Callback):
         samples_every_n_batches: int = 500,
         checks_to_clear: int = 10,
     ) -> None:
-        for name, value, least in (
-            ("every_n_batches", every_n_batches, 1),
-            ("warm_up", warm_up, 0),
-            ("samples", samples, 2),
-            ("samples_every_n_batches", samples_every_n_batches, 1),
-            ("checks_to_clear", checks_to_clear, 1),
-        ):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_integer("[1, inf)", every_n_batches=every_n_batches, samples_every_n_batches=samples_every_n_batches)
+        check_integer("[0, inf)", warm_up=warm_up)
+        check_integer("[2, inf)", samples=samples)
+        check_integer("[1, inf)", checks_to_clear=checks_to_clear)
         if samples_every_n_batches % every_n_batches:
             raise ValueError(
                 f"samples_every_n_batches must be a multiple of every_n_batches={every_n_batches}, "

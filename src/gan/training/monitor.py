@@ -8,6 +8,8 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from gan.core.checks import check_integer
+
 log = logging.getLogger(__name__)
 
 
@@ -26,8 +28,7 @@ class Monitor(Callback):
     """
 
     def __init__(self, every_n_batches: int = 50) -> None:
-        if every_n_batches < 1:
-            raise ValueError(f"every_n_batches must be at least 1, got {every_n_batches}")
+        check_integer("[1, inf)", every_n_batches=every_n_batches)
         self.every_n_batches = every_n_batches
         self.window: dict[str, list[Tensor]] = {}
         self.latest: dict[str, float] = {}

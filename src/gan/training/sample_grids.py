@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
+from gan.core.checks import check_integer
 from gan.core.random import RandomRows, derive
 from gan.data.base import Source
 from gan.figures.drawing import check_channels, grid
@@ -38,9 +39,7 @@ class SampleGrids(Callback):
         columns: int = 8,
         epochs: Sequence[int] = (),
     ) -> None:
-        for name, value in (("every_n_batches", every_n_batches), ("count", count), ("columns", columns)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_integer("[1, inf)", every_n_batches=every_n_batches, count=count, columns=columns)
         self.folder, self.every_n_batches = Path(folder), every_n_batches
         self.count, self.columns, self.epochs = count, columns, frozenset(epochs)
         self.latest: dict[str, Path] = {}

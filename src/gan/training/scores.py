@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.evaluation.evaluate import evaluate
 from gan.evaluation.reference import ReferenceImages, load_reference
@@ -39,9 +40,8 @@ class Scores(Callback):
         num_samples: int = 2000,
         seed: int = 0,
     ) -> None:
-        for name, value, least in (("every_n_epochs", every_n_epochs, 1), ("num_samples", num_samples, 2)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_integer("[1, inf)", every_n_epochs=every_n_epochs)
+        check_integer("[2, inf)", num_samples=num_samples)
         self.metrics, self.features = list((metrics or {}).values()), features
         self.every_n_epochs, self.num_samples, self.seed = every_n_epochs, num_samples, seed
         self.reference: ReferenceImages | None = None

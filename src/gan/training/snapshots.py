@@ -5,6 +5,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from gan.core.checks import check_integer
 from gan.figures.snapshot1d import snapshot
 
 
@@ -21,9 +22,8 @@ class Snapshots(Callback):
     """
 
     def __init__(self, folder: str, every_n_batches: int = 100, points: int = 500) -> None:
-        for name, value, least in (("every_n_batches", every_n_batches, 1), ("points", points, 2)):
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_integer("[1, inf)", every_n_batches=every_n_batches)
+        check_integer("[2, inf)", points=points)
         self.folder, self.every_n_batches, self.points = Path(folder), every_n_batches, points
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

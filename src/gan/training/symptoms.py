@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import ClassVar
 
+from gan.core.checks import check_integer, check_number
+
 #: what D's loss is at the equilibrium, where D says ½ of everything
 LOG_4 = math.log(4)
 
@@ -61,8 +63,7 @@ class Symptom(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, checks: int) -> None:
-        if checks < 1:
-            raise ValueError(f"checks must be at least 1, got {checks}")
+        check_integer("[1, inf)", checks=checks)
         self.checks = checks
 
     def __call__(self, history: History) -> str | None:
@@ -95,6 +96,7 @@ class DiscriminatorWon(Symptom):
 
     def __init__(self, real: float = 0.98, fake: float = 0.02, checks: int = 3) -> None:
         super().__init__(checks)
+        check_number("[0, 1)", real=real, fake=fake)
         self.real, self.fake = real, fake
 
     def find(self, latest, early) -> str | None:
@@ -124,6 +126,7 @@ class GeneratorAhead(Symptom):
 
     def __init__(self, margin: float = 0.1, checks: int = 3) -> None:
         super().__init__(checks)
+        check_number("[0, inf)", margin=margin)
         self.margin = margin
 
     def find(self, latest, early) -> str | None:
@@ -155,6 +158,8 @@ class ModeCollapse(Symptom):
 
     def __init__(self, share: float = 0.15, growth: float = 1.25, fall: float = 0.5, checks: int = 30) -> None:
         super().__init__(checks)
+        check_number("[0, 1)", share=share, fall=fall)
+        check_number("[1, inf)", growth=growth)
         self.share, self.growth, self.fall = share, growth, fall
 
     def find(self, latest, early) -> str | None:
@@ -187,6 +192,8 @@ class Oscillation(Symptom):
 
     def __init__(self, low: float = 0.2, high: float = 0.8, swings: int = 60, checks: int = 20) -> None:
         super().__init__(checks)
+        check_number("[0, 1)", low=low, high=high)
+        check_integer("[1, inf)", swings=swings)
         if not low < high:
             raise ValueError(f"low must be less than high, got {low} and {high}")
         self.low, self.high, self.swings = low, high, swings
@@ -219,6 +226,7 @@ class BlowUp(Symptom):
 
     def __init__(self, factor: float = 100.0, checks: int = 2) -> None:
         super().__init__(checks)
+        check_number("[1, inf)", factor=factor)
         self.factor = factor
 
     def find(self, latest, early) -> str | None:

@@ -1,0 +1,51 @@
+"""Ranges of arguments."""
+
+import pytest
+
+from gan.core.checks import ArgumentError, check_integer, check_number
+from gan.core.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("interval", "inside", "outside"),
+    [
+        ("[0, 1)", (0, 0.5, 0.999), (1, -1e-9, float("nan"), float("inf"))),
+        ("(0, 1]", (1e-9, 1), (0, 1.001)),
+        ("(-inf, inf)", (-1e300, 0, 3), (float("inf"), float("nan"))),
+    ],
+)
+def test_an_interval_holds_its_bracketed_ends_and_no_others(interval, inside, outside):
+    for value in inside:
+        check_number(interval, x=value)
+    for value in outside:
+        with pytest.raises(ArgumentError):
+            check_number(interval, x=value)
+
+
+@pytest.mark.parametrize("value", [True, "1", None, [1], 1.0])
+def test_an_integer_is_neither_a_boolean_nor_text_nor_none_nor_a_float(value):
+    with pytest.raises(ArgumentError, match=r"^k must be a whole number of at least 1, got "):
+        check_integer("[1, inf)", k=value)
+
+
+def test_the_message_names_the_argument_and_its_range():
+    for call, message in (
+        (lambda: check_integer(seed="a"), "seed must be a whole number, got a."),
+        (lambda: check_integer("[1, 4)", n=4), "n must be a whole number of at least 1 and below 4, got 4."),
+        (lambda: check_number("(0, 1]", p=0), "p must be a number above 0 and at most 1, got 0."),
+        (lambda: check_number("(0, inf)", or_none=True, p=-1), "p must be a number above 0, or null, got -1."),
+        (lambda: check_number("[0, inf)", a=1, b=None), "b must be a number of at least 0, got null."),
+    ):
+        with pytest.raises(ArgumentError) as error:
+            call()
+        assert str(error.value) == message
+
+
+def test_none_is_fine_where_it_may_be():
+    check_number("(0, inf)", or_none=True, p=None)
+    check_integer("[1, inf)", or_none=True, p=None)
+
+
+def test_callers_from_python_and_from_the_command_line_both_catch_it():
+    assert issubclass(ArgumentError, ValueError)
+    assert issubclass(ArgumentError, UserError)

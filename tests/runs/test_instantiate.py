@@ -1,0 +1,44 @@
+"""Values that a constructor refuses are reported under the key that the user wrote."""
+
+import pytest
+
+from gan.core.errors import UserError
+from gan.runs.build import build
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("k=0", "k must be a whole number of at least 1, got 0."),
+        ("k=1.5", "k must be a whole number of at least 1, got 1.5."),
+        ("k=true", "k must be a whole number of at least 1, got True."),
+        ("g_steps=-1", "g_steps must be a whole number of at least 1, got -1."),
+        ("seed=abc", "seed must be a whole number, got abc."),
+        ("ema.decay=1.0", "ema.decay must be a number of at least 0 and below 1, got 1.0."),
+        ("ema.decay=null", "ema.decay must be a number of at least 0 and below 1, got null."),
+        ("ema=0.9", "ema must be a mapping of keys to values, got 0.9."),
+        ("optim.gradient_clip=-1", "optim.gradient_clip must be a number of at least 0, got -1."),
+        ("optim.generator.lr=.nan", "optim.generator.lr must be a number of at least 0, got nan."),
+        ("trainer.max_epochs=abc", "trainer.max_epochs must be a whole number of at least 1, or null, got abc."),
+        ("trainer.max_steps=0", "trainer.max_steps must be a whole number of at least 1, or null, got 0."),
+        ("data.image_size=28.5", "data.image_size must be a whole number of at least 1, got 28.5."),
+        (
+            "callbacks.diagnosis.symptoms.discriminator_won.real=1",
+            "callbacks.diagnosis.symptoms.discriminator_won.real must be a number of at least 0 and below 1, got 1.",
+        ),
+        (
+            "callbacks.monitor.every_n_batches=x",
+            "callbacks.monitor.every_n_batches must be a whole number of at least 1, got x.",
+        ),
+        ("latent.dim=0", "latent.dim must be a whole number of at least 1, got 0."),
+        (
+            "model.discriminator.dropout=1",
+            "model.discriminator.dropout must be a number of at least 0 and below 1, got 1.",
+        ),
+        ("objective=5", "objective must be text or null, got 5."),
+    ],
+)
+def test_refusals_name_the_key_and_the_range(configure, choice, message):
+    with pytest.raises(UserError) as error:
+        build(configure(choice.replace(".nan", "nan")))
+    assert str(error.value) == message
