@@ -88,7 +88,7 @@ def test_mistakes_are_named(configure):
         Grid(**GRID | {"examples": 1})
     for word, message in (
         ("data.modes=0", "data.modes must be a whole number of at least 1, got 0"),
-        ("data.radius=abc", "data.radius must be a number of at least 0, got abc"),
+        ("data.radius=abc", "data.radius must be a number above 0, got abc"),
         ("data.examples=1", "data.examples must be a whole number of at least 2, got 1"),
     ):
         with pytest.raises(UserError, match=message):
