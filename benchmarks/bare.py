@@ -16,7 +16,7 @@ from benchmarks.turns import Turns
 from gan.core.batch import Output
 from gan.core.random import RandomRows, derive, reseed
 from gan.losses.base import Pair
-from gan.training.process import configure_process
+from gan.methods.tricks import configure_process, use_fast_layers
 
 
 class Bare:
@@ -30,7 +30,7 @@ class Bare:
         self.game, self.device = game, torch.device(game.device)
         images, mean_image = game.load_images()
         self.images = images.to(self.device)
-        networks = [network.to(self.device) for network in game.networks(mean_image)]
+        networks = [use_fast_layers(network.to(self.device)) for network in game.networks(mean_image)]
         self.generator, self.discriminator = networks
         self.average = copy.deepcopy(self.generator).requires_grad_(False)
         self.latent, self.loss = make(game.latent), make(game.loss)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gan.core.random import derive
 from gan.networks.base import Discriminator, Generator
-from gan.networks.layers import Dropout, Linear
+from gan.networks.layers import Dropout
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,7 @@ class Game:
 def with_layers_of_torch(network: nn.Module) -> nn.Module:
     """The same network with the linear layers and the dropout that a user of torch alone would take."""
     for name, layer in network.named_children():
-        if isinstance(layer, Linear):
-            plain = nn.Linear(layer.in_features, layer.out_features)
-            plain.load_state_dict(layer.state_dict())
-            setattr(network, name, plain)
-        elif isinstance(layer, Dropout):
+        if isinstance(layer, Dropout):
             setattr(network, name, nn.Dropout(layer.p))
         else:
             with_layers_of_torch(layer)

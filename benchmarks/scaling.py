@@ -51,8 +51,8 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     from gan.app.command_line import CONF
     from gan.app.prepare import prepare
     from gan.core.quiet import quiet
+    from gan.methods.tricks import configure_process
     from gan.runs.build import build
-    from gan.training.process import configure_process
 
     class Stopwatch(Callback):
         """Ends the run when the time is up; the times between the ends of minibatches."""

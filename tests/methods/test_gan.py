@@ -15,6 +15,7 @@ from gan.core.batch import Batch
 from gan.core.random import derive
 from gan.data.base import Batches
 from gan.losses.base import Pair
+from gan.methods.tricks import use_fast_layers
 from gan.networks.sampling import sample
 from gan.runs.build import build
 from gan.training import Monitor
@@ -25,7 +26,8 @@ NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
 
 def plain_algorithm_1(game, cfg, minibatches):
     """Algorithm 1 written out: two Adams, cross-entropy with labels, one generator of random numbers."""
-    generator, discriminator = copy.deepcopy(game.module.generator), copy.deepcopy(game.module.discriminator)
+    networks = game.module.generator, game.module.discriminator
+    generator, discriminator = (use_fast_layers(copy.deepcopy(network)) for network in networks)  # the same dropout
     adam = {"betas": (0.5, 0.999), "fused": True}
     d_optimizer = torch.optim.Adam(discriminator.parameters(), cfg.optim.discriminator.lr, **adam)
     g_optimizer = torch.optim.Adam(generator.parameters(), cfg.optim.generator.lr, **adam)

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
+from gan.methods.tricks import FastDropout, random_bits
 from gan.networks.layers import Dropout, Maxout, uniform_linear
+
+BOTH = pytest.mark.parametrize("kind", [Dropout, FastDropout])
 
 
 def test_maxout_is_the_largest_of_its_pieces():
@@ -25,9 +28,10 @@ def test_initial_range():
     assert 0.00499 < layer.weight.max() <= 0.005
 
 
-def test_dropout_keeps_the_mean_and_drops_the_share():
+@BOTH
+def test_dropout_keeps_the_mean_and_drops_the_share(kind):
     torch.manual_seed(0)
-    y = Dropout(0.3)(torch.ones(1000, 100))
+    y = kind(0.3)(torch.ones(1000, 100))
     assert y.eq(0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert y.mean().item() == pytest.approx(1, abs=0.01)
     assert torch.allclose(y[y > 0], torch.tensor(1 / 0.7))
@@ -37,7 +41,7 @@ def test_dropout_keeps_the_mean_and_drops_the_share():
 def test_dropout_decides_for_each_value_apart(p, bits):
     """Four or eight decisions come from each random number: none of them leans on another."""
     torch.manual_seed(0)
-    dropout = Dropout(p)
+    dropout = FastDropout(p)
     assert dropout.bits == bits
     kept = dropout(torch.ones(40_000, 8)).ne(0).double()
     assert kept.mean(0).tolist() == pytest.approx([1 - p] * 8, abs=0.01)
@@ -45,41 +49,41 @@ def test_dropout_decides_for_each_value_apart(p, bits):
     assert correlation.abs().max() < 0.02
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(3, 5), (1, 1), (2, 3, 5, 7)])
-def test_dropout_of_any_shape(shape, dtype):
+def test_dropout_of_any_shape(shape, dtype, kind):
     torch.manual_seed(0)
-    y = torch.stack([Dropout(0.5)(torch.ones(shape, dtype=dtype)) for _ in range(200)])
+    y = torch.stack([kind(0.5)(torch.ones(shape, dtype=dtype)) for _ in range(200)])
     assert (y.shape[1:], y.dtype) == (shape, dtype)
     assert y.unique().tolist() == [0, 2]
     assert (y.ne(0).double().mean(0) - 0.5).abs().max() < 0.2
 
 
-@pytest.mark.parametrize("p", [0.5, 0.3])
-def test_random_bits_fill_their_range_on_every_device(p):
+@pytest.mark.parametrize(("dtype", "half"), [(torch.int8, 2**7), (torch.int16, 2**15)])
+def test_random_bits_fill_their_range_on_every_device(dtype, half):
     torch.manual_seed(0)
-    dropout = Dropout(p)
-    bits = dropout.random_bits((300, 1000), torch.device("cpu")).double()
-    half = dropout.levels // 2
+    bits = random_bits((300, 1000), dtype, torch.device("cpu")).double()
     assert bits.min() < -0.99 * half
     assert bits.max() > 0.99 * half - 1
     assert bits.mean().abs() < 0.01 * half
-    elsewhere = dropout.random_bits((3, 5), torch.device("meta"))  # neither a CPU nor CUDA
-    assert (elsewhere.shape, elsewhere.dtype) == ((3, 5), dropout.bits)
+    elsewhere = random_bits((3, 5), dtype, torch.device("meta"))  # neither a CPU nor CUDA
+    assert (elsewhere.shape, elsewhere.dtype) == ((3, 5), dtype)
 
 
 def test_the_smallest_and_the_largest_share_of_dropout():
     torch.manual_seed(0)
     x = torch.ones(300, 1000)
-    assert torch.equal(Dropout(1e-6)(x), x)  # less than half of a 65,536th
-    largest = Dropout(0.9999999)(x)
+    assert torch.equal(FastDropout(1e-6)(x), x)  # less than half of a 65,536th
+    largest = FastDropout(0.9999999)(x)
     assert largest.isfinite().all()
     assert 0 < largest.ne(0).sum() < 30
 
 
-def test_dropout_keeps_the_gradient_where_it_keeps_the_value():
+@BOTH
+def test_dropout_keeps_the_gradient_where_it_keeps_the_value(kind):
     x = torch.randn(64, 33, requires_grad=True)
-    y = Dropout(0.2)(x)
+    y = kind(0.2)(x)
     y.sum().backward()
     assert torch.allclose(x.grad * x, y)
     assert x.grad.unique().tolist() == pytest.approx([0, 1 / 0.8], rel=1e-5)  # the share is in 65,536ths

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from gan.app.sample import save_samples
 from gan.core.checks import check_integer
 from gan.core.errors import UserError, did_you_mean
+from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate
 from gan.evaluation.records import Row, read, record, write
@@ -23,7 +24,6 @@ from gan.runs.folder import BEST, find_checkpoint, runs_in
 from gan.runs.identity import Setting, distinguish, setting
 from gan.runs.instantiate import check_texts, chosen, part
 from gan.runs.run import Run, open_run
-from gan.training.process import true_float32
 
 log = logging.getLogger(__name__)
 

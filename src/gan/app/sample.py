@@ -12,13 +12,13 @@ from torch import Tensor
 
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
+from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
 from gan.figures.drawing import check_channels
 from gan.runs.folder import runs_in
 from gan.runs.instantiate import check_texts, part
 from gan.runs.run import Run, open_run
-from gan.training.process import true_float32
 
 log = logging.getLogger(__name__)
 

@@ -17,10 +17,12 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.app.evaluate import report
 from gan.app.prepare import prepare
 from gan.core.errors import UserError, did_you_mean, one_line
+from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
+from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
 from gan.runs import checkpoint
 from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
@@ -29,7 +31,6 @@ from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
-from gan.training.process import configure_process, true_float32
 
 log = logging.getLogger(__name__)
 

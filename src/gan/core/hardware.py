@@ -118,3 +118,12 @@ def device_type(accelerator: str) -> str:
     if accelerator in ("auto", "gpu") and torch.backends.mps.is_available():
         return "mps"
     return "cpu" if accelerator in ("auto", "gpu") else accelerator
+
+
+def true_float32() -> None:
+    """Lets convolutions on a GPU be computed in float32, as matrix products are.
+
+    Left alone, NVIDIA's library takes TensorFloat-32 for them, whose factors have ten bits: features, and with them
+    every metric, would hang on the kind of GPU, and ``precision=32-true`` would not be what it says.
+    """
+    torch.backends.cudnn.allow_tf32 = False

@@ -17,6 +17,7 @@ from gan.losses.base import Term
 from gan.methods.capture import Recordings, capture_unavailable
 from gan.methods.optimization import Optimization
 from gan.methods.player import Player
+from gan.methods.tricks import use_fast_layers, use_plain_layers
 from gan.networks.base import Generator, expect_shape
 from gan.networks.latents import Latent
 from gan.optim.ema import EMA
@@ -208,6 +209,12 @@ class Method(Optimization):
         """Lets each EMA begin at its network's weights."""
         for ema in self._emas:
             ema.restart()
+
+    def on_fit_start(self) -> None:
+        use_fast_layers(self)
+
+    def on_fit_end(self) -> None:
+        use_plain_layers(self)
 
     def on_train_start(self) -> None:
         for ema in self._emas:  # now that everything is on its device

@@ -7,7 +7,6 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan.networks import base
-from gan.networks.layers import Linear
 
 
 class Encoder(base.Encoder):
@@ -33,8 +32,8 @@ class Encoder(base.Encoder):
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
-        self.layers = nn.Sequential(*layers, Linear(widths[-1], per_code * latent_dim))
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], per_code * latent_dim))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images.flatten(1) * 2 - 1)

@@ -1,6 +1,5 @@
 """Layers that torch lacks, or has in a form that does not suit several processes."""
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,21 +10,13 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
-from gan.networks.products import affine
-
-
-class Linear(nn.Linear):
-    """As torch's, by the faster matrix product. Input (B, in_features), output (B, out_features)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return affine(x, self.weight, self.bias)
 
 
 def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
     """Linear layers of these widths, at least two, with an activation that has no weights between them."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [Linear(n_in, n_out), activation]
+        layers += [nn.Linear(n_in, n_out), activation]
     return nn.Sequential(*layers[:-1])
 
 
@@ -171,56 +162,43 @@ class Dropout(nn.Module):
     drop what one process with the w-fold minibatch drops.
 
     Args:
-        p: the share of values set to zero while training, in [0, 1), a whole number of 256ths or else taken to the
-            nearest 65,536th; the rest is divided by 1 - p.
+        p: the share of values set to zero while training, in [0, 1); the rest is divided by 1 - p.
     """
 
     def __init__(self, p: float) -> None:
         super().__init__()
         check_number("[0, 1)", dropout=p)
         self.p = p
-        # As few random bits for a value as tell p from its neighbours.
-        self.bits = torch.int8 if float(p * 2**8).is_integer() else torch.int16
-        self.levels = 2 ** (8 * self.bits.itemsize)
-        self.dropped = min(round(p * self.levels), self.levels - 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.dropped == 0:
+        if not self.training or self.p == 0:
             return x
         together = dist.is_available() and dist.is_initialized()
         rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
-        bits = self.random_bits((len(x) * world, *x.shape[1:]), x.device)
-        if world > 1:
-            bits = bits[rank::world]
-        kept = torch.ge(bits, self.dropped - self.levels // 2, out=torch.empty_like(x, requires_grad=False))
-        return x * kept.mul_(self.levels / (self.levels - self.dropped))
+        return x * self.mask(x, rank, world)
 
-    def random_bits(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
-        """Evenly distributed whole numbers, int8 or int16."""
-        if device.type not in ("cpu", "cuda"):  # Apple's has no random numbers of 64 bits
-            return torch.randint(-self.levels // 2, self.levels // 2, shape, device=device).to(self.bits)
-        # Four or eight from each random number: on a CPU a third of the time of a float for each.
-        count = math.prod(shape)
-        words = torch.empty(-(-count * self.bits.itemsize // 8), dtype=torch.int64, device=device)
-        return words.random_(-(2**63), None).view(self.bits)[:count].view(shape)
+    def mask(self, x: Tensor, rank: int, world: int) -> Tensor:
+        """0 or 1 / (1 - p) for each value of x, the rows of process ``rank`` of ``world``."""
+        draws = torch.rand(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
+        return (draws >= self.p).to(x.dtype) / (1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
 
 
-def uniform_linear(in_features: int, out_features: int, init_range: float) -> Linear:
+def uniform_linear(in_features: int, out_features: int, init_range: float) -> nn.Linear:
     """A linear layer with weights uniform on [-init_range, init_range] and biases 0 (pylearn2's irange)."""
-    layer = Linear(in_features, out_features)
+    layer = nn.Linear(in_features, out_features)
     with torch.no_grad():
         layer.weight.uniform_(-init_range, init_range)
         layer.bias.zero_()
     return layer
 
 
-def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> Linear:
+def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> nn.Linear:
     """A linear layer whose units have ``nonzero_weights`` weights from N(0, 1), the rest 0 (pylearn2's sparse_init)."""
     check_integer(f"[1, {in_features + 1})", nonzero_weights=nonzero_weights)
-    layer = Linear(in_features, out_features)
+    layer = nn.Linear(in_features, out_features)
     chosen = torch.rand(out_features, in_features).topk(nonzero_weights, dim=1).indices
     with torch.no_grad():
         layer.weight.zero_().scatter_(1, chosen, torch.randn(out_features, nonzero_weights))

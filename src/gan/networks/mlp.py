@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan.networks import base
-from gan.networks.layers import Dropout, Linear
+from gan.networks.layers import Dropout
 
 
 class Generator(base.Generator):
@@ -34,9 +34,9 @@ class Generator(base.Generator):
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
-        self.layers = nn.Sequential(*layers, Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.layers(z).unflatten(1, self.image_shape)  # (B, C, H, W) in [-1, 1]
@@ -66,10 +66,10 @@ class Discriminator(base.Discriminator):
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
             layers += [Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, Linear(widths[-1], 1))
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1) * 2 - 1).squeeze(1)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from gan.networks import products
-from gan.networks.layers import Linear
-from gan.networks.products import affine, by_one_dnn
+from gan.methods import products
+from gan.methods.products import affine, by_one_dnn
+from gan.methods.tricks import FastLinear
 from tests.core.test_hardware import XEON, ZEN3, ZEN4
 
 needs_one_dnn = pytest.mark.skipif(
@@ -122,7 +122,7 @@ def test_autocast_and_the_switch_are_respected():
 
 def test_the_layer_has_torchs_weights():
     torch.manual_seed(0)
-    ours = Linear(300, 200)
+    ours = FastLinear(300, 200)
     torch.manual_seed(0)
     theirs = torch.nn.Linear(300, 200)
     assert {k: v.tolist() for k, v in ours.state_dict().items()} == {
