@@ -30,7 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         old = checkout(options.old, Path(place) / "old")
         new = checkout(options.new, Path(place) / "new") if options.new else REPOSITORY
         try:
-            different = [preset for preset in options.presets or presets() if not report(preset, old, new, options)]
+            names = options.presets or presets()
+            here = [{path.stem for path in (tree / "conf" / "experiment").glob("*.yaml")} for tree in (old, new)]
+            both = [name for name in names if name in here[0] & here[1]]
+            if left := sorted(set(names) - set(both)):
+                print(f"only in one of them: {', '.join(left)}", flush=True)
+            different = [preset for preset in both if not report(preset, old, new, options)]
         finally:
             for folder in {old, new} - {REPOSITORY}:
                 git("worktree", "remove", "--force", str(folder))

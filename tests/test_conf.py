@@ -81,7 +81,10 @@ def test_every_choice_builds(choice, tmp_path):
 BARE = ["trainer=cpu", "callbacks=none", "logger=none", "metrics=none", "figures=none"]
 
 
-@pytest.mark.parametrize("preset", [c for c in CHOICES if c.startswith("experiment=")])
+PRESETS = [choice for choice in CHOICES if choice.startswith("experiment=")]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_starts(preset, tmp_path, play):
     """Until G's first turn is over."""
     words = [preset, *needs(preset), *BARE, "trainer.max_steps=${k}", "data.batch_size=4"]

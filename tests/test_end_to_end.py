@@ -125,6 +125,22 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae"])
+def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
+    """Labels, the penalty's random points and the encoder's noise are shared out by rank too."""
+    other = "encoder" if preset == "vae" else "discriminator"
+    common = [f"experiment={preset}", "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
+    common += ["trainer.max_epochs=-1", "trainer.max_steps=10", "optim/schedule=constant"]
+    for player in ("generator", "discriminator"):
+        common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.01"]
+    finish(launch(tmp_path, *common, "data.batch_size=64", "output_dir=one"))
+    finish(launch(tmp_path, *common, "data.batch_size=32", "output_dir=two", "trainer=ddp", "trainer.accelerator=cpu"))
+    a, b = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("one", "two"))
+    for name in a:
+        assert (a[name] - b[name]).abs().max() <= 5e-6, name
+
+
+@pytest.mark.slow
 def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
     words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]
     process = launch(tmp_path, *words, "-m")

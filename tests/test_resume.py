@@ -5,9 +5,12 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan.app.prepare import prepare
 from gan.app.train import run
 from gan.core.errors import UserError
 from gan.core.random import RandomRows
+from gan.runs.build import build
+from tests import test_conf
 
 
 class StopAt(Callback):
@@ -83,9 +86,6 @@ def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
 
 
 def check_resume(configure, play, tmp_path, choices, whole, stop_at):
-    from gan.app.prepare import prepare
-    from gan.runs.build import build
-
     path = tmp_path / "stopped.ckpt"
     cfg = configure(*choices, folder="first")
     first = build(cfg)
@@ -104,6 +104,27 @@ def check_resume(configure, play, tmp_path, choices, whole, stop_at):
         assert [p for p in points if p[0] > stop_at] == found.get(name, []), name
     for a, b in zip(whole.trainer.optimizers, rest.trainer.optimizers, strict=True):
         assert a.param_groups[0]["lr"] == b.param_groups[0]["lr"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", test_conf.PRESETS)
+def test_every_preset_resumes_exactly(preset, tmp_path, play):
+    """Whatever the method, the loss and its terms: stopped after two turns of G, and resumed for two more."""
+    words = [preset, *test_conf.needs(preset), *test_conf.BARE, "data.batch_size=4"]
+    cfg = test_conf.with_images_at_hand(tmp_path, *words)
+    cfg.trainer.max_steps, cfg.trainer.max_epochs = 4 * cfg.k, -1
+    whole = play(cfg)
+    first = build(cfg)
+    prepare(first, cfg)
+    path = tmp_path / "stopped.ckpt"
+    first.trainer.callbacks.append(StopAt(2 * cfg.k, path))
+    with pytest.raises(StopAt.BrokenOffError):
+        first.trainer.fit(first.module, first.data)
+    torch.manual_seed(12345)
+    cfg.ckpt_path = str(path)
+    rest = play(cfg)
+    assert rest.module.iteration == 4 * cfg.k
+    assert_same_bits(weights(whole), weights(rest))
 
 
 def test_more_epochs_after_the_end_equal_a_longer_run(configure, play, tmp_path):
