@@ -5,6 +5,7 @@ import warnings
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.plugins.precision import MixedPrecision
@@ -12,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from gan.app.prepare import prepare
 from gan.core.batch import Batch
+from gan.core.errors import UserError
 from gan.core.random import derive
 from gan.data.base import Batches
 from gan.losses.base import Pair
@@ -295,3 +297,28 @@ def test_sample_leaves_the_mode_as_it_was():
     net = Net(0.5)
     assert torch.equal(sample(net, torch.ones(5)), torch.ones(5))
     assert net.training
+
+
+def fitted(configure, **trainer):
+    """A method in a plain Trainer, with the data of the configuration and no help of the builder."""
+    cfg = configure(*SMALL)
+    experiment = build(cfg)
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    plain = pl.Trainer(accelerator="cpu", use_distributed_sampler=False, num_sanity_val_steps=0, **quiet, **trainer)
+    plain.fit(experiment.module, experiment.data)
+    return experiment.module
+
+
+def test_a_plain_trainer_fits_a_method_for_its_epochs(configure):
+    module = fitted(configure, max_epochs=2)
+    assert module.iteration == module.total_iterations == 2 * 6
+
+
+def test_a_plain_trainer_without_an_end_is_refused(configure):
+    with pytest.raises(UserError, match=r"total_iterations is missing: give it to the method, or max_epochs"):
+        fitted(configure, max_epochs=-1)

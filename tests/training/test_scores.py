@@ -1,11 +1,15 @@
 """Metrics while the training goes on."""
 
+import math
+
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan.app.train import run
 from gan.core.errors import UserError
+from gan.evaluation.records import Row
+from gan.metrics.base import Measure
 from gan.metrics.features import Pixels
 from gan.training import Scores
 
@@ -72,3 +76,23 @@ def test_a_scoring_that_fails_does_not_end_the_training(scored, play, caplog):
 def test_numbers_that_cannot_be_are_refused(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be a whole number of at least"):
         Scores({}, Pixels(), **bad)
+
+
+def test_each_score_knows_its_better_direction(scored, play):
+    game = play(scored("metrics=[frechet,parzen,precision_recall]", "logger=none"))
+    (scores,) = [c for c in game.trainer.callbacks if isinstance(c, Scores)]
+    assert scores.better["valid/frechet_distance/ema"] == "lower"
+    assert scores.better["valid/parzen_log_likelihood/raw"] == "higher"
+    assert scores.better["valid/recall/ema"] is None
+
+
+@pytest.mark.parametrize(("metric", "worst"), [("frechet_distance", math.inf), ("parzen_log_likelihood", -math.inf)])
+def test_a_score_that_is_not_a_number_counts_as_the_worst(scored, monkeypatch, metric, worst):
+    def broken(sampler, reference, metrics, *_):
+        rows = [Row("ema", Measure(metric, math.nan), 1, "pixels", "valid", metrics[0].better)]
+        return rows, {}
+
+    monkeypatch.setattr("gan.training.scores.evaluate", broken)
+    monkeypatch.setattr("gan.app.train.look_back", lambda *_: None)
+    name = {"frechet_distance": "frechet", "parzen_log_likelihood": "parzen"}[metric]
+    assert run(scored(f"metrics={name}", f"objective=valid/{metric}/ema", "logger=none")) == worst

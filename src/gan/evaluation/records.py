@@ -28,6 +28,7 @@ class Row:
         samples: how many images were judged.
         features: the name of the feature net that looked at them, ``pixels`` where none did.
         split: the images they were compared with, ``test`` or ``valid``.
+        better: ``lower`` or ``higher`` for a number by which generators can be ranked, else None.
     """
 
     generator: str
@@ -35,6 +36,7 @@ class Row:
     samples: int
     features: str
     split: str = "test"
+    better: str | None = None
 
 
 def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, device: str) -> dict:

@@ -69,7 +69,9 @@ class ReferenceImages:
         case = Case(samples, train, valid, test, self.folds, model)
         features = self.net.name if metric.needs & OUTPUTS else PIXELS
         try:
-            return [Row(name, measure, len(samples), features, self.split) for measure in metric(case)]
+            first, *others = metric(case)
+            ranked = Row(name, first, len(samples), features, self.split, metric.better)
+            return [ranked, *(Row(name, measure, len(samples), features, self.split) for measure in others)]
         except ValueError as error:  # too few images, as a rule
             raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
 

@@ -1,5 +1,6 @@
 """One optimizer for each player: whose weights it moves, its schedule, its gradients."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -109,7 +110,7 @@ class Optimization(pl.LightningModule):
 
 def length_of_fit(trainer: pl.Trainer) -> int:
     """The iterations that a Trainer is set up for; raises UserError where it sets no end."""
-    epochs = trainer.max_epochs
-    if epochs is None or epochs < 0:
+    iterations = trainer.estimated_stepping_batches  # loads the data
+    if not math.isfinite(iterations):
         raise UserError("total_iterations is missing: give it to the method, or max_epochs to the Trainer.")
-    return epochs * int(trainer.num_training_batches)
+    return int(iterations)

@@ -45,6 +45,7 @@ class Scores(Callback):
         self.metrics, self.features = list((metrics or {}).values()), features
         self.every_n_epochs, self.num_samples, self.seed = every_n_epochs, num_samples, seed
         self.reference: ReferenceImages | None = None
+        self.better: dict[str, str | None] = {}  # of a sweep's objective
         self.latest: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -68,6 +69,7 @@ class Scores(Callback):
         except UserError as error:  # no reason to end a training
             log.warning("iteration %s: not scored: %s", f"{pl_module.iteration:,}", error)
             return
+        self.better = {f"valid/{row.measure.name}/{row.generator}": row.better for row in rows}
         self.latest = {f"valid/{row.measure.name}/{row.generator}": row.measure.value for row in rows}
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.iteration)
