@@ -8,9 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
 from gan.app import search_path
-from gan.app.command_line import CONF, check, launch, listed, loaded, quote_home, resumed
+from gan.app.command_line import CONF, check, launch, loaded, quote_home, resumed
+from gan.app.help import describe, list_choices
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -140,8 +142,10 @@ def test_help_imports_no_torch(tmp_path, script, shown):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
-    text = " ".join(done.stdout.split())
-    assert all(f"{group}: {choices(group)} " in text for group in shown)
+    for group in shown:
+        paragraph = re.search(rf"^ *{group}:\n((?: +\S.*\n)+)", done.stdout, re.MULTILINE)[1]
+        listed = [line.split()[0] for line in paragraph.splitlines()]
+        assert set(choices(group).split(", ")) <= set(listed)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -154,10 +158,41 @@ def test_a_new_file_is_a_choice_and_in_the_help(tmp_path, monkeypatch):
     monkeypatch.setattr(search_path, "CONF", tmp_path / "conf")
     check(["loss=mine", "metrics=mine"], "train")
     with search_path.config_files("train"):
-        lines = listed("metrics", "loss").splitlines()
-    assert "mine" in " ".join(lines[:-1])
-    assert re.fullmatch("loss: .*mine.*", lines[-1])
-    assert max(map(len, lines)) <= 98
+        lines = list_choices("metrics", "loss").splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == ["metrics:", "loss:"]
+    assert [line.split()[0] for line in lines].count("mine") == 2
+    assert max(map(len, lines)) <= 100
+
+
+def test_help_begins_with_the_common_keys_and_their_defaults(tmp_path, command):
+    status, output = command("train.py", tmp_path, "--help")
+    assert status == 0
+    first = output.splitlines()[:30]
+    for option in ("seed=1", "k=1", "recipe.epochs=120", "recipe.lr=0.001", "data.root=null", "latent.dim=100"):
+        assert any(line.split()[:1] == [option] for line in first), option
+
+
+def test_every_choice_says_in_a_line_what_it_is():
+    with search_path.config_files("train"):
+        loader = GlobalHydra.instance().config_loader()
+        for path in CONF.rglob("*/*.yaml"):
+            group = str(path.parent.relative_to(CONF))
+            if not group.startswith("hydra"):
+                assert describe(loader, group, path.stem), path
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("lr=1e-3", "Did you mean recipe.lr or optim.generator.lr or optim.discriminator.lr?"),
+        ("epochs=3", "Did you mean recipe.epochs"),
+        ("batchsize=3", "Did you mean data.batch_size?"),
+        ("rescipe.lr=1", "Did you mean 'recipe'?"),
+    ],
+)
+def test_a_key_without_its_group_is_recognized(word, hint):
+    with pytest.raises(UserError, match=re.escape(hint)):
+        check([word], "train")
 
 
 @pytest.mark.processes

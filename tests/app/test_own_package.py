@@ -11,7 +11,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from gan.app.command_line import CONF, check, listed, options_last, resumed
+from gan.app.command_line import CONF, check, options_last, resumed
+from gan.app.help import list_choices
 from gan.app.search_path import config_files
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
@@ -133,10 +134,10 @@ def test_own_choices_are_in_the_help(conf, tmp_path, command):
         status, output = command(script, tmp_path, "--help", "--config-dir", str(conf))
         assert status == 0
         for group in groups:
-            choices = re.search(rf"^{group}: ((.+\n)+?)(?=\S+: |\n)", output, re.MULTILINE)[1]
+            choices = re.search(rf"^ *{group}:\n((?: +\S.*\n)+)", output, re.MULTILINE)[1]
             assert "mine" in re.findall(r"\w+", choices), group
     with config_files("train", str(conf)):
-        assert "mine" in listed("model")
+        assert "mine" in list_choices("model")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path, monkeypatch):

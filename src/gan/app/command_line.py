@@ -9,13 +9,11 @@ import logging
 import os
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
@@ -23,28 +21,16 @@ from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.overrides import COLLECTIONS, check, is_helper
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.migrations import migrate_override
 
-__all__ = ["COLLECTIONS", "CONF", "check", "launch", "listed", "loaded", "resumed"]
+__all__ = ["COLLECTIONS", "CONF", "check", "launch", "loaded", "resumed"]
 
 log = logging.getLogger(__name__)
 
-
-def listed(*groups: str) -> str:
-    """A line ``group: choice, choice`` for each of these groups, as ``$APP_CONFIG_GROUPS`` has one for every group.
-
-    Only while Hydra runs: its search path counts, with the folder of ``--config-dir``.
-    """
-    choices = GlobalHydra.instance().config_loader().get_group_options
-    lines = (f"{group}: {', '.join(choices(group))}" for group in groups)
-    return "\n".join(textwrap.fill(line, 98, subsequent_indent=" " * (line.index(":") + 2)) for line in lines)
-
-
-# ${choices:metrics,features} in conf/hydra/help
-OmegaConf.register_new_resolver("choices", listed, replace=True)
 
 Task = Callable[[DictConfig], object]
 

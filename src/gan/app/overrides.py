@@ -3,6 +3,7 @@
 Nothing here imports torch.
 """
 
+import difflib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app.search_path import ConfigFiles, config_files
+from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
 
 #: groups of parts that are built one by one, so that any may be left out and one's own added
@@ -125,7 +127,7 @@ def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Seq
         is_argument = depth == len(names) - 1 and ("_target_" in known or where == "trainer")
         if new and OmegaConf.is_dict(node) and (of_new_class or is_new_class or is_argument):
             return
-        hint = did_you_mean(name, known)
+        hint = did_you_mean(name, known) or (_elsewhere(name, cfg) if depth == 0 else "")
         if not new and (of_new_class or (is_new_class and not hint)):
             hint += f" Write +{override.input_line} for a new one."
         hint += f" There are: {', '.join(map(str, node))}." if known else ""
@@ -133,6 +135,20 @@ def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Seq
     is_part = "_target_" in parent or (OmegaConf.is_dict(node) and "_target_" in node)
     if override.type == OverrideType.DEL and not is_part and names[0] not in COLLECTIONS:
         raise UserError(f"{key} cannot be removed, only set.")
+
+
+def _elsewhere(name: str, cfg: DictConfig) -> str:
+    """`` Did you mean recipe.lr?`` for a last part of dotted keys, or what is near one; empty where nothing is."""
+    keys = sorted(
+        flatten(OmegaConf.to_container(cfg, resolve=False)), key=lambda key: ("recipe." not in key, key.count("."))
+    )
+    by_name: dict[str, list[str]] = {}
+    for key in keys:
+        by_name.setdefault(key.rpartition(".")[2], []).append(key)
+    near = difflib.get_close_matches(name, by_name, n=1, cutoff=0.75)
+    if not near or len(name) < 2:
+        return ""
+    return f" Did you mean {' or '.join(by_name[near[0]][:3])}?"
 
 
 def _built(overrides: Sequence[Override]) -> set[str]:

@@ -1,8 +1,9 @@
-"""One bar for the whole training, or a line now and then where nobody watches a terminal."""
+"""One line for the whole training on a terminal, or a line now and then in a log file."""
 
 import logging
 import re
 import sys
+from collections.abc import Callable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
@@ -13,15 +14,45 @@ from gan.training.monitor import Monitor
 log = logging.getLogger(__name__)
 
 
+class Bar(tqdm):
+    """A tqdm bar that fits its fields into the terminal's width.
+
+    Args:
+        describe: the epoch, and the scalars in the order of their importance.
+        **options: of tqdm.
+    """
+
+    def __init__(self, describe: Callable[[], tuple[str, list[str]]], **options) -> None:
+        self.describe = describe
+        super().__init__(**options)
+
+    def __str__(self) -> str:
+        state = self.format_dict
+        elapsed = self.format_interval(state["elapsed"])
+        rate = state["rate"] or (self.n - self.initial) / state["elapsed"] if state["elapsed"] else 0
+        left = self.format_interval((self.total - self.n) / rate) if rate else "?"
+        epoch, fields = self.describe()
+        line = f"{epoch} {self.n / self.total:4.0%} {elapsed}<{left}"
+        width = (state["ncols"] or 80) - 1
+        fitting = [field for n, field in enumerate(fields) if len(" ".join([line, *fields[: n + 1]])) <= width]
+        line = " ".join([line, *fitting])
+        room = min(20, width - len(line) - 3)
+        if len(fitting) == len(fields) and room >= 8:
+            filled = round(room * self.n / self.total)
+            line += f" [{'#' * filled}{'.' * (room - filled)}]"
+        return line
+
+
 class Progress(ProgressBar):
     """Epoch, share done, time left, D(x) and D(G(z)) or the scores, the losses and images per second.
 
-    Without a terminal (a log file, a cluster) it writes a line at every tenth of the training.
+    On a terminal one line that is written again; fields that do not fit are left out. Elsewhere (a log file, a cluster)
+    a line at every tenth of the training.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.bar: tqdm | None = None
+        self.bar: Bar | None = None
         self._enabled = True
 
     def disable(self) -> None:
@@ -29,24 +60,20 @@ class Progress(ProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._enabled and trainer.is_global_zero and sys.stderr.isatty():
-            self.bar = tqdm(
+            self.bar = Bar(
+                lambda: (self.epoch(trainer, pl_module), self.fields(trainer)),
                 total=pl_module.total_iterations,
                 initial=pl_module.iteration,
-                bar_format="{desc} {percentage:3.0f}% |{bar:16}| {elapsed} < {remaining}{postfix}",
                 dynamic_ncols=True,
                 file=sys.stderr,
             )
-            self.bar.set_description_str(self.epoch(trainer, pl_module))
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         done, total = pl_module.iteration, pl_module.total_iterations
         if self.bar is not None:
-            if numbers := self.numbers(trainer, pl_module):
-                self.bar.set_description_str(self.epoch(trainer, pl_module), refresh=False)
-                self.bar.set_postfix_str(numbers, refresh=False)
             self.bar.update()
         elif self._enabled and trainer.is_global_zero and done * 10 // total > (done - 1) * 10 // total:
-            numbers = self.numbers(trainer, pl_module, fresh=False)
+            numbers = "  ".join(self.fields(trainer))
             log.info("%s  %3d%%  %s", self.epoch(trainer, pl_module), done * 100 // total, numbers)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -56,24 +83,29 @@ class Progress(ProgressBar):
         self.close()
 
     def close(self) -> None:
+        """Leaves the last line on the terminal."""
         if self.bar is not None:
             self.bar.close()
             self.bar = None
 
     @staticmethod
     def epoch(trainer: pl.Trainer, pl_module: pl.LightningModule) -> str:
+        """``epoch 3/120``: the one in progress, counted from 1."""
         per_epoch = trainer.num_training_batches
         last = -(-pl_module.total_iterations // per_epoch)
         return f"epoch {min(pl_module.iteration // per_epoch + 1, last)}/{last}"
 
     @staticmethod
-    def numbers(trainer: pl.Trainer, pl_module: pl.LightningModule, fresh: bool = True) -> str:
-        """The monitor's latest point in words; with ``fresh`` only when it is of this very minibatch."""
+    def fields(trainer: pl.Trainer) -> list[str]:
+        """The scalars of the monitor's latest point; none before the first."""
         monitor = next((c for c in trainer.callbacks if isinstance(c, Monitor)), None)
-        if monitor is None or not monitor.latest or (fresh and pl_module.iteration % monitor.every_n_batches):
-            return ""
+        if monitor is None or not monitor.latest:
+            return []
         point = monitor.latest
         shown = [f"{name} {value:.2f}" for name, value in point.items() if name.startswith(("D(", "score/"))]
         losses = [f"{value:.2f}" for name, value in point.items() if re.fullmatch(r"loss/[^/]+", name)]
-        speed = f"{point['speed/images_per_second']:,.0f} img/s"
-        return "  ".join([*shown, f"loss {' / '.join(losses)}", speed])
+        return [*shown, f"loss {'/'.join(losses)}", f"{_brief(point['speed/images_per_second'])} img/s"]
+
+
+def _brief(speed: float) -> str:
+    return f"{speed / 1000:.1f}k" if speed >= 10_000 else f"{speed:,.0f}"
