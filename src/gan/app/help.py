@@ -63,10 +63,10 @@ def describe(loader: ConfigLoader, group: str, choice: str) -> str:
 
 def _text(source: ConfigSource, path: str) -> str:
     """The text of a configuration file; the empty string where only Hydra can read it."""
-    place = Path(source.path) if source.scheme() == "file" else None
-    if source.scheme() == "pkg":
-        place = files(source.path.replace("/", "."))
-    return place.joinpath(path).read_text(encoding="utf-8") if place is not None else ""
+    places = {"file": Path, "pkg": lambda name: files(name.replace("/", "."))}
+    if source.scheme() not in places:
+        return ""
+    return places[source.scheme()](source.path).joinpath(path).read_text(encoding="utf-8")
 
 
 OmegaConf.register_new_resolver("choices", list_choices, replace=True)
