@@ -83,10 +83,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
             raise
 
     try:
-        sys.argv[1:] = options_last(resumed(quote_home(sys.argv[1:])))
-        arguments = parsed(sys.argv[1:])
-        if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
-            check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
+        sys.argv[1:] = checked(sys.argv[1:], config_name)
         # Otherwise Hydra would put a hint of its own below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
@@ -105,6 +102,15 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
         if wants_trace:
             raise failures[0]
         sys.exit(1)
+
+
+def checked(argv: Sequence[str], config_name: str) -> list[str]:
+    """The command line as Hydra wants it, with that of a resumed run; raises UserError for a wrong override."""
+    complete = options_last(resumed(quote_home(argv)))
+    arguments = parsed(complete)
+    if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
+        check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
+    return complete
 
 
 def enter_run_folder(cfg: DictConfig) -> None:

@@ -69,12 +69,17 @@ def run(cfg: DictConfig) -> None:
     for settings, results in alike.items():
         if len(results) > 1:
             common = f" with {distinguish(settings, alike)}" if len(alike) > 1 else ""
-            log.info("mean of %d runs%s", len(results), common)
-            for line in table(over_runs(results)):
-                log.info("%s", line)
-            if len(counts := Counter(precisions[settings])) > 1:
-                chosen = " and ".join(f"{precision} in {count}" for precision, count in counts.items())
-                log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
+            report_mean(results, common, Counter(precisions[settings]))
+
+
+def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Counter[str]) -> None:
+    """Prints the mean of runs that differ in their seed alone, and a remark where their precisions differ."""
+    log.info("mean of %d runs%s", len(results), common)
+    for line in table(over_runs(results)):
+        log.info("%s", line)
+    if len(precisions) > 1:
+        chosen = " and ".join(f"{precision} in {count}" for precision, count in precisions.items())
+        log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
 
 
 def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
@@ -153,18 +158,23 @@ def select(
         log.warning(
             "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more to choose from", folder
         )
-    scored: dict[Path, float] = {}
-    for path in paths:
-        opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
-        reference = reference_for(cfg, opened, [metric], known, split="valid")
-        generator = opened.sampler.choose(cfg.generator)
-        rows, _ = evaluate(opened.sampler, reference, [metric], [generator], cfg.num_samples, cfg.seed)
-        write(opened.folder, [record(row, cfg.seed, **opened.origin) for row in rows])
-        value = rows[0].measure.value
-        log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, value, generator)
-        scored[path] = value if math.isfinite(value) else math.inf if metric.better == "lower" else -math.inf
+    scored = {path: validate(cfg, folder, path, metric, known) for path in paths}
     best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)
     link = last.parent / f"{BEST}.ckpt"
     link.unlink(missing_ok=True)
     link.symlink_to(best.name)  # relative: the folder may move
     return BEST
+
+
+def validate(
+    cfg: DictConfig, folder: Path | None, path: Path, metric: Metric, known: dict[str, ReferenceImages]
+) -> float:
+    """A checkpoint's first number by the metric on the validation images; the worst one where it is not finite."""
+    opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
+    reference = reference_for(cfg, opened, [metric], known, split="valid")
+    generator = opened.sampler.choose(cfg.generator)
+    rows, _ = evaluate(opened.sampler, reference, [metric], [generator], cfg.num_samples, cfg.seed)
+    write(opened.folder, [record(row, cfg.seed, **opened.origin) for row in rows])
+    value = rows[0].measure.value
+    log.info("  %s  %s %.4g (%s, validation images)", path.name, rows[0].measure.name, value, generator)
+    return value if math.isfinite(value) else math.inf if metric.better == "lower" else -math.inf

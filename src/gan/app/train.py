@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -37,6 +38,16 @@ log = logging.getLogger(__name__)
 SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # what the callback scores writes
 
 
+@dataclass
+class Plan:
+    """What follows a training: built and checked before it, so that a mistake is reported now."""
+
+    run: Run
+    metrics: list[Metric]
+    figures: list[Figure]
+    reference: ReferenceImages | None = None
+
+
 def run(cfg: DictConfig) -> float | None:
     """Trains as ``cfg`` says, in ``cfg.output_dir``.
 
@@ -44,7 +55,7 @@ def run(cfg: DictConfig) -> float | None:
         The last value of ``cfg.objective``, infinite where it is not a number; None without an objective.
 
     Raises:
-        UserError: anything that the user can mend.
+        UserError: anything that the user can fix.
         Stopped: Ctrl-C or SIGTERM; the checkpoint is written.
     """
     quiet()
@@ -52,7 +63,7 @@ def run(cfg: DictConfig) -> float | None:
     true_float32()
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
-    # Built before the training, so that a mistake in them is told now.
+    finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     if experiment.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
@@ -61,30 +72,12 @@ def run(cfg: DictConfig) -> float | None:
     # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
-        scalars = prepare(experiment, cfg)
-        check_objective(cfg, [*scalars, *scalars_of(experiment.module.player_names)])
-        finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
-        reference = (
-            load_reference(experiment.data, part(cfg, "features"), experiment.trainer.strategy.root_device, metrics)
-            if metrics
-            else None
-        )
-        if reference is not None:
-            supported_metrics(metrics, reference, experiment.module.offers)
-        for figure in figures:
-            figure.check(finished)
-        if saved and saved["iteration"] >= experiment.module.total_iterations:
-            raise UserError(
-                f"ckpt_path={cfg.ckpt_path} stands at iteration {saved['iteration']:,} and the run ends at "
-                f"{experiment.module.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
-            )
-        if experiment.trainer.is_global_zero:
-            record_settings(cfg, finished.folder)
+        plan = check_plan(cfg, saved, experiment, Plan(finished, metrics, figures))
         announce(cfg, experiment)
         started = time.perf_counter()
         experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
-        look_back(finished, experiment, metrics, reference, figures)
+        look_back(experiment, plan)
     except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -94,6 +87,31 @@ def run(cfg: DictConfig) -> float | None:
     finally:
         threading.excepthook = threading.__excepthook__
     return objective(cfg, experiment.trainer)
+
+
+def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:
+    """Loads the data, and checks all that the training and what follows it need; fills the plan's reference images.
+
+    Raises:
+        UserError: something cannot be, or nothing is left to train.
+    """
+    method, trainer = experiment.module, experiment.trainer
+    scalars = prepare(experiment, cfg)
+    check_objective(cfg, [*scalars, *scalars_of(method.player_names)])
+    if plan.metrics:
+        extractor, device = part(cfg, "features"), trainer.strategy.root_device
+        plan.reference = load_reference(experiment.data, extractor, device, plan.metrics)
+        supported_metrics(plan.metrics, plan.reference, method.offers)
+    for figure in plan.figures:
+        figure.check(plan.run)
+    if saved and saved["iteration"] >= method.total_iterations:
+        raise UserError(
+            f"ckpt_path={cfg.ckpt_path} stands at iteration {saved['iteration']:,} and the run ends at "
+            f"{method.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
+        )
+    if trainer.is_global_zero:
+        record_settings(cfg, plan.run.folder)
+    return plan
 
 
 def announce(cfg: DictConfig, experiment: Experiment) -> None:
@@ -133,21 +151,16 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
 
-def look_back(
-    finished: Run,
-    experiment: Experiment,
-    metrics: Sequence[Metric],
-    reference: ReferenceImages | None,
-    figures: Sequence[Figure],
-) -> None:
+def look_back(experiment: Experiment, plan: Plan) -> None:
     """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
     if not experiment.trainer.is_global_zero:
         return
     experiment.module.to(experiment.trainer.strategy.root_device)
-    if reference is not None:
-        rows, _ = evaluate(finished.sampler, reference, metrics, finished.sampler.names)
+    finished = plan.run
+    if plan.reference is not None:
+        rows, _ = evaluate(finished.sampler, plan.reference, plan.metrics, finished.sampler.names)
         report(finished, rows)
-    for figure in figures:
+    for figure in plan.figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)
 

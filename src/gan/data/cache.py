@@ -92,6 +92,7 @@ class Pixels:
 
     @property
     def gibibytes(self) -> float:
+        """Size of the decoded images in GiB."""
         return float(np.prod(self.shape, dtype=np.float64)) / 2**30
 
     def tensor(self) -> Tensor:

@@ -55,10 +55,11 @@ class Draws:
 
     # Lightning takes a loader with these for one that can go on in the middle of an epoch.
     def state_dict(self) -> dict:
+        """Nothing: the order is a function of the seed and the iteration."""
         return {}
 
     def load_state_dict(self, state: dict) -> None:
-        pass
+        """Does nothing, see :meth:`state_dict`."""
 
 
 class Endless(Source):

@@ -68,6 +68,7 @@ class MNIST(ImageData):
 
     @property
     def raw(self) -> Path:
+        """The folder of the four files."""
         return self.root / "MNIST" / "raw"
 
     def check_files(self) -> None:

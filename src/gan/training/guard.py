@@ -54,6 +54,7 @@ class Guard(Callback):
 
     @staticmethod
     def error(trainer: pl.Trainer, name: str, value: str, iteration: int) -> UserError:
+        """What ends the run: which number, when, and the last good checkpoint."""
         saved = [callback.last_saved for callback in trainer.checkpoint_callbacks if callback.last_saved]
         kept = f"The last good checkpoint is {saved[0]}." if saved else "No checkpoint had been written yet."
         return UserError(
