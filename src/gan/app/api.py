@@ -1,0 +1,175 @@
+"""The same from Python: compose a configuration, train, open a run, sample, evaluate, plot. No Hydra needed.
+
+Available as ``gan.train`` and so on. Mistakes raise :class:`gan.core.errors.UserError`.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from gan.app import evaluate as evaluation
+from gan.app import train as training
+from gan.app.overrides import check
+from gan.app.search_path import config_files
+from gan.core.files import write_whole
+from gan.evaluation.evaluate import evaluate as compare
+from gan.evaluation.records import Row
+from gan.figures.base import Comparison
+from gan.runs.folder import RunFolder
+from gan.runs.instantiate import part
+from gan.runs.run import Run, open_run
+
+log = logging.getLogger("gan")
+
+__all__ = ["compose", "evaluate", "open_run", "plot", "read_scalars", "sample", "train"]
+
+
+def compose(*overrides: str, config_name: str = "train", config_dir: str | None = None) -> DictConfig:
+    """The configuration of a command line.
+
+    Args:
+        *overrides: as on the command line: ``"data=digits"``, ``"recipe.epochs=5"``.
+        config_name: ``train``, ``evaluate`` or ``sample``.
+        config_dir: a folder with configuration files of your own.
+
+    Raises:
+        UserError: an override names no key or no choice; the message names the nearest one.
+    """
+    check(overrides, config_name, config_dir=config_dir)
+    with config_files(config_name, config_dir) as files:
+        return files.compose(list(overrides))
+
+
+def train(*overrides: str, folder: str | Path | None = None, config_dir: str | None = None) -> Run:
+    """Trains, and opens the run.
+
+    Args:
+        *overrides: as on the command line of ``train.py``; ``"ckpt_path=…"`` resumes with exactly these overrides.
+        folder: of the run; None for ``outputs/runs/DATE/TIME``. A folder that holds a run is refused.
+        config_dir: a folder with configuration files of your own.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        UserError: anything that the caller can fix.
+    """
+    _print_messages()
+    words = list(overrides) + ([] if folder is None else [f"output_dir={_quote(folder)}"])
+    cfg = compose(*words, config_dir=config_dir)
+    folder = Path(cfg.output_dir)  # `now` is resolved once
+    cfg.output_dir = str(folder)
+    record = folder / ".hydra" / "overrides.yaml"  # `train.py ckpt_path=…` resumes from it
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(record) as unfinished:
+        OmegaConf.save(OmegaConf.create(words), unfinished)
+    training.run(cfg)
+    return open_run(folder)
+
+
+def sample(
+    run: Run,
+    count: int = 64,
+    *,
+    z: Tensor | None = None,
+    labels: Tensor | Sequence[int] | int | None = None,
+    seed: int = 0,
+    generator: str | None = None,
+) -> Tensor:
+    """Samples of a run's generator.
+
+    Args:
+        run: from :func:`train` or :func:`open_run`.
+        count: how many, without ``z``.
+        z: latents (N, dim); None draws them from the prior.
+        labels: a label for each sample or one for all, for a conditional generator; None draws them from the prior.
+        seed: of the draw.
+        generator: ``ema`` or ``raw``; None for the EMA where there is one.
+
+    Returns:
+        float32 (N, C, H, W) in [0, 1], on the CPU.
+    """
+    drawn, drawn_labels = run.sampler.latents(count if z is None else len(z), seed)
+    if labels is None:
+        labels = drawn_labels
+    elif isinstance(labels, int):
+        labels = torch.full_like(drawn_labels, labels)
+    return run.sampler.sample(run.sampler.choose(generator), drawn if z is None else z, torch.as_tensor(labels))
+
+
+def evaluate(
+    run: Run,
+    *metrics: str,
+    features: str | None = None,
+    num_samples: int | None = None,
+    seed: int = 0,
+    split: str = "test",
+) -> list[Row]:
+    """Compares samples of each generator, and real images (the floor), with reference images.
+
+    Args:
+        run: from :func:`train` or :func:`open_run`.
+        *metrics: names in ``conf/metrics/``, such as ``"frechet"``.
+        features: name of the feature extractor in ``conf/features/``; None for the one of the data.
+        num_samples: of each generator; None for what the data's literature takes.
+        seed: of the latents.
+        split: the reference images, ``test`` or ``valid``.
+
+    Returns:
+        A row for each number: ``row.generator``, ``row.measure.name``, ``.value``, ``.standard_error``.
+    """
+    chosen = [f"metrics=[{','.join(metrics)}]"] + ([] if features is None else [f"features={features}"])
+    cfg = compose(*chosen, config_name="evaluate")
+    built = [part(cfg, f"metrics.{name}") for name in cfg.metrics]
+    reference = evaluation.reference_for(cfg, run, built, {}, split)
+    return compare(run.sampler, reference, built, run.sampler.names, num_samples, seed)[0]
+
+
+def plot(
+    runs: Run | Sequence[Run], figure: str = "grid", folder: str | Path | None = None, **options: object
+) -> list[Path]:
+    """Draws a figure of a run, or one of several runs together (``curves``, ``gradient_norms``).
+
+    Args:
+        runs: from :func:`train` or :func:`open_run`.
+        figure: a name in ``conf/figures/``.
+        folder: where the files go; None for ``figures/`` in the first run's folder.
+        **options: keys of the figure, such as ``count=100``.
+
+    Returns:
+        The files.
+    """
+    several = [runs] if isinstance(runs, Run) else list(runs)
+    overrides = [f"figures.{figure}.{key}={_quote(value)}" for key, value in options.items()]
+    drawn = part(compose(f"figures={figure}", *overrides, config_name="sample"), f"figures.{figure}")
+    place = several[0].folder / "figures" if folder is None else Path(folder)
+    if isinstance(drawn, Comparison):
+        return drawn.compare(several, place)
+    return [path for run in several for path in drawn(run, place if len(several) == 1 else place / run.folder.name)]
+
+
+def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:
+    """Points (epoch, value) of a run's curves, such as ``D(x)`` and ``loss/generator``."""
+    return RunFolder(run.folder).read_scalars(names)
+
+
+def _quote(value: object) -> str:
+    """A value in Hydra's grammar."""
+    if isinstance(value, str | Path):
+        return QuotedString(str(value), Quote.single).with_quotes()
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+
+
+def _print_messages() -> None:
+    """Prints messages where the program has configured no logging."""
+    if not (log.handlers or logging.getLogger().handlers):
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)

@@ -1,0 +1,88 @@
+"""The functions for Python do what the commands do."""
+
+import pytest
+import torch
+
+import gan
+from gan.app import api
+from gan.app.command_line import resumed
+from gan.core.errors import UserError
+from gan.runs.checkpoint import read
+from tests.conftest import composed
+
+SMALL = ("model.generator.hidden=[16]", "model.discriminator.hidden=[16]", "trainer=cpu", "recipe.epochs=1")
+EVERY = "callbacks.monitor.every_n_batches=5"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return gan.train(*SMALL, EVERY, folder=tmp_path_factory.mktemp("api") / "it's a run")
+
+
+def test_the_package_has_the_functions_and_names_them_for_a_wrong_one():
+    assert all(getattr(gan, name) is getattr(api, name) for name in api.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'trian'; it has .*train"):
+        _ = gan.trian
+
+
+def test_a_configuration_is_that_of_the_command_line():
+    assert gan.compose("loss=minimax", "k=2").loss == composed("loss=minimax", "k=2").loss
+    with pytest.raises(UserError, match=r"Did you mean recipe.lr"):
+        gan.compose("lr=1")
+
+
+def test_a_folder_with_a_run_is_refused(run):
+    with pytest.raises(UserError, match="holds a run already"):
+        gan.train(*SMALL, folder=run.folder)
+
+
+def test_the_command_line_resumes_a_run_from_python(run, tmp_path):
+    folder = tmp_path / "run"
+    folder.symlink_to(run.folder)  # without the apostrophe, which a shell would quote
+    words = resumed([f"ckpt_path={folder}/checkpoints/last.ckpt"])
+    assert set(SMALL) < set(words)
+    assert not any(word.startswith("output_dir=") for word in words)
+
+
+def test_samples_are_a_function_of_seed_or_latents(run):
+    a, b, c = gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=2)
+    assert a.shape == (5, 1, 8, 8)
+    assert a.min() >= 0
+    assert a.max() <= 1
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+    z, _ = run.sampler.latents(5, 1)
+    assert torch.equal(gan.sample(run, z=z), a)
+    assert not torch.equal(gan.sample(run, z=z, generator="raw"), a)
+    with pytest.raises(UserError, match="generator=emma: this run has raw and ema"):
+        gan.sample(run, 1, generator="emma")
+
+
+def test_labels_reach_a_conditional_generator(tmp_path):
+    run = gan.train("experiment=cgan", *SMALL, "trainer.max_steps=2", folder=tmp_path / "run")
+    z, _ = run.sampler.latents(3, 0)
+    threes = gan.sample(run, z=z, labels=3)
+    assert torch.equal(threes, gan.sample(run, z=z, labels=[3, 3, 3]))
+    assert not torch.equal(threes, gan.sample(run, z=z, labels=4))
+
+
+def test_rows_are_those_of_evaluate_py(run, command, tmp_path):
+    rows = gan.evaluate(run, "frechet", num_samples=100)
+    assert [(row.generator, row.measure.name) for row in rows] == [
+        (name, "frechet_distance") for name in ("raw", "ema", "floor")
+    ]
+    copy = tmp_path / "run"
+    copy.symlink_to(run.folder)
+    status, output = command("evaluate.py", tmp_path, f"run={copy}", "metrics=frechet", "num_samples=100")
+    assert status == 0, output
+    assert all(f"{row.measure.value:.4g}" in output for row in rows)
+
+
+def test_figures_and_curves(run, tmp_path):
+    (grid,) = gan.plot(run, "grid", folder=tmp_path, count=9)
+    assert grid == tmp_path / "grid_ema.png"
+    assert gan.plot([run, run], "curves", folder=tmp_path)[0].is_file()
+    points = gan.read_scalars(run, "D(x)", "loss/generator")
+    assert points.keys() == {"D(x)", "loss/generator"}
+    assert read(run.folder / "checkpoints" / "last.ckpt")["iteration"] == 21
+    assert points["D(x)"][-1][0] == 1.0
