@@ -121,7 +121,7 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
         (["data=ring", "figures=grid"], r"data.channels=2: .* figures=plane"),
         (["data=ring", "metrics=modes", "features=mnist"], "looks at images with 1 channel, the data's have 2"),
         (["data=digits", "metrics=modes", "features=mixture"], "looks at points around known centres"),
-        (["figures=theory", "data=gaussian", "model=moments", "latent.dim=1"], "judges whole minibatches"),
+        (["figures=theory", "data=gaussian", "model=moments", "latent.dim=1"], "judges whole batches"),
         (["figures=progress", "callbacks=none"], "figures.progress: no pictures are drawn in this training"),
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
@@ -238,9 +238,9 @@ def test_a_training_without_end_is_refused(configure):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        (["trainer.limit_train_batches=0.01"], "trainer.limit_train_batches=0.01 leaves none of the 21 minibatches"),
+        (["trainer.limit_train_batches=0.01"], "trainer.limit_train_batches=0.01 leaves none of the 21 batches"),
         (["model.generator.slope=abc"], r"model does not fit images of shape \(1, 8, 8\)"),
-        (["trainer.max_steps=3", "k=4"], "k=4: the generator would never move in a run of 3 minibatches"),
+        (["trainer.max_steps=3", "k=4"], "k=4: the generator would never move in a run of 3 batches"),
     ],
 )
 def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, choices, message):

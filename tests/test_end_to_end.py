@@ -93,7 +93,7 @@ def test_default_command_fills_a_folder(tmp_path):
     assert {".hydra", "checkpoints", "samples", "train.log"} <= names
     assert any(name.startswith("events.out.tfevents") for name in names)
     assert (run / "checkpoints" / "last.ckpt").is_file()
-    assert "done: 42 minibatches" in output
+    assert "done: 42 batches" in output
     assert "D(G(z))" in (run / "train.log").read_text(encoding="utf-8")
     assert "Warning" not in output
 
@@ -120,7 +120,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
         re.findall(pattern, (tmp_path / name / "train.log").read_text(encoding="utf-8")) for name in ("one", "two")
     ]
     points = [[float(number) for point in run for number in point] for run in found]
-    assert len(points[0]) == 2 * 13  # every fifth of 63 minibatches and the last
+    assert len(points[0]) == 2 * 13  # every fifth of 63 batches and the last
     assert points[0] == pytest.approx(points[1], rel=1e-3)
 
 

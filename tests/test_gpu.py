@@ -42,7 +42,7 @@ PLACES = pytest.mark.parametrize(
     ],
 )
 SMALL = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "ema.decay=0.99"]
-# 1397 // 128 = 10 minibatches an epoch.
+# 1397 // 128 = 10 batches an epoch.
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +87,7 @@ def test_a_resumed_run_is_the_unbroken_one(configure, play, tmp_path, device, pr
 @DEVICES
 @pytest.mark.parametrize("model", ["mlp", "maxout", "mlp_bn"])
 def test_captured_turns_are_the_turns(configure, play, tmp_path, caplog, device, model):
-    """To the bit on the CPU: with 16 minibatches and a rate that is a power of two all rates are numbers of float32."""
+    """To the bit on the CPU: with 16 batches and a rate that is a power of two all rates are numbers of float32."""
     small = ["model.discriminator.hidden=[16,16]"] if model == "maxout" else []
     choices = [*words(device), f"model={model}", *small, "recipe.lr=0.0009765625", "trainer.max_steps=16"]
     plain = play(configure(*choices, folder="plain"))

@@ -10,7 +10,7 @@ from gan.app.prepare import prepare
 from gan.runs.build import build
 from tests.test_resume import StopAt, assert_same_bits, weights
 
-SMALL = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks=none", "logger=none"]  # 10 minibatches an epoch
+SMALL = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks=none", "logger=none"]  # 10 batches an epoch
 
 
 def half(cfg, init_scale):

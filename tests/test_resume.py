@@ -14,7 +14,7 @@ from tests import test_conf
 
 
 class StopAt(Callback):
-    """Writes a checkpoint after a minibatch, as the checkpoint callback does, and breaks off."""
+    """Writes a checkpoint after a batch, as the checkpoint callback does, and breaks off."""
 
     class BrokenOffError(Exception):
         pass
@@ -48,7 +48,7 @@ def assert_same_bits(a, b):
 
 
 COMMON = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "ema.decay=0.99"]
-# 1397 // 128 = 10 minibatches an epoch.
+# 1397 // 128 = 10 batches an epoch.
 
 
 @pytest.mark.parametrize("stop_at", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 9, 10, 20, 25)), 11])

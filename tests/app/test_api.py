@@ -21,7 +21,7 @@ def run(tmp_path_factory):
 
 def test_the_package_has_the_functions_and_names_them_for_a_wrong_one():
     assert all(getattr(gan, name) is getattr(api, name) for name in api.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'trian'; it has .*train"):
+    with pytest.raises(AttributeError, match=r"no attribute 'trian'; it has .*train"):
         _ = gan.trian
 
 

@@ -247,7 +247,7 @@ def test_a_resumed_run_finds_the_files_of_its_own_run(trained, tmp_path, command
     further = [f"ckpt_path={last}", "trainer.max_steps=5"]
     status, output = command("train.py", tmp_path, *further, "output_dir=second")
     assert status == 0, output
-    assert "3 minibatches" not in output
+    assert "3 batches" not in output
     before, after = checkpoint(trained), checkpoint(tmp_path / "second")
     assert after["iteration"] == 5
     for key in ("loss", "model", "data", "optim"):

@@ -17,7 +17,7 @@ LABELS = torch.arange(103) + 1000
 
 
 def stream(count, start=0, batch_size=10, seed=1, **kwargs):
-    """The first pixels of ``count`` minibatches from minibatch ``start`` on, as 0..255 again."""
+    """The first pixels of ``count`` batches from batch ``start`` on, as 0..255 again."""
     batches = Batches(IMAGES, LABELS, batch_size, seed, position=lambda: start, **kwargs)
     return [pixels(batch) for batch in islice(batches, count)]
 
@@ -33,7 +33,7 @@ def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
     first, second = stream(20)[:10], stream(20)[10:]
     for epoch in (first, second):
         seen = [image for minibatch in epoch for image in minibatch]
-        assert len(seen) == len(set(seen)) == 100  # 103 // 10 minibatches
+        assert len(seen) == len(set(seen)) == 100  # 103 // 10 batches
     assert first != second
     assert stream(10, seed=2) != first
 

@@ -15,7 +15,7 @@ def numbers(count, generator):
 
 
 def stream(count, start=0, batch_size=10, seed=1, **kwargs):
-    """``count`` minibatches from minibatch ``start`` on."""
+    """``count`` batches from batch ``start`` on."""
     draws = Draws(numbers, batch_size, 7, seed, position=lambda: start, **kwargs)
     return [batch.images for batch in islice(draws, count)]
 

@@ -442,7 +442,7 @@ def pictures(tmp_path):
 
 
 def stream(root, count, start=0, rank=0, world=1, **changes):
-    """``count`` minibatches from minibatch ``start`` on."""
+    """``count`` batches from batch ``start`` on."""
     data = loaded(root, **{"batch_size": 10} | changes)
     data.trainer = SimpleNamespace(
         strategy=SimpleNamespace(root_device=torch.device("cpu")),

@@ -5,6 +5,7 @@ import torch
 
 from gan.core.errors import UserError
 from gan.figures import Grid
+from gan.figures.drawing import CAPTION
 from tests.figures.reading import read_picture, tile
 
 
@@ -13,7 +14,8 @@ def test_samples_stand_in_their_order(digits, tmp_path, name):
     (path,) = Grid(name, count=5, columns=3, seed=7)(digits, tmp_path / "new")
     assert path == tmp_path / "new" / f"grid_{name}.png"
     images, picture = digits.sampler.sample(name, digits.sampler.latents(5, 7)[0]), read_picture(path)
-    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)
+    assert picture.shape == (3, 2 * 50 + 2 + CAPTION, 3 * 50 + 2)
+    assert 0 < (picture[:, -CAPTION:] < 0.5).float().mean() < 0.5  # a line of text
     for number in range(5):
         assert torch.allclose(tile(picture, *divmod(number, 3)), images[number].expand(3, 8, 8), atol=0.6 / 255)
     assert tile(picture, 1, 2).unique().numel() == 1  # the sixth place is empty

@@ -4,6 +4,7 @@ import torch
 
 from gan.core.images import scale
 from gan.figures import Neighbours
+from gan.figures.drawing import CAPTION
 from tests.figures.reading import read_picture, tile
 
 YELLOW = torch.tensor([255, 204, 0]) / 255
@@ -24,9 +25,10 @@ def test_last_column_is_the_neighbour_of_the_second_last(digits, tmp_path):
 def test_only_the_last_column_is_framed(digits, tmp_path):
     picture = read_picture(Neighbours("raw", rows=2, columns=3)(digits, tmp_path)[0])
     yellow = (picture - YELLOW[:, None, None]).abs().amax(0) < 1e-6
-    inside = torch.zeros_like(yellow)
+    inside = torch.zeros(102, 202, dtype=torch.bool)
     for row in range(2):
         inside[2 + row * 50 : 50 + row * 50, 152:200] = True
-    assert picture.shape == (3, 102, 202)
+    assert picture.shape == (3, 102 + CAPTION, 202)
+    picture, yellow = picture[:, :102], yellow[:102]
     assert yellow[:, 150:].logical_xor(inside[:, 150:]).all()  # around its images and nowhere in them
     assert not yellow[:, :150].any()

@@ -7,6 +7,7 @@ from gan.app.sample import save_images
 from gan.core.errors import UserError
 from gan.figures import Grid, Plane, Progress
 from gan.figures.drawing import plane
+from gan.figures.field import see_field
 from gan.runs.run import open_run
 from tests.figures.reading import frames, read_picture
 
@@ -28,8 +29,9 @@ def test_samples_of_the_generator_noise_and_number(points, tmp_path, name):
     (path,) = Plane(name, count=50, seed=7)(points, tmp_path / "new")
     assert path == tmp_path / "new" / f"plane_{name}.png"
     samples = points.sampler.sample(name, points.sampler.latents(50, 7)[0])
-    expected = plane(points.data.splits["train"].images[:50], samples)
-    assert torch.allclose(read_picture(path), expected, atol=0.6 / 255)
+    real = points.data.splits["train"].images[:50]
+    expected = plane(real, samples, *see_field(points.module, real, samples))
+    assert torch.allclose(read_picture(path), expected, atol=1 / 255)
 
 
 def test_without_a_name_the_average_where_there_is_one(points, tmp_path):
@@ -40,7 +42,7 @@ def test_without_a_name_the_average_where_there_is_one(points, tmp_path):
 
 def test_its_training_is_a_film(points, tmp_path):
     Progress("raw").check(points)
-    assert len(frames(Progress("raw")(points, tmp_path)[0])[0]) == 3  # minibatches 0, 3, 6
+    assert len(frames(Progress("raw")(points, tmp_path)[0])[0]) == 1 + 3  # batches 0, 3, 6
 
 
 def test_points_and_images_have_their_own_figures(points, digits, tmp_path):

@@ -14,16 +14,17 @@ def test_frames_are_the_pictures_of_the_run(digits, tmp_path):
     (path,) = Progress("raw", seconds=0.1, hold=1.5)(digits, tmp_path)
     pictures = sorted((digits.folder / "samples").glob("step=*_raw.png"))
     shown, times = frames(path)
-    assert len(shown) == len(pictures) == 6  # minibatches 0, 5, 10, 15, 20 and the last, 21
-    assert times == [100] * 5 + [1500]
-    for frame, picture in zip(shown, pictures, strict=True):
+    assert len(pictures) == 6  # batches 0, 5, 10, 15, 20 and the last, 21
+    assert times == [100] * 6 + [1500]
+    # The last one first, for viewers that show a still.
+    for frame, picture in zip(shown, [pictures[-1], *pictures], strict=True):
         original = np.asarray(Image.open(picture).convert("RGB")).astype(int)
         assert np.abs(frame - original).max() <= 2  # 256 colours a frame hold its greys
 
 
 def test_a_long_run_is_thinned(digits, tmp_path):
     shown, _ = frames(Progress("ema", frames=3)(digits, tmp_path)[0])
-    assert len(shown) == 3
+    assert len(shown) == 1 + 3
     assert thinned(list(range(11)), 3) == [0, 5, 10]
     assert thinned(list(range(1000)), 7)[::6] == [0, 999]
     assert thinned([1, 2, 3], 1) == [3]

@@ -22,7 +22,7 @@ from gan.methods.capture import (
 )
 from gan.runs.build import build
 
-SMALL = ["data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
+SMALL = ["data.batch_size=200", "callbacks=none", "logger=none"]  # 6 batches an epoch
 CHOICES = [
     ["k=1"],
     ["k=3", "g_steps=2", "penalty=r1", "optim.gradient_clip=0.5"],

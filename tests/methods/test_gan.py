@@ -22,7 +22,7 @@ from gan.networks.sampling import sample
 from gan.runs.build import build
 from gan.training import Monitor
 
-SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 minibatches an epoch
+SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 batches an epoch
 NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
 
 

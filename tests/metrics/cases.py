@@ -1,4 +1,4 @@
-"""Rows of numbers in place of images that a feature net has looked at."""
+"""Rows of numbers in place of images that a feature extractor has looked at."""
 
 import torch
 from torch import Tensor

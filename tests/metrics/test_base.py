@@ -17,7 +17,7 @@ def draw(*shape, seed=0):
 
 
 class Looks:
-    """A feature net that counts the images of each look."""
+    """A feature extractor that counts the images of each look."""
 
     def __init__(self):
         self.sizes = []

@@ -1,4 +1,4 @@
-"""What the one-dimensional tutorial's discriminator sees of a minibatch."""
+"""What the one-dimensional tutorial's discriminator sees of a batch."""
 
 import torch
 from scipy.stats import kurtosis, skew

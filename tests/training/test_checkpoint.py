@@ -19,11 +19,11 @@ SHORT = [
     "data.batch_size=128",
     "logger=none",
     "~callbacks.sample_grids",
-]  # 10 minibatches an epoch
+]  # 10 batches an epoch
 
 
 class At(Callback):
-    """Does something at the end of one minibatch, before the checkpoint callback has its turn."""
+    """Does something at the end of one batch, before the checkpoint callback has its turn."""
 
     def __init__(self, minibatch, action):
         self.iteration, self.action = minibatch, action

@@ -43,7 +43,7 @@ FAILING = {
 
 
 def told(caplog):
-    """What was said, the minibatch and the symptom of each line."""
+    """What was said, the batch and the symptom of each line."""
     return [r.getMessage() for r in caplog.records if r.name == "gan.training.diagnosis" and r.levelname == "WARNING"]
 
 

@@ -13,7 +13,7 @@ from gan.runs.build import build
 from gan.runs.checkpoint import read
 from gan.training.monitor import scalars_of
 
-SHORT = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "k=3"]  # 20 minibatches
+SHORT = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks.monitor.every_n_batches=4", "k=3"]  # 20 batches
 
 
 class Record(Callback):

@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan.core.errors import UserError
-from gan.figures.drawing import DRAWN, INK, REAL, SIDE, ink, plane
+from gan.figures.drawing import CAPTION, DRAWN, INK, REAL, SIDE, ink, plane
 
 SQUARE = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])  # its window is [-1.3, 1.3]²
 
@@ -49,7 +49,7 @@ def test_drawn_every_so_often_and_at_both_ends_and_nothing_is_changed(configure,
     steps = [f"step=000000{n}_{name}.png" for n in (0, 3, 6, 7) for name in ("ema", "raw")]
     assert sorted(path.name for path in folder.iterdir()) == steps
     shown = [np.asarray(Image.open(folder / f"step=000000{n}_raw.png")) for n in (0, 7)]
-    assert shown[0].shape == (SIDE, SIDE, 3)
+    assert shown[0].shape == (SIDE + CAPTION, SIDE, 3)
     assert (shown[0] != shown[1]).any()
     events = EventAccumulator(str(tmp_path / "run"))
     events.Reload()

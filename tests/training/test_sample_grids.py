@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gan.figures.drawing import grid
+from gan.figures.drawing import CAPTION, grid
 
 
 def test_grid_enlarges_by_whole_pixels_and_keeps_the_order():
@@ -25,7 +25,7 @@ def test_files_show_both_generators_on_the_same_noise(configure, play, tmp_path)
     assert sorted(path.name for path in folder.iterdir()) == steps
 
     def read(name):
-        return np.asarray(Image.open(folder / name))
+        return np.asarray(Image.open(folder / name))[:-CAPTION]
 
     assert (read("step=0000000_raw.png") == read("step=0000000_ema.png")).all()  # the average starts at the start
     assert (read("step=0000006_raw.png") != read("step=0000000_raw.png")).any()
@@ -41,6 +41,6 @@ def test_no_average_no_second_picture(configure, play, tmp_path):
 def test_pictures_after_chosen_epochs(configure, play, tmp_path):
     epochs = ["callbacks.sample_grids.every_n_batches=1000", "callbacks.sample_grids.epochs=[1,3]"]
     play(configure(*epochs, "data.batch_size=400", "trainer.max_epochs=4", "ema.decay=0", "logger=none"))
-    # Three minibatches an epoch; the start and the end are drawn always.
+    # Three batches an epoch; the start and the end are drawn always.
     steps = [f"step={n:07d}_raw.png" for n in (0, 3, 9, 12)]
     assert sorted(path.name for path in (tmp_path / "run" / "samples").iterdir()) == steps

@@ -18,7 +18,7 @@ from gan.training.symptoms import (
 
 
 def outputs(*pairs):
-    """Looks every 50 minibatches at mean outputs (D(x), D(G(z)))."""
+    """Looks every 50 batches at mean outputs (D(x), D(G(z)))."""
     return History(
         [], [Observation(150 + 50 * i, {"D(x)": x, "D(G(z))": g}, [g] * 50) for i, (x, g) in enumerate(pairs)]
     )
@@ -124,7 +124,7 @@ def test_mode_collapse_compares_measurements_only():
 
 
 def course(values, checks=20):
-    """The same number of minibatches in each observation."""
+    """The same number of batches in each observation."""
     size = len(values) // checks
     return History([], [Observation(0, {}, values[i * size : (i + 1) * size]) for i in range(checks)])
 
@@ -141,7 +141,7 @@ def test_swings_are_counted_between_the_sides():
     [(32, 0.4, True), (40, 0.4, False), (32, 0.29, False), (20, 0.31, True)],
 )
 def test_oscillation(period, amplitude, alarm):
-    """1,000 minibatches of a sine around ½: two swings a period, and sixty are wanted."""
+    """1,000 batches of a sine around ½: two swings a period, and sixty are wanted."""
     values = [0.5 + amplitude * math.sin(2 * math.pi * i / period) for i in range(1000)]
     assert (Oscillation()(course(values)) is not None) is alarm
 

@@ -102,15 +102,15 @@ def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
 def reference_for(
     cfg: DictConfig, run: Run, metrics: Sequence[Metric], known: dict[str, ReferenceImages], split: str = "test"
 ) -> ReferenceImages:
-    """The real images for a run, seen by the feature net that ``cfg`` or else the run's configuration names."""
+    """The real images for a run, seen by the feature extractor that ``cfg`` or else the run's configuration names."""
     features = cfg.features if chosen(cfg, "features") else run.cfg.get("features")
     if not features:
         if any(metric.needs & OUTPUTS for metric in metrics):
-            raise UserError(f"{run.folder} names no feature net; give features=mnist, trained, pixels, ….")
+            raise UserError(f"{run.folder} names no feature extractor; give features=mnist, trained, pixels, ….")
         features = {"_target_": "gan.metrics.features.Pixels"}
     description = OmegaConf.create({"data": run.cfg.data, "features": features})
     data = OmegaConf.to_container(description, resolve=True)
-    data["data"].pop("seed", None)  # of the order of the minibatches
+    data["data"].pop("seed", None)  # of the order of the batches
     key = f"{split} {data}"
     if key not in known:
         net = part(description, "features")

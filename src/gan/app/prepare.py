@@ -55,12 +55,12 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
     limit = cfg.trainer.limit_train_batches
     batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * min(limit, 1.0))
     if batches < 1:
-        raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} minibatches.")
+        raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} batches.")
     bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
     if not bounds:
         raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
     if min(bounds) < cfg.k:
-        raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} minibatches.")
+        raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} batches.")
     return min(bounds)
 
 

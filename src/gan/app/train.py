@@ -125,7 +125,7 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     device = trainer.strategy.root_device.type
     devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
     log.info(
-        "%s · weights: %s · %s, %s · %s minibatches",
+        "%s · weights: %s · %s, %s · %s batches",
         experiment.data.describe(),
         sizes,
         devices,
@@ -140,7 +140,7 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
     """What happened, and where to look."""
     if not experiment.trainer.is_global_zero:
         return
-    log.info("done: %s minibatches in %.0f s", f"{experiment.module.iteration:,}", seconds)
+    log.info("done: %s batches in %.0f s", f"{experiment.module.iteration:,}", seconds)
     for callback in experiment.trainer.callbacks:
         if isinstance(callback, SampleGrids):
             for name, path in callback.latest.items():

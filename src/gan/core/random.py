@@ -24,7 +24,7 @@ def derive(seed: int, stream: str, index: int = 0) -> int:
     Args:
         seed: the run's seed, any integer.
         stream: what the numbers are for ("step", "order", "pictures", …).
-        index: the minibatch or epoch, from 0.
+        index: the batch or epoch, from 0.
     """
     start = int.from_bytes(hashlib.blake2b(f"{seed}:{stream}".encode(), digest_size=4).digest(), "big")
     x = (start + index) & _MASK

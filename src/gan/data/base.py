@@ -1,4 +1,4 @@
-"""What every source of training data is, and images held as uint8 and gathered a whole minibatch at a time."""
+"""What every source of training data is, and images held as uint8 and gathered a whole batch at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -39,21 +39,21 @@ class Split:
 
 
 class Batches:
-    """An endless stream of minibatches in an order that is a function of (seed, minibatch number).
+    """An endless stream of batches in an order that is a function of (seed, batch number).
 
-    Minibatch n belongs to epoch n // len and has its place in that epoch's permutation, so that an
+    Batch n belongs to epoch n // len and has its place in that epoch's permutation, so that an
     interrupted run goes on by asking ``position`` where it stands: there is nothing to remember.
-    Lightning counts ``len`` minibatches an epoch and then asks for a new iterator. The images that
-    do not fill a last minibatch wait for the next epoch's permutation.
+    Lightning counts ``len`` batches an epoch and then asks for a new iterator. The images that
+    do not fill a last batch wait for the next epoch's permutation.
 
     Args:
-        images: uint8 (N, C, H, W), on the device where the minibatches are wanted.
+        images: uint8 (N, C, H, W), on the device where the batches are wanted.
         labels: int64 (N,), -1 where the class is unknown, on the same device.
         batch_size: images per process.
         seed: the run's seed.
-        position: tells how many minibatches the game has seen.
+        position: tells how many batches the game has seen.
         rank, world: this process and their number; process r takes rows r, r + world, … of the
-            minibatch of ``world * batch_size`` images that all of them share.
+            batch of ``world * batch_size`` images that all of them share.
     """
 
     def __init__(
@@ -73,18 +73,18 @@ class Batches:
         return len(self.images) // self.total
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator: position() is first asked when the first minibatch is, after Lightning has
+        # A generator: position() is first asked when the first batch is, after Lightning has
         # restored a checkpoint.
         for images, labels in self.gather():
             yield Batch(images=scale(images), labels=labels)  # (B, C, H, W), (B,)
 
     def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images as uint8 and labels of each minibatch, on the device where they are wanted."""
+        """Images as uint8 and labels of each batch, on the device where they are wanted."""
         for rows in self.rows(self.images.device):
             yield self.images[rows], self.labels[rows]
 
     def rows(self, device: torch.device) -> Iterator[Tensor]:
-        """Which images make up this process's minibatches: (B,) for each, from ``position`` on without end."""
+        """Which images make up this process's batches: (B,) for each, from ``position`` on without end."""
         epoch, batch = divmod(self.position(), len(self))
         while True:
             order = self.order(epoch).to(device)
@@ -107,13 +107,13 @@ class Batches:
 
 
 class Source(pl.LightningDataModule):
-    """What a run draws its minibatches from; nothing is read before ``prepare_data``.
+    """What a run draws its batches from; nothing is read before ``prepare_data``.
 
-    A minibatch is a :class:`gan.core.batch.Batch` and a function of (seed, iteration), the same however many
+    A batch is a :class:`gan.core.batch.Batch` and a function of (seed, iteration), the same however many
     processes share it and wherever a run begins.
 
     Args:
-        batch_size: examples per minibatch and process.
+        batch_size: examples per batch and process.
         image_size: height and width in pixels.
         channels: 1 for grey, 3 for colour.
         classes: number of classes, 0 where there are none.
@@ -148,7 +148,7 @@ class Source(pl.LightningDataModule):
 
     @abstractmethod
     def batches_per_epoch(self, world: int = 1) -> int:
-        """Minibatches in an epoch with ``world`` processes."""
+        """Batches in an epoch with ``world`` processes."""
 
     def folds(self) -> list[dict[str, Split]]:
         """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds.
@@ -163,10 +163,10 @@ class Source(pl.LightningDataModule):
 
     @abstractmethod
     def train_dataloader(self) -> Iterable[Batch]:
-        """This process's minibatches; see :class:`Batches` for what is asked of them."""
+        """This process's batches; see :class:`Batches` for what is asked of them."""
 
     def stream(self) -> dict[str, Any]:
-        """What a stream of minibatches depends on, as arguments of :class:`Batches` and its like."""
+        """What a stream of batches depends on, as arguments of :class:`Batches` and its like."""
         trainer = self.trainer
         return {
             "batch_size": self.batch_size,
@@ -206,7 +206,7 @@ class ImageData(Source):
         return (total.double() / (255 * len(images))).float()
 
     def batches_per_epoch(self, world: int = 1) -> int:
-        """Minibatches in one pass over the training images with ``world`` processes."""
+        """Batches in one pass over the training images with ``world`` processes."""
         batches = len(self.splits["train"]) // (self.batch_size * world)
         if batches == 0:
             raise UserError(

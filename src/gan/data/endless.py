@@ -13,17 +13,17 @@ from gan.data.base import Source
 
 
 class Draws:
-    """An endless stream of minibatches, each a function of (seed, minibatch number).
+    """An endless stream of batches, each a function of (seed, batch number).
 
     Args:
         draw: (count, generator) to a batch on the CPU.
         batch_size: examples per process.
-        batches: minibatches that Lightning is to call an epoch.
+        batches: batches that Lightning is to call an epoch.
         seed: the run's seed.
-        position: tells how many minibatches the game has seen.
+        position: tells how many batches the game has seen.
         rank, world: this process and their number; process r takes examples r, r + world, … of the
             ``world * batch_size`` that are drawn.
-        device: where the minibatches are wanted.
+        device: where the batches are wanted.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Draws:
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator, as in Batches: a checkpoint may be restored after iter().
-        minibatch = self.position()
+        number = self.position()
         while True:
-            generator = Generator().manual_seed(derive(self.seed, "data", minibatch))
+            generator = Generator().manual_seed(derive(self.seed, "data", number))
             batch = self.draw(self.total, generator)
             yield batch.map(lambda value: value[self.rank :: self.world].to(self.device))
-            minibatch += 1
+            number += 1
 
     # Lightning takes a loader with these for one that can go on in the middle of an epoch.
     def state_dict(self) -> dict:
@@ -68,7 +68,7 @@ class Endless(Source):
     One that has fixed examples to measure with all the same sets ``has_fixed_examples`` and fills ``splits``.
 
     Args:
-        batches_per_epoch: what counts as an epoch of a stream that has none, in minibatches.
+        batches_per_epoch: what counts as an epoch of a stream that has none, in batches.
         **common: see :class:`Source`.
     """
 

@@ -1,4 +1,4 @@
-"""Minibatches of images that stay on the disk, in the very order of those that do not."""
+"""Batches of images that stay on the disk, in the very order of those that do not."""
 
 import itertools
 import signal
@@ -16,7 +16,7 @@ from gan.data.cache import Pixels, usable_cores
 
 
 class Mapped(Dataset):
-    """The first ``count`` images of a file of pixels, whole minibatches at a time."""
+    """The first ``count`` images of a file of pixels, whole batches at a time."""
 
     def __init__(self, pixels: Pixels, count: int) -> None:
         self.pixels, self.count = pixels, count
@@ -37,12 +37,12 @@ class Mapped(Dataset):
 
 
 class Streamed(Batches):
-    """As :class:`Batches`, but worker processes read the minibatches ahead from a file.
+    """As :class:`Batches`, but worker processes read the batches ahead from a file.
 
     Args:
         images: the file.
         labels: int64 (N,), in memory.
-        device: where the minibatches are wanted.
+        device: where the batches are wanted.
         workers: processes that read; 0 reads in this one.
         **stream: see :class:`Batches`.
     """
@@ -55,7 +55,7 @@ class Streamed(Batches):
         read, given = itertools.tee(self.rows(torch.device("cpu")))
         loader: DataLoader = DataLoader(
             self.images,
-            batch_size=None,  # what the sampler names is a minibatch already
+            batch_size=None,  # what the sampler names is a batch already
             sampler=(rows.numpy() for rows in read),
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
@@ -65,12 +65,12 @@ class Streamed(Batches):
         with warnings.catch_warnings():
             # Python 3.12 and later: about locks that other threads may hold. The workers take none of them.
             warnings.filterwarnings("ignore", message=r".*multi-threaded, use of fork\(\)", category=DeprecationWarning)
-            minibatches = iter(loader)
-        for images, rows in zip(minibatches, given, strict=True):
+            batches = iter(loader)
+        for images, rows in zip(batches, given, strict=True):
             yield images.to(self.device, non_blocking=True), self.labels[rows].to(self.device, non_blocking=True)
 
 
 def leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches a whole group of processes: the parent finishes its minibatch and then ends the others."""
+    """Ctrl-C reaches a whole group of processes: the parent finishes its batch and then ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

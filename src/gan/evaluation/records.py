@@ -26,7 +26,7 @@ class Row:
         generator: ``raw``, ``ema`` or ``floor``.
         measure: the number.
         samples: how many images were judged.
-        features: the name of the feature net that looked at them, ``pixels`` where none did.
+        features: the name of the feature extractor that looked at them, ``pixels`` where none did.
         split: the images they were compared with, ``test`` or ``valid``.
         better: ``lower`` or ``higher`` for a number by which generators can be ranked, else None.
     """

@@ -15,12 +15,12 @@ from gan.evaluation.records import FLOOR, Row
 from gan.metrics.base import Case, Images, Metric
 from gan.metrics.features.base import OUTPUTS, FeatureExtractor
 
-PIXELS = "pixels"  # what a metric without a feature net looks at
+PIXELS = "pixels"  # what a metric without a feature extractor looks at
 
 
 @dataclass
 class ReferenceImages:
-    """Real images as a feature net sees them; what is computed of them is kept for the next run.
+    """Real images as a feature extractor sees them; what is computed of them is kept for the next run.
 
     Attributes:
         data: read, with a fixed set of examples.

@@ -1,29 +1,35 @@
-"""A run's scalars over epochs; several runs in one plot."""
+"""A run's scalars over epochs; several runs in one plot, seeds of one setting as a mean with a band."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from gan.core.errors import UserError
 from gan.figures.base import Comparison
 from gan.figures.drawing import new_plot, save_plot
 from gan.runs.folder import RunFolder
-from gan.runs.identity import labels
+from gan.runs.identity import labels, setting
 from gan.runs.run import Run
 
 STYLES = ("-", "--", ":", "-.")
+Points = list[tuple[float, float]]
 
 
 class Curves(Comparison):
     """Scalars of TensorBoard's event files against epochs: ``NAME.png``.
 
-    A colour for each run, labelled by what it differs in from the others, and a line style for each scalar.
+    Runs that differ in their seed alone are one curve, their mean, with a band of one standard deviation. A color for
+    each setting, labelled by what it differs in from the others, and a line style for each scalar.
 
     Args:
         scalars: their names, such as ``D(x)`` or ``gradient_norm/generator``.
         name: of the file.
         log: a logarithmic y axis.
         epochs: only this many from the start; None for all.
-        level: where a grey line is drawn to compare with; None for none.
+        level: where a gray line is drawn to compare with; None for none.
+        level_label: what the line means.
     """
 
     def __init__(
@@ -33,37 +39,75 @@ class Curves(Comparison):
         log: bool = False,
         epochs: float | None = None,
         level: float | None = None,
+        level_label: str = "",
     ) -> None:
         self.scalars = [scalars] if isinstance(scalars, str) else list(scalars)
         if not self.scalars:
             raise ValueError("scalars must name at least one scalar, got []")
         self.name, self.log, self.epochs, self.level = name, log, epochs, level
+        self.level_label = level_label
 
     def check(self, run: Run) -> None:
         if not run.cfg.get("logger"):
             raise UserError(f"figures.{self.name}: no curves are written in this training; take logger=tensorboard.")
 
     def compare(self, runs: Sequence[Run], folder: Path) -> list[Path]:
+        groups = group([RunFolder(run.folder) for run in runs])
         plot = new_plot(7, 4)
-        axes = plot.add_subplot(xlabel="epoch", yscale="log" if self.log else "linear")
-        if self.level is not None:
-            axes.axhline(self.level, color="0.8", zorder=0)
-        folders = [RunFolder(run.folder) for run in runs]
-        names = labels([folder.settings for folder in folders]) if len(runs) > 1 else [""]
-        for i, (source, label) in enumerate(zip(folders, names, strict=True)):
-            for j, (name, points) in enumerate(source.read_scalars(self.scalars).items()):
-                shown = [(x, y) for x, y in points if self.epochs is None or x <= self.epochs]
-                if not shown:
-                    raise UserError(
-                        f"figures.{self.name}: {source.path} has no {name} in its first {self.epochs} epochs."
-                    )
-                # One run: a colour for each scalar. Several: a colour for each run.
-                axes.plot(
-                    *zip(*shown, strict=True),
-                    STYLES[j % len(STYLES)],
-                    color=f"C{(i if len(runs) > 1 else j) % 10}",
-                    label=f"{name}  {label}".strip(),
-                    linewidth=1,
-                )
+        axes = self.axes(plot, sum(map(len, groups.values())))
+        for i, (label, members) in enumerate(groups.items()):
+            for j, name in enumerate(self.scalars):
+                x, y = self.stack([member.read_scalars([name])[name] for member in members], members[0], name)
+                # One setting: a color for each scalar. Several: a color for each setting.
+                color = f"C{(i if len(groups) > 1 else j) % 10}"
+                seeds = f"{len(y)} seeds" if len(y) > 1 else ""
+                words = ", ".join(filter(None, [label, seeds]))
+                style = {"color": color, "label": f"{name}  {words}".strip(), "linewidth": 1.2}
+                axes.plot(x, y.mean(0), STYLES[j % len(STYLES)], **style)
+                if len(y) > 1:
+                    spread = y.std(0, ddof=1)
+                    axes.fill_between(x, y.mean(0) - spread, y.mean(0) + spread, color=color, alpha=0.2, linewidth=0)
         axes.legend(fontsize="small", frameon=False)
         return [save_plot(plot, folder / f"{self.name}.png")]
+
+    def axes(self, plot: Any, num_runs: int) -> Any:
+        """Empty axes with title, names and the line to compare with."""
+        probability = all(name.startswith("D(") for name in self.scalars)
+        axes = plot.add_subplot(
+            xlabel="epoch",
+            ylabel="probability of being real" if probability else " and ".join(self.scalars),
+            title=" and ".join(self.scalars) + (f" of {num_runs} runs" if num_runs > 1 else ""),
+            yscale="log" if self.log else "linear",
+        )
+        if probability and not self.log:
+            axes.set_ylim(0, 1)
+        if self.level is not None:
+            axes.axhline(self.level, color="0.7", linewidth=0.8, zorder=0)
+            axes.annotate(self.level_label, (0.01, self.level), xycoords=("axes fraction", "data"), va="bottom", size=8)
+        return axes
+
+    def stack(self, curves: Sequence[Points], source: RunFolder, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """The epochs that all runs have, (P,), and their values, (runs, P)."""
+        shown = [{x: y for x, y in whole(points) if self.epochs is None or x <= self.epochs} for points in curves]
+        common = sorted(set.intersection(*map(set, shown)))
+        if not common:
+            raise UserError(f"figures.{self.name}: {source.path} has no {name} in its first {self.epochs} epochs.")
+        return np.array(common), np.array([[curve[x] for x in common] for curve in shown])
+
+
+def group(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    """Runs that differ in their seed alone, by what distinguishes them from the other groups."""
+    if len(folders) == 1:
+        return {"": list(folders)}
+    groups: dict[tuple, list[RunFolder]] = {}
+    for folder in folders:
+        groups.setdefault(setting(folder.settings), []).append(folder)
+    return dict(zip(labels([dict(key) for key in groups]), groups.values(), strict=True))
+
+
+def whole(points: Points) -> Points:
+    """The points without a last one that is the mean of a few batches only, as where a run ends between two points."""
+    if len(points) < 3:
+        return points
+    regular, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
+    return points[:-1] if last < 0.9 * regular else points

@@ -19,6 +19,8 @@ SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with
 SIDE = 400  # pixels of a picture of the plane
 MARGIN = 0.15  # of the real points' extent, to each side
 INK = 0.35  # of one dot: the share of the paper that it hides
+CAPTION = 18  # height of a caption in pixels
+FRAME = (1.0, 0.8, 0.0)  # the yellow of the paper's figure 2
 REAL, DRAWN = (0.55, 0.60, 0.65), (0.85, 0.20, 0.10)  # grey below, red above
 
 
@@ -44,6 +46,31 @@ def grid(images: Tensor, columns: int) -> Tensor:
     return make_grid(enlarged, nrow=columns, padding=2, pad_value=0.5)
 
 
+def add_caption(picture: Tensor, text: str) -> Tensor:
+    """The picture (3, H, W) with a line of text below it, (3, H + 18, W), W at least 64; too long a text is cut."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    strip = Image.new("RGB", (picture.shape[2], CAPTION), "white")
+    font = ImageFont.load_default(size=12)
+    while text and font.getlength(text) > strip.width - 6:
+        text = text[:-2].rstrip(" ·…") + "…" if len(text) > 2 else ""
+    ImageDraw.Draw(strip).text((3, 2), text, fill="black", font=font)
+    below = torch.from_numpy(np.array(strip)).permute(2, 0, 1).float() / 255
+    return torch.cat([picture, below.to(picture)], dim=1)
+
+
+def frame_column(picture: Tensor, column: int, columns: int, padding: int = 2) -> Tensor:
+    """A copy of a grid (3, H, W) of square tiles whose padding around one column is yellow."""
+    picture = picture.clone()
+    step = (picture.shape[2] - padding) // columns  # a tile and its padding, as high as wide
+    left = step * column
+    strip = picture[:, :, left : left + step + padding]
+    rows, columns_ = (torch.arange(length) % step < padding for length in strip.shape[1:])
+    strip[:, rows[:, None] | columns_] = torch.tensor(FRAME)[:, None]
+    return picture
+
+
 def check_points(data: Source) -> None:
     """Raises UserError unless the data is points of the plane."""
     if (data.channels, data.image_size) != (2, 1):
@@ -53,20 +80,54 @@ def check_points(data: Source) -> None:
         )
 
 
-def plane(real: Tensor, samples: Tensor) -> Tensor:
-    """Real points in grey and samples in red over them, a picture (3, 400, 400) in [0, 1].
-
-    Points are (N, 2, 1, 1) as everywhere. The window is a square about the real points, whatever the samples;
-    samples outside of it are not shown. The first coordinate goes to the right, the second upwards.
-    """
+def window(real: Tensor) -> tuple[Tensor, float]:
+    """The square about real points (N, 2, 1, 1) that is shown: its middle (2,) and half of its side."""
     points = real.flatten(1)
     low, high = points.amin(0), points.amax(0)
-    half = (0.5 + MARGIN) * float((high - low).max())
-    picture = torch.ones(3, SIDE, SIDE)
-    for some, colour in ((points, REAL), (samples.flatten(1), DRAWN)):
-        share = ink(some, (low + high) / 2, half)
-        picture = (1 - share) * picture + share * torch.tensor(colour).view(3, 1, 1)
-    return picture
+    return (low + high) / 2, (0.5 + MARGIN) * float((high - low).max())
+
+
+def plane(real: Tensor, samples: Tensor, heat: Tensor | None = None, arrows: Tensor | None = None) -> Tensor:
+    """Real points in gray and samples in red over them, a picture (3, 400, 400) in [0, 1].
+
+    The window is a square about the real points, whatever the samples; samples outside of it are not shown. The first
+    coordinate goes to the right, the second upwards.
+
+    Args:
+        real: (N, 2, 1, 1).
+        samples: (M, 2, 1, 1).
+        heat: D's probability on a grid over the window, (R, R), the first row at the top; None for a white ground.
+        arrows: for the first K samples where they would go, (K, 2); None for no arrows.
+    """
+    middle, half = window(real)
+    picture = torch.ones(3, SIDE, SIDE) if heat is None else paint(heat)
+    for some, color in ((real.flatten(1), REAL), (samples.flatten(1), DRAWN)):
+        share = ink(some, middle, half)
+        picture = (1 - share) * picture + share * torch.tensor(color).view(3, 1, 1)
+    return picture if arrows is None else draw_arrows(picture, samples.flatten(1)[: len(arrows)], arrows, middle, half)
+
+
+def paint(heat: Tensor) -> Tensor:
+    """Values (R, R) in [0, 1], first row at the top, as a pale map (3, 400, 400): red at 0, white at ½, blue at 1."""
+    fine = F.interpolate(heat.float()[None, None], (SIDE, SIDE), mode="bilinear", align_corners=False)[0]
+    pale = 0.55 * (2 * fine - 1)  # (1, 400, 400)
+    return torch.cat([1 - pale.clamp(min=0), 1 - pale.abs(), 1 + pale.clamp(max=0)])
+
+
+def draw_arrows(picture: Tensor, starts: Tensor, arrows: Tensor, middle: Tensor, half: float) -> Tensor:
+    """Lines from points (N, 2) along vectors (N, 2), the longest a tenth of the window, on a picture (3, 400, 400)."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    longest = arrows.norm(dim=1).max().clamp(min=1e-12)
+    tips = starts + arrows / longest * 0.2 * half
+    image = Image.fromarray((picture.permute(1, 2, 0) * 255).byte().numpy())
+    pen = ImageDraw.Draw(image)
+    flip = torch.tensor([1.0, -1.0])
+    for a, b in zip(*(((1 + (p - middle) / half * flip) / 2 * SIDE).tolist() for p in (starts, tips)), strict=True):
+        pen.line([*a, *b], fill="black", width=1)
+        pen.ellipse([b[0] - 1, b[1] - 1, b[0] + 1, b[1] + 1], fill="black")  # the tip
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 
 
 def ink(points: Tensor, middle: Tensor, half: float) -> Tensor:

@@ -3,16 +3,13 @@
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from gan.core.checks import check_integer
 from gan.core.images import scale
 from gan.figures.base import Figure
-from gan.figures.drawing import grid, save_picture
+from gan.figures.drawing import add_caption, frame_column, grid, save_picture
 from gan.metrics.neighbours import nearest
 from gan.runs.run import Run
-
-FRAME = (1.0, 0.8, 0.0)  # the paper's yellow
 
 
 class Neighbours(Figure):
@@ -43,15 +40,6 @@ class Neighbours(Figure):
         samples = samples.unflatten(0, (self.rows, self.columns))  # (rows, columns, C, H, W)
         _, index = nearest(samples[:, -1], training)
         rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)
-        picture = frame_last(grid(rows.flatten(0, 1), self.columns + 1), self.columns + 1)
+        picture = frame_column(grid(rows.flatten(0, 1), self.columns + 1), self.columns, self.columns + 1)
+        picture = add_caption(picture, f"{name} · framed: nearest training image of its left neighbor")
         return [save_picture(picture, folder / f"neighbours_{name}.png")]
-
-
-def frame_last(picture: Tensor, columns: int, padding: int = 2) -> Tensor:
-    """A copy of a grid (3, H, W) whose last column's padding is yellow."""
-    picture = picture.clone()
-    step = (picture.shape[2] - padding) // columns  # a tile and its padding, as high as wide
-    strip = picture[:, :, step * (columns - 1) :]
-    rows, columns_ = (torch.arange(length) % step < padding for length in strip.shape[1:])
-    strip[:, rows[:, None] | columns_] = torch.tensor(FRAME)[:, None]
-    return picture

@@ -62,7 +62,7 @@ class OneDimension(Figure):
 
 
 def step(path: Path) -> int:
-    """The minibatch of ``step=0000123.npz``."""
+    """The batch of ``step=0000123.npz``."""
     return int(path.stem.partition("=")[2])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from gan.core.checks import check_integer
 from gan.figures.base import Figure
 from gan.figures.drawing import check_points, plane, save_picture
+from gan.figures.field import see_field
 from gan.runs.run import Run
 
 
@@ -29,4 +30,5 @@ class Plane(Figure):
         name = run.sampler.choose(self.generator)
         samples = run.sampler.sample(name, *run.sampler.latents(self.count, self.seed))  # (N, 2, 1, 1)
         real = run.load_data().splits["train"].images[: self.count]
-        return [save_picture(plane(real, samples), folder / f"plane_{name}.png")]
+        heat, arrows = see_field(run.module, real, samples[:150])
+        return [save_picture(plane(real, samples, heat, arrows), folder / f"plane_{name}.png")]

@@ -43,6 +43,7 @@ class Progress(Figure):
         pictures = [Image.open(path).convert("RGB") for path in thinned(paths, self.frames)]
         # A run that went on with another count of images changed its size.
         shown = [picture for picture in pictures if picture.size == pictures[-1].size]
+        shown = [shown[-1], *shown]  # what a viewer that does not play shows
         return [save_animation(shown, folder / f"progress_{name}.gif", self.seconds, self.hold)]
 
 

@@ -30,7 +30,7 @@ class Theory(Figure):
     def check(self, run: Run) -> None:
         check_game(run.module, run.data)
         if run.module.discriminator.mixes_batch:
-            raise UserError("figures=theory: this D judges whole minibatches, so there is no D(x) to compare with D*.")
+            raise UserError("figures=theory: this D judges whole batches, so there is no D(x) to compare with D*.")
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)

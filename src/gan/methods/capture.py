@@ -46,6 +46,7 @@ class CudaGraph:
         self.stream = torch.cuda.Stream()
 
     def rehearse(self, take: Callable[[], Report]) -> Report:
+        """On a stream of its own, as a recording needs it."""
         current = torch.cuda.current_stream()
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):

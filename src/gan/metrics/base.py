@@ -12,7 +12,7 @@ from torch import Tensor
 from gan.core.images import scale
 from gan.metrics.distances import nearest_distances, neighbour_radii
 
-BATCH = 100  # images that a feature net looks at in one go: more takes longer on a CPU, whose cache it leaves
+BATCH = 100  # images that a feature extractor looks at in one go: more takes longer on a CPU, whose cache it leaves
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Measure:
 
 
 class Images:
-    """Images as a metric sees them: their pixels, and what a feature net makes of them once somebody asks.
+    """Images as a metric sees them: their pixels, and what a feature extractor makes of them once somebody asks.
 
     Args:
         pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
-        look: the feature net, for float32 images (B, C, H, W) in [0, 1]; what it returns has attributes
+        look: the feature extractor, for float32 images (B, C, H, W) in [0, 1]; what it returns has attributes
             ``features`` and ``log_probabilities`` and ``good``, see :class:`gan.metrics.features.base.View`.
     """
 
@@ -61,7 +61,7 @@ class Images:
     @cached_property
     @torch.no_grad()
     def view(self) -> Any:
-        """What the feature net makes of all of them."""
+        """What the feature extractor makes of all of them."""
         views = [self.look(scale(part)) for part in self.stored.split(BATCH)]
         return type(views[0]).join(views)
 
@@ -112,7 +112,7 @@ class Metric(ABC):
     """A function of samples and real images.
 
     Attributes:
-        needs: what a feature net must give for it (``features``, ``log_probabilities``, ``good``), or the model
+        needs: what a feature extractor must give for it (``features``, ``log_probabilities``, ``good``), or the model
             itself (what its method ``offers``).
         floor: the split whose images, in place of samples, show what a perfect generator could score.
         better: whether of two generators the one with the ``lower`` or the ``higher`` first number is the

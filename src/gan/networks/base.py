@@ -19,7 +19,7 @@ class Network(nn.Module, ABC):
     def mixes_batch(self) -> bool:
         """Whether what it makes of one example depends on the others beside it.
 
-        Several processes, each with a part of the minibatch, would play another game then, and so would one pass
+        Several processes, each with a part of the batch, would play another game then, and so would one pass
         over real images and samples together. Told of any network with batch normalization; others say so.
         """
         return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.modules())

@@ -155,11 +155,11 @@ class MaxoutConv2d(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout whose mask belongs to the whole minibatch, however many processes share it.
+    """Dropout whose mask belongs to the whole batch, however many processes share it.
 
     Every process draws the mask of all rows from the same random numbers and keeps its own rows
     (process r of w has rows r, r + w, …, as it has of the images and the noise), so that w processes
-    drop what one process with the w-fold minibatch drops.
+    drop what one process with the w-fold batch drops.
 
     Args:
         p: the share of values set to zero while training, in [0, 1); the rest is divided by 1 - p.

@@ -18,7 +18,7 @@ class Generator(base.Generator):
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
-        batch_norm: whether each hidden layer's outputs are normalized over the minibatch.
+        batch_norm: whether each hidden layer's outputs are normalized over the batch.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Discriminator(base.Discriminator):
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
         dropout: share of hidden units dropped while training, in [0, 1).
-        batch_norm: whether each hidden layer's outputs are normalized over the minibatch.
+        batch_norm: whether each hidden layer's outputs are normalized over the batch.
     """
 
     def __init__(

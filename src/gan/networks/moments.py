@@ -1,4 +1,4 @@
-"""The discriminator of the one-dimensional tutorial: it judges a minibatch by four numbers."""
+"""The discriminator of the one-dimensional tutorial: it judges a batch by four numbers."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,7 +10,7 @@ from gan.networks import base
 
 
 class Discriminator(base.Discriminator):
-    """Sees the minibatch's mean, standard deviation, skewness and excess kurtosis; all its members get one logit.
+    """Sees the batch's mean, standard deviation, skewness and excess kurtosis; all its members get one logit.
 
     Args:
         hidden: widths of the hidden layers, sigmoid units.

@@ -28,7 +28,7 @@ ELSEWHERE = {
 
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
-    """Lightning's Trainer without a limit of its own: the module ends the run at its last minibatch."""
+    """Lightning's Trainer without a limit of its own: the module ends the run at its last batch."""
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
     for name in ("max_epochs", "max_steps"):
         if arguments.get(name) != -1:
@@ -56,7 +56,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         "enable_progress_bar": any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
         "plugins": [AtomicCheckpointIO()],
         "default_root_dir": cfg.output_dir,
-        # The loader shards the minibatches itself; Lightning's sampler would shuffle them.
+        # The loader shards the batches itself; Lightning's sampler would shuffle them.
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,

@@ -14,20 +14,20 @@ from gan.core.checks import check_integer, check_number
 from gan.core.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-AGREE_EVERY = 10  # minibatches between two agreements of several processes on whether to save or stop
+AGREE_EVERY = 10  # batches between two agreements of several processes on whether to save or stop
 
 
 class Checkpoint(callbacks.Checkpoint):
     """Writes ``last.ckpt`` after the first iteration, every so often, at the end, on Ctrl-C and on SIGTERM.
 
     Lightning's ModelCheckpoint counts optimizer steps, which alternating players take unevenly, and its
-    time interval does not work with manual optimization; this one counts minibatches. A signal is
-    answered between two minibatches, where the state is whole.
+    time interval does not work with manual optimization; this one counts batches. A signal is
+    answered between two batches, where the state is whole.
 
     Args:
         folder: where the checkpoints go.
         every_n_minutes: minutes between two writes of ``last.ckpt``, or None.
-        every_n_batches: minibatches between two writes of ``last.ckpt``, or None.
+        every_n_batches: batches between two writes of ``last.ckpt``, or None.
         keep_every_n_epochs: epochs between two checkpoints ``epoch=….ckpt`` that are kept, or None.
     """
 

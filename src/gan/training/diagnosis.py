@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Diagnosis(Callback):
-    """Every n-th minibatch checks for symptoms, and says each in one line when it comes and when it has gone.
+    """Every n-th batch checks for symptoms, and says each in one line when it comes and when it has gone.
 
     The line goes to the terminal, to ``train.log`` and to TensorBoard's texts; there a curve ``diagnosis/NAME``
     is 1 from the one line to the other. Nothing is said of the warm-up.
@@ -37,10 +37,10 @@ class Diagnosis(Callback):
         features: the space in which the variety of samples is measured; plain pixels are taken where the net
             would first have to be trained or fetched, or cannot look at these images.
         symptoms: what to look for, by name.
-        every_n_batches: minibatches between two checks, at least 1.
-        warm_up: minibatches at the start that are looked at to learn what is usual, at least 0.
+        every_n_batches: batches between two checks, at least 1.
+        warm_up: batches at the start that are looked at to learn what is usual, at least 0.
         samples: drawn to measure their variety, and as many real images, at least 2.
-        samples_every_n_batches: minibatches between two such measurements, a multiple of ``every_n_batches``.
+        samples_every_n_batches: batches between two such measurements, a multiple of ``every_n_batches``.
         checks_to_clear: checks without a symptom after which it has gone, at least 1.
     """
 
@@ -93,7 +93,7 @@ class Diagnosis(Callback):
     # Looking
 
     def observe(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Observation:
-        """The game since the observation before, averaged over minibatches and processes."""
+        """The game since the observation before, averaged over batches and processes."""
         gradients = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
         norms = gradients | weight_norms(pl_module)
         counts = [len(values) for values in self.window.values()]

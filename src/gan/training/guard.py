@@ -10,13 +10,13 @@ from gan.core.errors import UserError
 
 
 class Guard(Callback):
-    """Raises at the first NaN or infinite quantity, naming it and its minibatch.
+    """Raises at the first NaN or infinite quantity, naming it and its batch.
 
-    The device is asked every n-th minibatch and before each checkpoint, so no checkpoint is ever
+    The device is asked every n-th batch and before each checkpoint, so no checkpoint is ever
     written after the first bad number: the last one on disk is good.
 
     Args:
-        every_n_batches: minibatches between two looks, at least 1.
+        every_n_batches: batches between two looks, at least 1.
     """
 
     def __init__(self, every_n_batches: int = 50) -> None:
@@ -45,7 +45,7 @@ class Guard(Callback):
             return
         values = torch.stack([value for _, _, value in self.unchecked])
         bad = (~values.isfinite()).nonzero().flatten().tolist()
-        # All processes must stop together, also those whose own share of the minibatch was fine.
+        # All processes must stop together, also those whose own share of the batch was fine.
         several = trainer.world_size > 1
         if trainer.strategy.reduce_boolean_decision(bool(bad), all=False) if several else bad:
             iteration, name, value = self.unchecked[bad[0] if bad else -1]

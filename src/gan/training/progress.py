@@ -74,7 +74,8 @@ class Progress(ProgressBar):
             self.bar.update()
         elif self._enabled and trainer.is_global_zero and done * 10 // total > (done - 1) * 10 // total:
             numbers = "  ".join(self.fields(trainer))
-            log.info("%s  %3d%%  %s", self.epoch(trainer, pl_module), done * 100 // total, numbers)
+            line = f"{self.epoch(trainer, pl_module)}  {done * 100 // total:3d}%  {numbers}"
+            log.info("%s", line.rstrip())
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.close()

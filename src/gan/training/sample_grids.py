@@ -12,12 +12,13 @@ from torch import Tensor
 from gan.core.checks import check_integer
 from gan.core.random import RandomRows, derive
 from gan.data.base import Source
-from gan.figures.drawing import check_channels, grid
+from gan.figures.drawing import add_caption, check_channels, grid
+from gan.methods.base import Method
 from gan.networks.sampling import sample
 
 
 class SampleGrids(Callback):
-    """Every n-th minibatch, at the start and at the end draws a grid from fixed noise.
+    """Every n-th batch, at the start and at the end draws a grid from fixed noise.
 
     Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
     as ``samples/raw`` and ``samples/ema`` on the axis of the curves. Raises UserError before the first step
@@ -25,7 +26,7 @@ class SampleGrids(Callback):
 
     Args:
         folder: where the PNG files go.
-        every_n_batches: minibatches between two grids, at least 1.
+        every_n_batches: batches between two grids, at least 1.
         count: images in a grid, at least 1.
         columns: images in a row of it, at least 1.
         epochs: epochs after which to draw one besides.
@@ -49,7 +50,7 @@ class SampleGrids(Callback):
         """Raises UserError for data of which no picture can be made."""
         check_channels(data.channels)
 
-    def picture(self, images: Tensor, data: Source) -> Tensor:
+    def picture(self, images: Tensor, data: Source, method: Method) -> Tensor:
         """What is shown of samples (N, C, H, W) on the CPU, a picture (3, H', W') in [0, 1]."""
         return grid(images, self.columns)
 
@@ -78,7 +79,10 @@ class SampleGrids(Callback):
         random = RandomRows(generator=torch.Generator().manual_seed(derive(pl_module.seed, "pictures")))
         z, labels = pl_module.latent(random, torch.full((self.count,), -1))
         for name, generator in pl_module.generators().items():
-            picture = self.picture(sample(generator, z.to(pl_module.device), labels).cpu(), trainer.datamodule)
+            picture = self.picture(
+                sample(generator, z.to(pl_module.device), labels).cpu(), trainer.datamodule, pl_module
+            )
+            picture = add_caption(picture, f"iteration {pl_module.iteration:,} · {name}")
             self.latest[name] = self.folder / f"step={pl_module.iteration:07d}_{name}.png"
             save_image(picture, self.latest[name])
             for logger in trainer.loggers:

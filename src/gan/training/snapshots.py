@@ -10,14 +10,14 @@ from gan.figures.snapshot1d import snapshot
 
 
 class Snapshots(Callback):
-    """Every n-th minibatch, at the start and at the end, writes ``step=….npz`` with the densities, D and G.
+    """Every n-th batch, at the start and at the end, writes ``step=….npz`` with the densities, D and G.
 
     The arrays and not pictures of them, so that the film can be drawn anew; see :mod:`gan.figures.snapshot1d`.
     Raises UserError before the first step where the game is not one-dimensional.
 
     Args:
         folder: where the files go.
-        every_n_batches: minibatches between two of them, at least 1.
+        every_n_batches: batches between two of them, at least 1.
         points: on the x axis, at least 2.
     """
 

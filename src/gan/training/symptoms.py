@@ -26,7 +26,7 @@ class Observation:
         values: the means since the observation before, under the names of the curves (``D(x)``, ``loss/generator``, …);
             ``gradient_norm/PLAYER`` of each player's latest step and ``weight_norm/PLAYER``, Euclidean; and, at
             some checks, ``variety/samples`` and ``variety/real``, how many different images each set amounts to.
-        course: D(G(z)) of each minibatch since the observation before, in order.
+        course: D(G(z)) of each batch since the observation before, in order.
     """
 
     iteration: int
@@ -144,7 +144,7 @@ class ModeCollapse(Symptom):
 
     The measure is :func:`gan.metrics.vendi.vendi_score`. How varied samples are that have come far enough differs:
     healthy runs on MNIST begin at a twentieth of the real images' variety, and some pass an eighth only after
-    1,500 minibatches. So neither a low share alone nor a slow rise is an alarm.
+    1,500 batches. So neither a low share alone nor a slow rise is an alarm.
 
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
@@ -205,7 +205,7 @@ class Oscillation(Symptom):
             return None
         return (
             f"D(G(z)) went {count} times from below {self.low:g} to above {self.high:g} or back "
-            f"in {len(course)} minibatches"
+            f"in {len(course)} batches"
         )
 
 

@@ -1,4 +1,4 @@
-"""The data that feature nets are shown."""
+"""The data that feature extractors are shown."""
 
 import pytest
 

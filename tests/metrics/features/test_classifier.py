@@ -1,4 +1,4 @@
-"""The classifier, how it is trained, and the feature nets made of it."""
+"""The classifier, how it is trained, and the feature extractors made of it."""
 
 import json
 import logging
@@ -241,7 +241,7 @@ def test_what_is_not_shipped_is_named():
 
 
 class Data:
-    """As much of a source as a feature net looks at."""
+    """As much of a source as a feature extractor looks at."""
 
     def __init__(self, splits, channels=1, image_size=8):
         self.splits, self.channels, self.image_size = splits, channels, image_size

@@ -1,4 +1,4 @@
-"""What a feature net is: images in, a matrix of features out."""
+"""What a feature extractor is: images in, a matrix of features out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class View:
-    """What a feature net makes of N images.
+    """What a feature extractor makes of N images.
 
     Attributes:
         features: (N, F), float32; Euclidean distances between rows are what metrics compare.

@@ -105,7 +105,7 @@ def fit(
         classes: at least 2.
         recipe: how.
         seed: of weights, order, dropout and augmentation; the global random numbers are left as they were.
-        device: where it is trained; the images are brought there a minibatch at a time.
+        device: where it is trained; the images are brought there a batch at a time.
 
     Returns:
         The classifier, ready for use, on the device.
@@ -153,7 +153,7 @@ def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
     return float(sum(right)) / len(images)
 
 
-# The feature nets made of it
+# The feature extractors made of it
 
 
 def save(net: Classifier, path: Path, record: dict) -> str:
