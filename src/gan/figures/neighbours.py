@@ -41,5 +41,5 @@ class Neighbours(Figure):
         _, index = nearest(samples[:, -1], training)
         rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)
         picture = frame_column(grid(rows.flatten(0, 1), self.columns + 1), self.columns, self.columns + 1)
-        picture = add_caption(picture, f"{name} · framed: nearest training image of its left neighbor")
+        picture = add_caption(picture, f"{name} · framed: nearest training image")
         return [save_picture(picture, folder / f"neighbours_{name}.png")]
