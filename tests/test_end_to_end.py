@@ -66,7 +66,7 @@ def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     last = re.search(r"python train.py (ckpt_path=\S+)", output)[1]
     assert read(tmp_path / last.removeprefix("ckpt_path="))["iteration"] < 60 * 21
     output = finish(launch(tmp_path, last, "output_dir=rest"))  # model, k and the rest come from the run
-    assert "going on from iteration" in output
+    assert "resuming from iteration" in output
     ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
     assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
 

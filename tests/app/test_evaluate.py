@@ -166,7 +166,7 @@ def test_another_feature_net_gives_other_numbers(folder):
         ),
         (
             ["run=.", "select=best", "select_by=memorization"],
-            "select_by=memorization must be one of metrics that knows",
+            "select_by=memorization must be a metric that ranks",
         ),
     ],
 )

@@ -52,6 +52,6 @@ def test_points_and_images_have_their_own_figures(points, digits, tmp_path):
         Grid()(points, tmp_path)
     with pytest.raises(UserError, match=r"data.channels=2: .* figures=plane"):
         Grid().check(points)
-    with pytest.raises(UserError, match=r"data.channels=2: pictures show images of 1 or 3 channels"):
+    with pytest.raises(UserError, match=r"data.channels=2: images need 1 or 3 channels"):
         save_images(tmp_path / "images", points.sampler.sample("raw", points.sampler.latents(2, 0)[0]))
     assert not list(tmp_path.rglob("*.png"))

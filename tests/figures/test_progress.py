@@ -32,5 +32,5 @@ def test_a_long_run_is_thinned(digits, tmp_path):
 
 
 def test_a_run_without_pictures_is_named(numbers, tmp_path):
-    with pytest.raises(UserError, match=r"figures.progress: .* kept no pictures samples/step=…_ema.png"):
+    with pytest.raises(UserError, match=r"figures.progress: .* has no sample grids samples/step=…_ema.png"):
         Progress()(numbers, tmp_path)

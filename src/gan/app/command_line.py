@@ -52,7 +52,7 @@ def launch(load: Callable[[], Task], config_name: str) -> None:
 
 
 def loaded(load: Callable[[], Task]) -> Task:
-    """What ``load`` returns; from then on garbage is collected, and what was imported is never looked through."""
+    """What ``load`` returns; then the garbage collector runs again, and skips what was imported."""
     task = load()
     if not gc.isenabled():  # in the first job of a sweep; what jobs leave is garbage
         gc.freeze()

@@ -52,7 +52,7 @@ def run(cfg: DictConfig) -> None:
         opened = open_run(folder, which, cfg.data.root, cfg.device)
         name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
         log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
-        read(opened.folder / "metrics.json")  # a damaged one is better told now than after the measuring
+        read(opened.folder / "metrics.json")  # report a damaged file before the work
         generators = [cfg.generator] if cfg.generator else opened.sampler.names
         reference = reference_for(cfg, opened, list(metrics.values()), known)
         rows, samples = evaluate(
@@ -148,7 +148,7 @@ def select(
     if metric is None or metric.better is None:
         able = [name for name, one in metrics.items() if one.better]
         raise UserError(
-            f"select_by={cfg.select_by} must be one of metrics that knows better from worse: "
+            f"select_by={cfg.select_by} must be a metric that ranks generators: "
             f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
         )
     last = find_checkpoint(folder, "last")
@@ -156,7 +156,7 @@ def select(
     paths = sorted(last.parent.glob("epoch=*.ckpt")) or [last]
     if len(paths) == 1:
         log.warning(
-            "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more to choose from", folder
+            "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N saves more to choose from", folder
         )
     scored = {path: validate(cfg, folder, path, metric, known) for path in paths}
     best = (min if metric.better == "lower" else max)(scored, key=scored.__getitem__)

@@ -77,7 +77,7 @@ def _check_folder(override: Override, sweep: bool) -> None:
         raise UserError(f"{key} is empty; give the folder for this run.")
     if (Path(str(folder)) / "checkpoints").exists() and not is_helper():
         raise UserError(
-            f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to go on with that "
+            f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to resume that "
             f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
         )
 

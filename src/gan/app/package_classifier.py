@@ -20,7 +20,7 @@ RECIPES = {"mnist": Recipe(epochs=12), "digits": Recipe(epochs=100, batch_size=6
 
 
 def ship(words: list[str]) -> dict:
-    """Trains on the training images that ``words`` describe; returns the record, which is written too."""
+    """Trains on the data that the overrides describe; writes and returns the record."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", words)
     data = part(cfg, "data")

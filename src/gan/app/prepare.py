@@ -47,7 +47,7 @@ def load_trained(generator: Generator) -> None:
         generator.load_trained(weights)
     except RuntimeError as error:
         raise UserError(f"{key}={generator.start_from} holds another generator: {one_line(error)[:200]}.") from error
-    log.info("G goes on from %s, iteration %s", generator.start_from, f"{saved['iteration']:,}")
+    log.info("generator weights from %s, iteration %s", generator.start_from, f"{saved['iteration']:,}")
 
 
 def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:

@@ -72,7 +72,7 @@ def tell(paths: Iterable[Path]) -> None:
 
 
 def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
-    """The arrays, pictures and weights that ``cfg`` asks for."""
+    """Saves the arrays, images and weights that ``cfg`` asks for."""
     name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
         z, labels = run.sampler.latents(cfg.num_samples, cfg.seed)

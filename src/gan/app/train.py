@@ -115,7 +115,7 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
 
 
 def announce(cfg: DictConfig, experiment: Experiment) -> None:
-    """What is about to happen, in two lines."""
+    """Logs data, sizes, device and folder in two lines."""
     if not experiment.trainer.is_global_zero:
         return
     module, trainer = experiment.module, experiment.trainer
@@ -137,7 +137,7 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
 
 
 def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
-    """What happened, and where to look."""
+    """Logs the time taken and where the results are."""
     if not experiment.trainer.is_global_zero:
         return
     log.info("done: %s batches in %.0f s", f"{experiment.module.iteration:,}", seconds)
@@ -185,7 +185,7 @@ def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
 
 
 def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
-    """The last value of the objective for the sweeper; the worst one where it is not finite, which no sweeper takes."""
+    """The objective's last value for the sweeper; the worst value where it is not finite."""
     if cfg.objective is None:
         return None
     if cfg.objective not in trainer.callback_metrics:
@@ -198,7 +198,7 @@ def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
 
 
 def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
-    """Whether a larger objective is the better one: the sweeper's word, else that of the metric."""
+    """Whether a larger objective is better, by the sweeper's direction or else by the metric's."""
     sweeper = HydraConfig.get().sweeper if HydraConfig.initialized() else {}
     direction = (sweeper or {}).get("direction")
     if direction is not None:
@@ -207,18 +207,18 @@ def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
 
 
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
-    """Raises UserError unless the checkpoint fits the game, and tells what differs from its own run."""
+    """Raises UserError unless the checkpoint fits the configuration; logs what differs from its own run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     changed = changes(saved["hyper_parameters"], cfg)
     for key, (before, now) in changed.items():
         if OPTIMIZERS.match(key):
             raise UserError(
-                f"{key}={now} differs from the checkpoint's {before}: the optimizers go on with the state that was "
+                f"{key}={now} differs from the checkpoint's {before}: the optimizers resume with the state that was "
                 "saved. Leave it out, or start a new run."
             )
     if not experiment.trainer.is_global_zero:
         return
-    log.info("going on from iteration %s of %s", f"{saved['iteration']:,}", Path(cfg.ckpt_path))
+    log.info("resuming from iteration %s of %s", f"{saved['iteration']:,}", Path(cfg.ckpt_path))
     if changed:
         told = ", ".join(f"{key} {before} → {now}" for key, (before, now) in changed.items())
-        log.info("not as it was: %s", told)
+        log.info("changed: %s", told)

@@ -1,4 +1,4 @@
-"""What goes wrong through no fault of the code, told in one line."""
+"""Errors that are reported in one line."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 
 
 class UserError(HydraException):
-    """A mistake that the user can mend: names the key or file, what was expected and what to do.
+    """A mistake that the user can fix: the message names the key or file, what was expected and what to do.
 
     It derives from Hydra's exception so that a failing job of a sweep is reported without a traceback.
     """

@@ -1,7 +1,7 @@
-"""Every random number of a run is a function of (seed, what it is for, how far the game is).
+"""Every random number of a run is a function of (seed, purpose, iteration).
 
-Nothing has to be remembered for an exact resume then, and every process of a distributed run can
-draw the same numbers and keep its share.
+So an exact resume needs no stored state, and every process of a distributed run can draw the same
+numbers and keep its rows.
 """
 
 import hashlib

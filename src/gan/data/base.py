@@ -1,4 +1,4 @@
-"""What every source of training data is, and images held as uint8 and gathered a whole batch at a time."""
+"""Base classes of data modules: images are held as uint8 and gathered a batch at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -51,7 +51,7 @@ class Batches:
         labels: int64 (N,), -1 where the class is unknown, on the same device.
         batch_size: images per process.
         seed: the run's seed.
-        position: tells how many batches the game has seen.
+        position: returns the number of batches trained on.
         rank, world: this process and their number; process r takes rows r, r + world, … of the
             batch of ``world * batch_size`` images that all of them share.
     """
@@ -107,7 +107,7 @@ class Batches:
 
 
 class Source(pl.LightningDataModule):
-    """What a run draws its batches from; nothing is read before ``prepare_data``.
+    """A source of batches; nothing is read before ``prepare_data``.
 
     A batch is a :class:`gan.core.batch.Batch` and a function of (seed, iteration), the same however many
     processes share it and wherever a run begins.

@@ -20,7 +20,7 @@ class Draws:
         batch_size: examples per process.
         batches: batches that Lightning is to call an epoch.
         seed: the run's seed.
-        position: tells how many batches the game has seen.
+        position: returns the number of batches trained on.
         rank, world: this process and their number; process r takes examples r, r + world, … of the
             ``world * batch_size`` that are drawn.
         device: where the batches are wanted.

@@ -1,4 +1,4 @@
-"""Numbers as they are written down: ``metrics.json`` in a run's folder."""
+"""Records of scores: ``metrics.json`` in a run's folder."""
 
 import json
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ PIXELS = "pixels"  # what a metric without a feature extractor looks at
 
 @dataclass
 class ReferenceImages:
-    """Real images as a feature extractor sees them; what is computed of them is kept for the next run.
+    """Real images and their features; results are cached for the next run.
 
     Attributes:
         data: read, with a fixed set of examples.
@@ -93,7 +93,7 @@ class ReferenceImages:
         return frozenset(name for name, value in vars(view).items() if value is not None)
 
     def some(self, split: str, count: int, seed: int) -> Images:
-        """:func:`choose_images` the images of a split, the same ones for every metric: looked at once."""
+        """:func:`choose_images` the images of a split, the same ones for every metric, with features computed once."""
         key = (split, count, seed)
         if key not in self._some:
             self._some[key] = self.see(choose_images(self.data.splits[split], count, seed))

@@ -1,4 +1,4 @@
-"""Numbers as the terminal shows them."""
+"""Tables of scores for the terminal."""
 
 import math
 import statistics

@@ -11,7 +11,7 @@ class Figure(ABC):
     """Draws something about a run."""
 
     def check(self, run: Run) -> None:  # noqa: B027 - most can be drawn of any run
-        """Raises UserError for a run of which this cannot be drawn, as far as its configuration tells.
+        """Raises UserError if the figure cannot be drawn of this run, as far as its configuration shows.
 
         Called before a training that is to end with the figure.
         """

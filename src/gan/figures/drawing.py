@@ -28,13 +28,13 @@ def check_channels(channels: int) -> None:
     """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
     if channels not in (1, 3):
         raise UserError(
-            f"data.channels={channels}: pictures show images of 1 or 3 channels; for points of the plane take "
+            f"data.channels={channels}: images need 1 or 3 channels; for points of the plane take "
             "callbacks=plane and figures=plane."
         )
 
 
 def grid(images: Tensor, columns: int) -> Tensor:
-    """Images (N, C, H, W) in [0, 1], side by side in rows of ``columns``, as one picture (3, H', W').
+    """Images (N, C, H, W) in [0, 1], in rows of ``columns``, as one image (3, H', W').
 
     Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
     """
@@ -47,7 +47,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
 
 
 def add_caption(picture: Tensor, text: str) -> Tensor:
-    """The picture (3, H, W) with a line of text below it, (3, H + 18, W), W at least 64; too long a text is cut."""
+    """An image (3, H, W) with a line of text below it, (3, H + 18, W); a text that is too long is cut."""
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
@@ -75,7 +75,7 @@ def check_points(data: Source) -> None:
     """Raises UserError unless the data is points of the plane."""
     if (data.channels, data.image_size) != (2, 1):
         raise UserError(
-            "a picture of the plane needs points (data=ring, data=grid); for images take callbacks=default and "
+            "a plot of the plane needs points (data=ring, data=grid); for images take callbacks=default and "
             "figures=grid."
         )
 
@@ -147,7 +147,7 @@ def ink(points: Tensor, middle: Tensor, half: float) -> Tensor:
 
 
 def save_picture(picture: Tensor, path: Path) -> Path:
-    """Writes a picture (3, H, W) in [0, 1] as PNG."""
+    """Writes an image (3, H, W) in [0, 1] as PNG."""
     from torchvision.utils import save_image
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ def save_frames(frames: "Sequence[Image]", folder: Path, names: Sequence[str]) -
 
 
 def new_plot(width: float, height: float) -> "Plot":
-    """An empty matplotlib figure, of width and height in inches, that no global state knows of."""
+    """An empty matplotlib figure, width and height in inches, independent of matplotlib's global state."""
     from matplotlib.figure import Figure as Plot
 
     return Plot(figsize=(width, height), layout="constrained")
@@ -197,7 +197,7 @@ def save_plot(plot: "Plot", path: Path) -> Path:
 
 
 def plot_to_image(plot: "Plot") -> "Image":
-    """A matplotlib figure as an RGB picture, for a frame of an animation."""
+    """A matplotlib figure as an RGB image, for a frame of an animation."""
     import numpy as np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image

@@ -1,4 +1,4 @@
-"""What G draws from the same noise, as a film of the training."""
+"""Samples of fixed latents, as an animation of the training."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from gan.runs.run import Run
 
 
 class Progress(Figure):
-    """The pictures that a run kept (``samples/step=…``), one after the other: ``progress_GENERATOR.gif``.
+    """The sample grids of a training (``samples/step=…``) as an animation: ``progress_GENERATOR.gif``.
 
     Args:
         generator: ``raw`` or ``ema``; None for the average where one is kept.
@@ -28,7 +28,7 @@ class Progress(Figure):
     def check(self, run: Run) -> None:
         callbacks = run.cfg.get("callbacks") or {}
         if not any("_target_" in (callbacks.get(name) or {}) for name in ("sample_grids", "plane")):
-            raise UserError("figures.progress: no pictures are drawn in this training; take callbacks=default.")
+            raise UserError("figures.progress: this training saves no sample grids; take callbacks=default.")
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         from PIL import Image
@@ -37,8 +37,8 @@ class Progress(Figure):
         paths = sorted((run.folder / "samples").glob(f"step=*_{name}.png"))
         if not paths:
             raise UserError(
-                f"figures.progress: {run.folder} kept no pictures samples/step=…_{name}.png; "
-                "they are drawn in a training with callbacks=default."
+                f"figures.progress: {run.folder} has no sample grids samples/step=…_{name}.png; "
+                "they are saved with callbacks=default."
             )
         pictures = [Image.open(path).convert("RGB") for path in thinned(paths, self.frames)]
         # A run that went on with another count of images changed its size.

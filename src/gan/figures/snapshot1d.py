@@ -1,4 +1,4 @@
-"""The whole game at a glance where everything is one number: densities, D and G on grids (the paper's Figure 1)."""
+"""One-dimensional GANs on grids: densities, D and G (the paper's Figure 1)."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,7 +18,7 @@ _REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A moment of a game in one dimension, float64.
+    """Densities, D and G of a one-dimensional GAN at one iteration, float64.
 
     Attributes:
         x: points that cover the data's and G's distribution, ascending, (P,).
@@ -85,7 +85,7 @@ def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
 def check_game(game: GAN, data: Source) -> None:
     """Raises UserError unless everything is one number of known density."""
     if not hasattr(data, "density") or game.latent.dim != 1:
-        raise UserError("a snapshot of the game needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
+        raise UserError("a 1-D snapshot needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
 
 
 @torch.no_grad()

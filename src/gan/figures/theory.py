@@ -1,4 +1,4 @@
-"""Numbers of a game in one dimension beside those that the paper proves."""
+"""Numbers of a one-dimensional GAN compared with those that the paper proves."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Theory(Figure):
-    """V(D) and D beside V(D*) and D* against the same G: lines on the terminal and ``theory_GENERATOR.json``.
+    """V(D) and D compared with V(D*) and D* for the same G: lines on the terminal and ``theory_GENERATOR.json``.
 
     No figure to look at, but drawn from a run as they are. It is no metric: those see samples, and this
     needs the densities and D.
@@ -30,7 +30,9 @@ class Theory(Figure):
     def check(self, run: Run) -> None:
         check_game(run.module, run.data)
         if run.module.discriminator.mixes_batch:
-            raise UserError("figures=theory: this D judges whole batches, so there is no D(x) to compare with D*.")
+            raise UserError(
+                "figures=theory: this D compares the examples of a batch, so there is no D(x) to compare with D*."
+            )
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         self.check(run)

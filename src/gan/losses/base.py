@@ -1,4 +1,4 @@
-"""What a loss is given and what it answers. Pure functions of tensors: nothing here knows a network or a data set."""
+"""Interfaces of losses and terms: pure functions of tensors, independent of networks and data sets."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -105,11 +105,11 @@ class Loss(Term):
     """The adversarial objective of both players, and what may be shown of D's logits."""
 
     def probability(self, output: Output) -> Tensor | None:
-        """D(x), the probability that an example is real, (B,) in [0, 1]; None where the loss knows none."""
+        """D(x), the probability that an example is real, (B,) in [0, 1]; None where the loss has no probability."""
         return None
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
-        """Scalars for the curves: ``D(x)`` and ``D(G(z))`` of a loss that knows a probability, else mean scores."""
+        """Scalars for the curves: ``D(x)`` and ``D(G(z))`` of a loss with a probability, else mean scores."""
         real, fake = self.probability(pair.real_output), self.probability(pair.fake_output)
         if real is None or fake is None:
             outputs = {"score/real": pair.real_output, "score/fake": pair.fake_output}

@@ -212,6 +212,6 @@ def fused(optimizer: Optimizer) -> bool:
 
 
 def counts_steps(callback: pl.Callback) -> bool:
-    """Whether a callback hangs on what Lightning does at each optimizer step, of which a replay knows nothing."""
+    """Whether a callback uses Lightning's hooks of each optimizer step, which a replay does not call."""
     hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
     return isinstance(callback, pl.callbacks.ModelCheckpoint) or any(is_overridden(h, callback) for h in hooks)

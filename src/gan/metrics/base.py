@@ -1,4 +1,4 @@
-"""What a metric gets and gives."""
+"""Interfaces of metrics: what they get and what they return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from gan.core.images import scale
 from gan.metrics.distances import nearest_distances, neighbour_radii
 
-BATCH = 100  # images that a feature extractor looks at in one go: more takes longer on a CPU, whose cache it leaves
+BATCH = 100  # images per batch of the feature extractor: larger batches leave a CPU's cache
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Measure:
 
 
 class Images:
-    """Images as a metric sees them: their pixels, and what a feature extractor makes of them once somebody asks.
+    """Images with their pixels and, computed at the first use, their features.
 
     Args:
         pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
@@ -90,7 +90,7 @@ class Images:
 
 @dataclass(frozen=True)
 class Case:
-    """What is compared with what.
+    """Samples and the reference images that they are compared with.
 
     Attributes:
         samples: what is judged.

@@ -41,7 +41,7 @@ def inception_score(log_probabilities: Tensor, splits: int, seed: int = 0) -> tu
 
 
 class InceptionScore(Metric):
-    """:func:`inception_score` of the samples; never looks at a real image.
+    """:func:`inception_score` of the samples; uses no real image.
 
     Args:
         splits: at least 2.

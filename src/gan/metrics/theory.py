@@ -69,7 +69,7 @@ def push_forward(values: Tensor, masses: Tensor, edges: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Report:
-    """How far a discriminator is from the optimal one, and the game from its equilibrium.
+    """The distance of D from the optimal discriminator, and of V from the equilibrium's value.
 
     Attributes:
         value: V(D) in nats.

@@ -17,7 +17,7 @@ class Network(nn.Module, ABC):
 
     @cached_property
     def mixes_batch(self) -> bool:
-        """Whether what it makes of one example depends on the others beside it.
+        """Whether the output for one example depends on the other examples of the batch.
 
         Several processes, each with a part of the batch, would play another game then, and so would one pass
         over real images and samples together. Told of any network with batch normalization; others say so.

@@ -14,7 +14,7 @@ from gan.networks import latents, mlp
 
 
 class Labelled(latents.Gaussian):
-    """z ~ N(0, I) and a label for each z: the wanted one, or where none is wanted one drawn uniformly.
+    """z ~ N(0, I) and a label for each z: the requested one, or a uniform draw where none is requested.
 
     Args:
         dim: the number of coordinates of z, at least 1.

@@ -100,7 +100,7 @@ class Uniform(Latent):
 
 
 class Spherical(Latent):
-    """z uniform on the sphere of radius √dim: a Gaussian draw, normalized."""
+    """z uniform on the sphere of radius √dim: a normalized Gaussian draw."""
 
     def draw(self, random, count):
         z = random.normal(count, self.dim)

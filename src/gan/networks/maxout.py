@@ -35,7 +35,7 @@ class Generator(base.Generator):
         return self.output(self.hidden(z)).sigmoid().unflatten(1, self.image_shape)  # (B, C, H, W)
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        """Sets the output bias to logit(mean image): an untrained G then draws the mean image.
+        """Sets the output bias to logit(mean image): an untrained G then generates the mean image.
 
         As pylearn2 did, pixels that are always black or white are kept 1e-7 away from 0 and 1.
         """

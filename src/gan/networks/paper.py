@@ -50,7 +50,7 @@ class Generator(base.Generator):
 
 
 class Prepended(base.Generator):
-    """A trained generator with new layers before it, which are to find better noise for it.
+    """A trained generator with new layers before it, which learn better latents for it.
 
     The second stage of the authors' TFD training. All layers are trained.
 

@@ -40,7 +40,7 @@ class Affine(base.Generator):
 
 
 class Generator(base.Generator):
-    """An affine map and, beside it, hidden layers with softplus that bend it: x = W z + b + h(z), without bounds.
+    """An affine map plus hidden layers with softplus that bend it: x = W z + b + h(z), without bounds.
 
     h is 0 before training, so that G starts as the affine map: a random h would fold the line, and unfolding it
     again is beyond a gradient method.

@@ -27,7 +27,7 @@ class EMA:
         self.collect()
 
     def collect(self) -> None:
-        """Lists the tensors to follow; called anew after the networks have moved to another device."""
+        """Lists the tensors to follow; called again after the networks have moved to another device."""
         self._averages: list[Tensor] = list(self.average.parameters())
         self._weights: list[Tensor] = list(self.network.parameters())
         self._buffers = list(zip(self.average.buffers(), self.network.buffers(), strict=True))

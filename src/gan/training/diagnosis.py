@@ -93,7 +93,7 @@ class Diagnosis(Callback):
     # Looking
 
     def observe(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Observation:
-        """The game since the observation before, averaged over batches and processes."""
+        """The scalars since the previous check, averaged over batches and processes."""
         gradients = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
         norms = gradients | weight_norms(pl_module)
         counts = [len(values) for values in self.window.values()]
@@ -117,7 +117,7 @@ class Diagnosis(Callback):
             self.history.latest = [*self.history.latest, observation][-self.kept :]
 
     def variety(self, pl_module: pl.LightningModule) -> dict[str, float]:
-        """How many different images as many samples and real images amount to; empty where that cannot be told."""
+        """The effective number of different samples and of different real images; empty where it cannot be computed."""
         if self._real is None:
             return {}
         width, real = self._real
@@ -143,7 +143,7 @@ class Diagnosis(Callback):
     # Telling
 
     def judge(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Asks for each symptom, tells what has come and what has gone, and writes the curves."""
+        """Checks each symptom, logs those that came or went, and writes the curves."""
         for name, symptom in self.symptoms.items():
             found = symptom(self.history)
             if found is not None:
@@ -199,7 +199,7 @@ def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:
 
 
 def extractor_for(data, net: FeatureExtractor) -> FeatureExtractor:
-    """The net if it can look at once at images of ``data``, or else plain pixels."""
+    """The feature extractor if it is ready for images of ``data``, else plain pixels."""
     if not net.ready:
         return Pixels()
     try:

@@ -40,7 +40,7 @@ class Guard(Callback):
                 raise self.error(trainer, f"the weight {name}", "NaN or infinite", pl_module.iteration)
 
     def check(self, trainer: pl.Trainer) -> None:
-        """Looks at everything reported since the last look, at the cost of one wait for the device."""
+        """Checks all scalars since the last check, at the cost of one device sync."""
         if not self.unchecked:
             return
         values = torch.stack([value for _, _, value in self.unchecked])

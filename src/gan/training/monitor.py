@@ -95,7 +95,7 @@ def scalars_of(players: tuple[str, ...]) -> list[str]:
 
 
 def publish(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
-    """Leaves the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
+    """Stores the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
 
     Not by ``self.log``, after which Lightning goes through all that was ever logged on every batch.
     """

@@ -14,7 +14,7 @@ ARROWS = 150  # samples with an arrow
 
 
 class Plane(SampleGrids):
-    """Every n-th batch, at the start and at the end draws samples from fixed latents over real points.
+    """Every n-th batch, at the start and at the end plots samples of fixed latents over real points.
 
     Behind them D as a heat map (red: generated, blue: real), and arrows that show where G's loss would move samples.
 

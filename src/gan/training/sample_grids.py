@@ -18,7 +18,7 @@ from gan.networks.sampling import sample
 
 
 class SampleGrids(Callback):
-    """Every n-th batch, at the start and at the end draws a grid from fixed noise.
+    """Every n-th batch, at the start and at the end saves a grid of samples from fixed latents.
 
     Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
     as ``samples/raw`` and ``samples/ema`` on the axis of the curves. Raises UserError before the first step
@@ -47,11 +47,11 @@ class SampleGrids(Callback):
         self._drawn_at: int | None = None
 
     def check(self, data: Source) -> None:
-        """Raises UserError for data of which no picture can be made."""
+        """Raises UserError for data that cannot be shown as a grid."""
         check_channels(data.channels)
 
     def picture(self, images: Tensor, data: Source, method: Method) -> Tensor:
-        """What is shown of samples (N, C, H, W) on the CPU, a picture (3, H', W') in [0, 1]."""
+        """Samples (N, C, H, W) on the CPU as one image (3, H', W') in [0, 1]."""
         return grid(images, self.columns)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -69,7 +69,7 @@ class SampleGrids(Callback):
             self.draw(trainer, pl_module)
 
     def draw(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Draws and writes one picture per generator."""
+        """Saves one grid per generator."""
         self._drawn_at = pl_module.iteration
         if not trainer.is_global_zero:
             return

@@ -35,7 +35,7 @@ class Snapshots(Callback):
             self.keep(trainer, pl_module)
 
     def keep(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes the game as it stands, G as it plays and not its average."""
+        """Writes the current state, with the raw generator and not the EMA."""
         now = snapshot(pl_module, trainer.datamodule, pl_module.generator, self.points)
         if trainer.is_global_zero:
             now.save(self.folder / f"step={pl_module.iteration:07d}.npz")

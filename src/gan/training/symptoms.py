@@ -19,7 +19,7 @@ LOG_4 = math.log(4)
 
 @dataclass(frozen=True)
 class Observation:
-    """What was seen at one observation at the game, plain numbers all of them.
+    """The scalars of one check, as plain numbers.
 
     Attributes:
         iteration: batches trained on so far.
@@ -79,7 +79,7 @@ class Symptom(ABC):
 
 
 class DiscriminatorWon(Symptom):
-    """D tells everything apart at every one of the latest checks, and G has nothing to learn from.
+    """D separates real from generated perfectly at all of the latest checks: G has nothing to learn from.
 
     With ``loss=minimax`` G's gradient is gone then (section 3 of the paper), with the other loss it points to
     wherever D is least sure, which is seldom nearer to the data (Arjovsky and Bottou 2017).
@@ -259,7 +259,7 @@ def usual(early: Sequence[Observation], name: str) -> float:
 
 
 def told(observation: Observation, *names: str) -> str:
-    """Some of a observation's values in words."""
+    """Some of an observation's values, formatted."""
     return ", ".join(f"{name} {observation.values[name]:.3g}" for name in names if name in observation.values)
 
 

@@ -228,7 +228,7 @@ def test_images_of_its_own_size_are_left_alone(digits, caplog):
 
 
 def test_colour_is_refused():
-    with pytest.raises(UserError, match="features=mnist looks at images with 1 channel, the data's have 3; take feat"):
+    with pytest.raises(UserError, match="features=mnist expects images with 1 channel, the data's have 3; take feat"):
         Shipped("mnist").prepare(Data({}, channels=3))
 
 

@@ -51,7 +51,7 @@ def test_the_digits_of_real_images_are_recognized(mnist_root):
 
 
 def test_images_that_it_cannot_look_at(caplog):
-    with pytest.raises(UserError, match=r"features=stacked_mnist looks at images with 3 channels, the data's have 1"):
+    with pytest.raises(UserError, match=r"features=stacked_mnist expects images with 3 channels, the data's have 1"):
         Stacked("mnist").prepare(SimpleNamespace(channels=1, image_size=28))
     with pytest.raises(ValueError, match="no classifier of cifar is shipped"):
         Stacked("cifar")

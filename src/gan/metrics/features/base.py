@@ -1,4 +1,4 @@
-"""What a feature extractor is: images in, a matrix of features out."""
+"""Feature extractors: images to a matrix of features."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ class View:
 
     @staticmethod
     def join(parts: "list[View]") -> "View":
-        """The views of images that were looked at in parts, one after the other."""
+        """The views of consecutive parts of the images as one."""
         columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(View)}
         return View(**{name: None if column[0] is None else torch.cat(column) for name, column in columns.items()})
 
@@ -33,7 +33,7 @@ OUTPUTS = frozenset(field.name for field in fields(View))
 
 
 class FeatureExtractor(nn.Module, ABC):
-    """Looks at images; whatever numbers come of it are named after it.
+    """Images to features; scores are named after the extractor.
 
     Attributes:
         name: what tells this net from every other, its weights included: numbers under different names are
@@ -47,7 +47,7 @@ class FeatureExtractor(nn.Module, ABC):
     device: torch.device = torch.device("cpu")
 
     def prepare(self, data) -> None:
-        """Fits the net to the data or fetches its weights; called before the first look.
+        """Fits the extractor to the data or downloads its weights; called before the first use.
 
         Args:
             data: a :class:`gan.data.base.Source` that has been read.

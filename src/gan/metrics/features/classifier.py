@@ -131,7 +131,7 @@ def fit(
 
 
 def augment(images: Tensor, recipe: Recipe) -> Tensor:
-    """Each image (B, C, H, W) turned, scaled and shifted at random, drawn on the CPU, within the recipe's bounds."""
+    """Images (B, C, H, W) rotated, scaled and shifted at random within the recipe's bounds, by the CPU's generator."""
     turn, zoom, *shift = torch.rand(4, len(images)).to(images.device).mul(2).sub(1)  # each (B,) in [-1, 1)
     angle, size = turn * math.radians(recipe.turn), 1 + zoom * recipe.zoom
     shift = [2 * recipe.shift * s for s in shift]  # of a side that runs from -1 to 1
@@ -203,7 +203,7 @@ class Shipped(FeatureExtractor):
         channels, size = self.classifier.shape["channels"], self.classifier.shape["image_size"]
         if data.channels != channels:
             raise UserError(
-                f"features={self.of} looks at images with {channels} channel, the data's have {data.channels}; "
+                f"features={self.of} expects images with {channels} channel, the data's have {data.channels}; "
                 "take features=trained, pixels or inception."
             )
         if data.image_size != size:
@@ -219,7 +219,7 @@ class Shipped(FeatureExtractor):
 
 
 class Trained(FeatureExtractor):
-    """A classifier of the data's own classes, trained when first wanted and kept in a cache.
+    """A classifier of the data's own classes, trained at the first use and cached.
 
     Where the data has no classes the pixels themselves are looked at, and the name says so.
 
@@ -255,7 +255,7 @@ class Trained(FeatureExtractor):
         if not path.is_file():
             _check_writable(self.cache)
             log.info(
-                "training a classifier of %d classes on %s images, kept in %s", classes, f"{len(labelled):,}", path
+                "training a classifier of %d classes on %s images, cached in %s", classes, f"{len(labelled):,}", path
             )
             net = fit(labelled.images, labelled.labels, classes, self.recipe, self.seed, self.device)
             save(net, path, {"data": data.describe(), "recipe": asdict(self.recipe), "seed": self.seed})

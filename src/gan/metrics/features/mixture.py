@@ -22,7 +22,7 @@ class Components(FeatureExtractor):
     def prepare(self, data) -> None:
         if not isinstance(data, Mixture):
             raise UserError(
-                f"features=mixture looks at points around known centres (data=ring, data=grid), not at "
+                f"features=mixture expects points around known centers (data=ring, data=grid), not "
                 f"{data.describe()}; take features=pixels."
             )
         self.register_buffer("centres", data.centres)

@@ -29,7 +29,7 @@ class Stacked(FeatureExtractor):
     def prepare(self, data) -> None:
         if data.channels != self.channels:
             raise UserError(
-                f"features=stacked_mnist looks at images with {self.channels} channels, the data's have "
+                f"features=stacked_mnist expects images with {self.channels} channels, the data's have "
                 f"{data.channels}; take features=trained, pixels or inception."
             )
         self.one.prepare(SimpleNamespace(channels=1, image_size=data.image_size))
