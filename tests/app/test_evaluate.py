@@ -138,7 +138,7 @@ def test_a_run_with_one_checkpoint_has_no_choice(configure, play, caplog):
     cfg = configure("trainer.max_steps=3", "logger=none")
     play(cfg)
     evaluate(f"run={cfg.output_dir}", "metrics=frechet", "select=best", "num_samples=100")
-    assert "has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N keeps more" in caplog.text
+    assert "has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N saves more" in caplog.text
 
 
 def test_another_feature_net_gives_other_numbers(folder):
@@ -162,7 +162,7 @@ def test_another_feature_net_gives_other_numbers(folder):
         (["run=.", "select=bset"], "select must be best or null, got bset"),
         (
             ["run=.", "select=best", "select_by=fretchet"],
-            r"select_by=fretchet must be one of.*Did you mean 'frechet'\?",
+            r"select_by=fretchet must be a metric.*Did you mean 'frechet'\?",
         ),
         (
             ["run=.", "select=best", "select_by=memorization"],

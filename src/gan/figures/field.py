@@ -40,7 +40,7 @@ def see_field(method: Method, real: Tensor, samples: Tensor) -> tuple[Tensor, Te
             value = loss.probability(output)
             if value is None:
                 value = (output.logits - output.logits.median()).sigmoid()
-        at = samples.to(method.device).requires_grad_(True)
+        at = samples.to(method.device, copy=True).requires_grad_(True)
         with torch.enable_grad():
             pair = Pair(discriminator, _batch(real[: len(at)].to(method.device)), _batch(at))
             (gradient,) = torch.autograd.grad(loss.generator(pair), at)

@@ -82,5 +82,5 @@ def test_other_data_is_refused(configure):
 
     digits = part(configure(), "data")
     digits.setup()
-    with pytest.raises(UserError, match=r"data=ring, data=grid\), not at Digits: .*; take features=pixels"):
+    with pytest.raises(UserError, match=r"data=ring, data=grid\), not Digits: .*; take features=pixels"):
         Components().prepare(digits)
