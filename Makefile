@@ -16,8 +16,10 @@ else
 EMPTY_VENV = $(PYTHON) -m venv $(VENV)
 INSTALL = $(RUN) -m pip install --disable-pip-version-check --quiet
 endif
-# Two makes at a time take turns, where there is a flock. The commands run without a shell, so that a signal meets them.
+# Two makes at a time take turns, where there is a flock: the second looks again when it has the lock, and finds all done.
+ifndef LOCKED
 LOCK := $(if $(shell flock --no-fork Makefile true 2>/dev/null && echo found),flock --no-fork Makefile)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help train test test-fast test-all lint sweep benchmark check-gpu tensorboard clean unusable
@@ -26,19 +28,24 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Give options with ARGS: make train ARGS='model=maxout data=mnist'"
 
-# The stamp goes before anything is touched and comes back when all is done: what failed or was broken off is not ready.
 $(READY): requirements.txt pyproject.toml $(if $(shell $(RUN) -c 'import gan' 2>/dev/null && echo usable),,unusable)
+ifndef LOCKED
+	@$(LOCK) $(MAKE) --no-print-directory LOCKED=yes $@
+else
+# The stamp goes before anything is touched and comes back when all is done: what failed or was broken off is not ready.
+# The commands run without a shell, so that a signal meets them.
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ..." if sys.version_info < (3, 11) else 0)'
 	@rm -f $@
-	@$(LOCK) sh -c '$(DROP_LEFTOVERS)'
-	$(LOCK) $(EMPTY_VENV)
-	$(LOCK) $(INSTALL) -r requirements.txt
+	@$(DROP_LEFTOVERS)
+	$(EMPTY_VENV)
+	$(INSTALL) -r requirements.txt
 	@touch $@
+endif
 
 # A venv whose Python is gone, or is another one than its packages are for; and packages whose installation was broken
 # off, which pip and uv take for whole: both write INSTALLER and RECORD last.
 define DROP_LEFTOVERS
-$(RUN) -c "import os, sysconfig; os.listdir(sysconfig.get_path(\"purelib\"))" 2>/dev/null || rm -rf $(VENV); \
+$(RUN) -c "import os, sysconfig; os.listdir(sysconfig.get_path('purelib'))" 2>/dev/null || rm -rf $(VENV); \
 for package in $(VENV)/lib/python*/site-packages/*.dist-info; do \
 	test -s "$$package/INSTALLER" -a -s "$$package/RECORD" || rm -rf "$$package"; \
 done
