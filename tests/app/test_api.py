@@ -44,6 +44,19 @@ def test_the_command_line_resumes_a_run_from_python(run, tmp_path):
     assert not any(word.startswith("output_dir=") for word in words)
 
 
+def test_resuming_from_python_gives_the_weights_of_an_uninterrupted_run(run, tmp_path):
+    words = (*SMALL, "loss=minimax", "optim/schedule=constant")  # the linear one depends on the length of the run
+    whole = gan.train(*words, folder=tmp_path / "whole")
+    half = gan.train(*words, "trainer.max_steps=3", folder=tmp_path / "half")
+    resume = f"ckpt_path={half.folder}/checkpoints/last.ckpt"
+    both = gan.train(resume, "trainer.max_steps=-1", folder=tmp_path / "both")
+    assert both.cfg.loss == whole.cfg.loss
+    assert half.iteration == 3
+    assert both.iteration == whole.iteration
+    for name, value in whole.module.state_dict().items():
+        assert torch.equal(value, both.module.state_dict()[name]), name
+
+
 def test_samples_are_a_function_of_seed_or_latents(run):
     a, b, c = gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=2)
     assert a.shape == (5, 1, 8, 8)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gan.app import evaluate as evaluation
 from gan.app import train as training
+from gan.app.command_line import parsed, resumed
 from gan.app.overrides import check
 from gan.app.search_path import config_files
 from gan.core.files import write_whole
@@ -50,7 +51,8 @@ def train(*overrides: str, folder: str | Path | None = None, config_dir: str | N
     """Trains, and opens the run.
 
     Args:
-        *overrides: as on the command line of ``train.py``; ``"ckpt_path=…"`` resumes with exactly these overrides.
+        *overrides: as on the command line of ``train.py``; ``"ckpt_path=RUN/checkpoints/last.ckpt"`` resumes RUN
+            with its own overrides, and those given here on top.
         folder: of the run; None for ``outputs/runs/DATE/TIME``. A folder that holds a run is refused.
         config_dir: a folder with configuration files of your own.
 
@@ -61,8 +63,9 @@ def train(*overrides: str, folder: str | Path | None = None, config_dir: str | N
         UserError: anything that the caller can fix.
     """
     _print_messages()
-    words = list(overrides) + ([] if folder is None else [f"output_dir={_quote(folder)}"])
-    cfg = compose(*words, config_dir=config_dir)
+    arguments = parsed(resumed([*overrides, *(["--config-dir", config_dir] if config_dir else [])]))
+    words = arguments.overrides + ([] if folder is None else [f"output_dir={_quote(folder)}"])
+    cfg = compose(*words, config_dir=arguments.config_dir)
     folder = Path(cfg.output_dir)  # `now` is resolved once
     cfg.output_dir = str(folder)
     record = folder / ".hydra" / "overrides.yaml"  # `train.py ckpt_path=…` resumes from it
