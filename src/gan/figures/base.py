@@ -7,6 +7,11 @@ from pathlib import Path
 from gan.runs.run import Run
 
 
+def describe(run: Run, generator: str) -> str:
+    """The start of a figure's caption: data, iteration, and which generator (``raw`` or ``ema``)."""
+    return f"{run.cfg.data._target_.rpartition('.')[2]} · iteration {run.iteration:,} · {generator}"
+
+
 class Figure(ABC):
     """Draws something about a run."""
 

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from gan.core.checks import check_integer
-from gan.figures.base import Figure
+from gan.figures.base import Figure, describe
 from gan.figures.drawing import add_caption, check_channels, grid, save_picture
 from gan.runs.run import Run
 
@@ -30,5 +30,5 @@ class Grid(Figure):
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         name = run.sampler.choose(self.generator)
         images = run.sampler.sample(name, *run.sampler.latents(self.count, self.seed))  # (N, C, H, W)
-        caption = f"{run.cfg.data._target_.rpartition('.')[2]} · iteration {run.iteration:,} · {name}"
-        return [save_picture(add_caption(grid(images, self.columns), caption), folder / f"grid_{name}.png")]
+        picture = add_caption(grid(images, self.columns), describe(run, name))
+        return [save_picture(picture, folder / f"grid_{name}.png")]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gan.core.checks import check_integer
-from gan.figures.base import Figure
+from gan.figures.base import Figure, describe
 from gan.figures.drawing import add_caption, check_channels, frame_column, grid, save_picture
 from gan.networks.latents import lerp
 from gan.runs.run import Run
@@ -49,6 +49,6 @@ class Interpolation(Figure):
         picture = grid(images, self.steps)
         for column in (0, self.steps - 1):
             picture = frame_column(picture, column, self.steps)
-        picture = add_caption(picture, f"{name}: each row leads from G(z0) to G(z1), framed, in even steps of z")
+        picture = add_caption(picture, f"{describe(run, name)} · G(z0) to G(z1), framed, in even steps of z")
         path = self.path.func if isinstance(self.path, partial) else self.path
         return [save_picture(picture, folder / f"interpolation_{path.__name__}_{name}.png")]

@@ -6,7 +6,7 @@ import torch
 
 from gan.core.checks import check_integer
 from gan.core.images import scale
-from gan.figures.base import Figure
+from gan.figures.base import Figure, describe
 from gan.figures.drawing import add_caption, frame_column, grid, save_picture
 from gan.metrics.neighbours import nearest
 from gan.runs.run import Run
@@ -41,5 +41,5 @@ class Neighbours(Figure):
         _, index = nearest(samples[:, -1], training)
         rows = torch.cat([samples, scale(training[index])[:, None]], dim=1)
         picture = frame_column(grid(rows.flatten(0, 1), self.columns + 1), self.columns, self.columns + 1)
-        picture = add_caption(picture, f"{name} · framed: nearest training image")
+        picture = add_caption(picture, f"{describe(run, name)} · framed: nearest real one")
         return [save_picture(picture, folder / f"neighbours_{name}.png")]
