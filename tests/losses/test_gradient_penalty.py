@@ -7,7 +7,7 @@ from torch import nn
 from gan.core.batch import Batch, Output
 from gan.core.random import RandomRows
 from gan.losses.base import Pair
-from gan.losses.gradient_penalty import GradientPenalty
+from gan.losses.gradient_penalty import Dragan, GradientPenalty
 
 SHAPE = (1, 3, 3)
 
@@ -76,3 +76,18 @@ def test_a_vanishing_gradient_has_a_finite_slope():
     critic = Linear(0.0)
     GradientPenalty().discriminator(pair(critic)).backward()
     assert critic.w.grad.isfinite().all()
+
+
+def test_dragan_perturbs_each_value_of_the_real_images():
+    critic = Quadratic(2.0)
+    given = pair(critic)
+    penalty = Dragan(weight=3.0, deviation=0.1).discriminator(given)
+    (seen,) = critic.seen
+    delta = torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(seen.images, given.real.images + 0.1 * delta, atol=1e-6)
+    assert seen.labels.tolist() == list(range(5))
+    norms = 2 * seen.images.flatten(1).norm(dim=1)
+    assert penalty.item() == pytest.approx(3 * (norms - 1).square().mean().item(), rel=1e-5)
+    penalty.backward()  # the norm is a · ‖x‖
+    slope = (6 * (norms - 1) * norms / 2).mean().item()
+    assert critic.a.grad.item() == pytest.approx(slope, rel=1e-4)

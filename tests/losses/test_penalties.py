@@ -6,7 +6,7 @@ from torch import nn
 
 from gan.core.batch import Batch, Output
 from gan.losses.base import Pair
-from gan.losses.penalties import R1
+from gan.losses.penalties import R1, R2
 
 
 class Quadratic(nn.Module):
@@ -28,6 +28,17 @@ def test_r1_is_half_the_mean_squared_gradient_norm_at_real_images():
     penalty.backward()  # d/da of a² is 2a
     assert discriminator.a.grad.item() == pytest.approx(2 * expected.item() / 3, rel=1e-5)
     assert not real.requires_grad
+
+
+def test_r2_is_r1_at_samples():
+    discriminator, real, fake = Quadratic(3.0), torch.rand(5, 1, 4, 4), torch.rand(5, 1, 4, 4)
+    at_samples = R2(weight=2.0).discriminator(Pair(discriminator, Batch(images=real), Batch(images=fake)))
+    at_images = R1(weight=2.0).discriminator(Pair(discriminator, Batch(images=fake), Batch(images=real)))
+    assert at_samples.item() == pytest.approx(at_images.item(), rel=1e-6)
+    assert at_samples.item() == pytest.approx(9 * fake.square().flatten(1).sum(1).mean().item(), rel=1e-6)
+    at_samples.backward()
+    assert discriminator.a.grad.item() == pytest.approx(2 * at_samples.item() / 3, rel=1e-5)
+    assert not fake.requires_grad
 
 
 def test_negative_weight_is_refused():

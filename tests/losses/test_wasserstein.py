@@ -26,6 +26,7 @@ def test_each_score_has_the_same_weight():
 
 
 def test_scores_are_shown_and_no_probability():
-    report = Wasserstein().report(pair(torch.tensor([1.0, 3.0]), torch.tensor([-4.0])))
-    assert {name: value.item() for name, value in report.items()} == {"score/real": 2.0, "score/fake": -4.0}
+    report = Wasserstein().report(pair(torch.tensor([1.0, 3.0]), torch.tensor([-4.0, -4.0])))
+    expected = {"score/real": 2.0, "score/fake": -4.0, "rate/ordered": 1.0, "wasserstein": 6.0}
+    assert {name: value.item() for name, value in report.items()} == expected
     assert Wasserstein().probability(Output(logits=torch.zeros(2))) is None

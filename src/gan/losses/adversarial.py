@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from gan.core.batch import Output
+from gan.core.checks import check_number
 from gan.losses.base import Loss, Pair
 
 
@@ -19,10 +20,21 @@ class Minimax(Loss):
 
     D minimizes -V; G descends the literal E log(1 - D(G(z))). Goodfellow et al. 2014, equation 1 and
     Algorithm 1. G's gradient is proportional to D(G(z)): it vanishes while D rejects the samples.
+
+    Args:
+        smoothing: s, in [0, 1): D's target for real images is 1 - s in place of 1 (one-sided label smoothing, Salimans
+            et al. 2016, section 3.4). The best D is then (1 - s) p_data / (p_data + p_g).
     """
 
+    def __init__(self, smoothing: float = 0.0) -> None:
+        super().__init__()
+        check_number("[0, 1)", smoothing=smoothing)
+        self.smoothing = smoothing
+
     def discriminator(self, pair: Pair) -> Tensor:
-        return softplus(-pair.real_output.logits).mean() + softplus(pair.fake_output.logits).mean()
+        real = pair.real_output.logits
+        loss = softplus(-real).mean() + softplus(pair.fake_output.logits).mean()
+        return loss + self.smoothing * real.mean() if self.smoothing else loss
 
     def generator(self, pair: Pair) -> Tensor:
         return -softplus(pair.fake_output.logits).mean()

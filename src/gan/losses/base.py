@@ -109,9 +109,14 @@ class Loss(Term):
         return None
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
-        """Scalars for the curves: ``D(x)`` and ``D(G(z))`` of a loss with a probability, else mean scores."""
+        """Scalars for the curves: ``D(x)`` and ``D(G(z))`` of a loss with a probability, else of the scores.
+
+        ``score/real`` and ``score/fake`` are means, ``rate/ordered`` is the share of pairs in which D scores the real
+        example above the generated one.
+        """
         real, fake = self.probability(pair.real_output), self.probability(pair.fake_output)
         if real is None or fake is None:
-            outputs = {"score/real": pair.real_output, "score/fake": pair.fake_output}
-            return {name: output.logits.detach().mean() for name, output in outputs.items()}
+            scores = [output.logits.detach() for output in (pair.real_output, pair.fake_output)]
+            ordered = (scores[0] > scores[1]).float().mean()
+            return {"score/real": scores[0].mean(), "score/fake": scores[1].mean(), "rate/ordered": ordered}
         return {"D(x)": real.detach().mean(), "D(G(z))": fake.detach().mean()}

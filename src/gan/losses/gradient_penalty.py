@@ -1,8 +1,11 @@
-"""A penalty on critics whose gradient is not of norm 1 between data and samples."""
+"""Penalties on critics whose gradient is not of norm 1: between data and samples, or around the data."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from gan.core.checks import check_number
 from gan.losses.base import Pair, Term
 from gan.losses.penalties import squared_gradients
 
@@ -33,5 +36,36 @@ class GradientPenalty(Term):
             return torch.lerp(fake, real, epsilon.view(-1, *[1] * (real.dim() - 1)))
 
         squares = squared_gradients(pair.discriminator, pair.real.zip(pair.fake, between))
-        excess = (squares + 1e-12).sqrt() - 1  # no infinite slope where the gradient vanishes
-        return self.weight * (excess.relu() if self.one_sided else excess).square().mean()
+        return self.weight * excess(squares, self.one_sided).square().mean()
+
+
+class Dragan(Term):
+    """weight · E (‖∇t(x + δ)‖ - 1)² around real images, δ from N(0, deviation²) for each value.
+
+    Kodali, Abernethy, Hays, Kira 2017, "On convergence and stability of GANs", equation 4 (weight 10). Published code
+    has other perturbations: uniform, on one side, or scaled by the standard deviation of the batch, which would make an
+    example's penalty depend on the others.
+
+    Args:
+        weight: λ of the paper, at least 0.
+        deviation: standard deviation of δ, at least 0, where images are in [0, 1].
+        every: see :class:`gan.losses.base.Term`.
+    """
+
+    def __init__(self, weight: float = 10.0, deviation: float = 0.1, every: int = 1) -> None:
+        super().__init__(weight, every)
+        check_number("[0, inf)", deviation=deviation)
+        self.deviation = deviation
+
+    def discriminator(self, pair: Pair) -> Tensor:
+        images = pair.real.images
+        assert images is not None
+        near = replace(pair.real, images=images + self.deviation * pair.random.normal(*images.shape))
+        squares = squared_gradients(pair.discriminator, near)
+        return self.weight * excess(squares).square().mean()
+
+
+def excess(squares: Tensor, one_sided: bool = False) -> Tensor:
+    """By how much norms exceed 1, for their squares (B,); ``one_sided``: 0 for norms below 1."""
+    above = (squares + 1e-12).sqrt() - 1  # no infinite slope where the gradient vanishes
+    return above.relu() if one_sided else above

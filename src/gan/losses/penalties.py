@@ -37,3 +37,15 @@ class R1(Term):
 
     def discriminator(self, pair: Pair) -> Tensor:
         return 0.5 * self.weight * squared_gradients(pair.discriminator, pair.real).mean()
+
+
+class R2(Term):
+    """weight / 2 · E ‖∇t(G(z))‖² at samples: R1 on the other side. Mescheder et al. 2018, equation 10.
+
+    Args:
+        weight: gamma of the paper, at least 0.
+        every: see :class:`Term`.
+    """
+
+    def discriminator(self, pair: Pair) -> Tensor:
+        return 0.5 * self.weight * squared_gradients(pair.discriminator, pair.fake).mean()

@@ -17,3 +17,7 @@ class Wasserstein(Loss):
 
     def generator(self, pair: Pair) -> Tensor:
         return -pair.fake_output.logits.mean()
+
+    def report(self, pair: Pair) -> dict[str, Tensor]:
+        """Mean scores, ``rate/ordered`` and ``wasserstein``: E f(x) - E f(G(z)), the estimate of the distance."""
+        return super().report(pair) | {"wasserstein": -self.discriminator(pair).detach()}
