@@ -8,7 +8,7 @@ from gan.data.mnist import MNIST
 
 
 class StackedMNIST(MNIST):
-    """Three random MNIST digits a, b, c (with replacement) as channels of a 3×28×28 image; the class is 100 a + 10 b + c.
+    """Three random MNIST digits a, b, c (with replacement) as channels of a 3×28×28 image of class 100 a + 10 b + c.
 
     Metz et al. 2017, "Unrolled generative adversarial networks", section 3.3.1. Each split has as many images as
     digits and uses only its own digits. The table of triples is the same in every run.

@@ -75,7 +75,7 @@ class TFD(ImageData):
         }
 
     def folds(self) -> list[dict[str, Split]]:
-        """The ``valid`` and ``test`` images of all five folds, or of ``fold`` alone if training uses its labeled images.
+        """The ``valid`` and ``test`` images of all five folds, or of ``fold`` alone if training uses labeled images.
 
         In that case the other folds' validation and test images include training images.
         """
