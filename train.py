@@ -1,4 +1,4 @@
-"""Trains one GAN, or a sweep of them: ``python train.py --help``."""
+"""Runs one training, or a sweep of several: ``python train.py --help``."""
 
 from gan.app.command_line import launch
 

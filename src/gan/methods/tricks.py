@@ -2,7 +2,7 @@
 
 Networks are built of torch's own layers. A fit swaps in faster ones (:func:`use_fast_layers`) and removes them at its
 end; the names of weights and checkpoints do not change. docs/performance.md gives the gain of each; only gains of at
-least 3 % are kept. Another optimization, of the start-up, is the garbage collector in :mod:`gan.app.command_line`.
+least 3 % are kept. The optimization of the start-up, of garbage collection, is in :mod:`gan.app.command_line`.
 """
 
 import ctypes

@@ -38,7 +38,7 @@ class Diagnosis(Callback):
             or a download, or does not support these images.
         symptoms: the symptoms to check for, by name.
         every_n_batches: batches between two checks, at least 1.
-        warm_up: batches at the start that set the baseline levels, at least 0.
+        warm_up: batches at the start that define the usual levels, at least 0.
         samples: number of samples, and of real images, for the variety, at least 2.
         samples_every_n_batches: batches between two measurements of the variety, a multiple of ``every_n_batches``.
         checks_to_clear: number of checks without a symptom after which it has ended, at least 1.
@@ -75,7 +75,7 @@ class Diagnosis(Callback):
         self._real: tuple[float, float] | None = None  # the kernel's width, and the variety of real images
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.history.early:  # the baseline of the weight norms is their initial value
+        if not self.history.early:  # the usual level of a weight norm is its initial value
             norms = {name: float(norm) for name, norm in weight_norms(pl_module).items()}
             self.history.early.append(Observation(pl_module.iteration, norms))
         if trainer.is_global_zero and trainer.datamodule.has_fixed_examples:

@@ -39,7 +39,7 @@ class History:
     """The checks that a diagnosis uses.
 
     Attributes:
-        early: the observations of the warm-up, which set the baseline levels of this run. The first one is from the
+        early: the observations of the warm-up, which define this run's usual levels. The first one is from the
             start and contains only weight norms.
         latest: the latest observations since then, as many as a symptom needs.
     """
@@ -212,8 +212,8 @@ class Oscillation(Symptom):
 class BlowUp(Symptom):
     """A loss, a gradient or the weights have grown by orders of magnitude.
 
-    This is reported before the guard stops a run with infinite values. A baseline below 1 counts as 1, because losses
-    are in nats and a gradient may start near 0.
+    This is reported before the guard stops a run with infinite values. A level below 1 counts as 1, because losses are
+    in nats and a gradient may start near 0.
 
     Args:
         factor: growth relative to the highest value in the warm-up (for weights: at the start), above 1.
@@ -251,7 +251,7 @@ def swings(course: Sequence[float], low: float, high: float) -> int:
 
 
 def usual(early: Sequence[Observation], name: str) -> float:
-    """A quantity's baseline: its highest value in the warm-up (for weights: at the start), at least 1."""
+    """A quantity's usual level: its highest value in the warm-up (for weights: at the start), at least 1."""
     levels = [abs(observation.values[name]) for observation in early if name in observation.values]
     if name.startswith("weight_norm/"):
         levels = levels[:1]  # a learning rate much too high changes them before the second observation
