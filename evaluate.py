@@ -1,10 +1,10 @@
-"""The numbers of a run, or of all runs of a sweep: ``python evaluate.py --help``."""
+"""Computes the metrics of a run, or of all runs of a sweep: ``python evaluate.py --help``."""
 
 from gan.app.command_line import launch
 
 
 def load():
-    from gan.app.evaluate import run  # torch is imported here, so that --help need not wait for it
+    from gan.app.evaluate import run  # imports torch late, so that --help is fast
 
     return run
 

@@ -1,10 +1,10 @@
-"""SampleGrids and arrays of a run, or of all runs of a sweep: ``python sample.py --help``."""
+"""Draws figures and saves samples of a run, or of all runs of a sweep: ``python sample.py --help``."""
 
 from gan.app.command_line import launch
 
 
 def load():
-    from gan.app.sample import run  # torch is imported here, so that --help need not wait for it
+    from gan.app.sample import run  # imports torch late, so that --help is fast
 
     return run
 

@@ -1,10 +1,10 @@
-"""Trains one game, or a sweep of them: ``python train.py --help``."""
+"""Runs one training, or a sweep of several: ``python train.py --help``."""
 
 from gan.app.command_line import launch
 
 
 def load():
-    from gan.app.train import run  # torch is imported here, so that --help need not wait for it
+    from gan.app.train import run  # imports torch late, so that --help is fast
 
     return run
 

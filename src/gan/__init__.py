@@ -1,7 +1,7 @@
 """Generative Adversarial Nets (Goodfellow et al., 2014) with PyTorch Lightning and Hydra.
 
 From Python: ``gan.train``, ``gan.open_run``, ``gan.sample``, ``gan.evaluate``, ``gan.plot``; see :mod:`gan.app.api`.
-Nothing heavy is imported here: ``--help`` and tab completion must not wait for torch.
+This module imports nothing heavy, so that ``--help`` and tab completion need not wait for torch.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     """The functions of :mod:`gan.app.api`, imported at their first use."""
-    if name.startswith("_"):  # Python's own questions
+    if name.startswith("_"):  # names that Python itself looks up
         raise AttributeError(name)
     from importlib import import_module
 

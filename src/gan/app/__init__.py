@@ -1,4 +1,4 @@
-"""The commands: train, evaluate, sample, and their command line.
+"""The commands train, evaluate and sample, and their command line.
 
 May import: everything.
 """

@@ -1,4 +1,4 @@
-"""The same from Python: compose a configuration, train, open a run, sample, evaluate, plot. No Hydra needed.
+"""The Python interface: compose a configuration, train, open a run, sample, evaluate, plot. It needs no command line.
 
 Available as ``gan.train`` and so on. Mistakes raise :class:`gan.core.errors.UserError`.
 """
@@ -32,15 +32,15 @@ __all__ = ["compose", "evaluate", "open_run", "plot", "read_scalars", "sample", 
 
 
 def compose(*overrides: str, config_name: str = "train", config_dir: str | None = None) -> DictConfig:
-    """The configuration of a command line.
+    """Composes the configuration of a command line.
 
     Args:
         *overrides: as on the command line: ``"data=digits"``, ``"recipe.epochs=5"``.
         config_name: ``train``, ``evaluate`` or ``sample``.
-        config_dir: a folder with configuration files of your own.
+        config_dir: a folder with your own configuration files.
 
     Raises:
-        UserError: an override names no key or no choice; the message names the nearest one.
+        UserError: an override names an unknown key or choice; the message names the closest one.
     """
     check(overrides, config_name, config_dir=config_dir)
     with config_files(config_name, config_dir) as files:
@@ -48,7 +48,7 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
 
 
 def train(*overrides: str, folder: str | Path | None = None, config_dir: str | None = None) -> Run:
-    """Trains, and opens the run.
+    """Trains and returns the run.
 
     Args:
         *overrides: as on the command line of ``train.py``; ``"ckpt_path=RUN/checkpoints/last.ckpt"`` resumes RUN
@@ -89,11 +89,11 @@ def sample(
 
     Args:
         run: from :func:`train` or :func:`open_run`.
-        count: how many, without ``z``.
+        count: number of samples if ``z`` is not given.
         z: latents (N, dim); None draws them from the prior.
-        labels: a label for each sample or one for all, for a conditional generator; None draws them from the prior.
-        seed: of the draw.
-        generator: ``ema`` or ``raw``; None for the EMA where there is one.
+        labels: one label per sample or one for all, for a conditional generator; None draws them from the prior.
+        seed: seed of the latents and labels.
+        generator: ``ema`` or ``raw``; None for the EMA if there is one.
 
     Returns:
         float32 (N, C, H, W) in [0, 1], on the CPU.
@@ -114,18 +114,18 @@ def evaluate(
     seed: int = 0,
     split: str = "test",
 ) -> list[Row]:
-    """Compares samples of each generator, and real images (the floor), with reference images.
+    """Compares samples of each generator and real images (the floor) with reference images.
 
     Args:
         run: from :func:`train` or :func:`open_run`.
         *metrics: names in ``conf/metrics/``, such as ``"frechet"``.
-        features: name of the feature extractor in ``conf/features/``; None for the one of the data.
-        num_samples: of each generator; None for what the data's literature takes.
-        seed: of the latents.
+        features: name of the feature extractor in ``conf/features/``; None for the data's default.
+        num_samples: per generator; None for the number common in the data's literature.
+        seed: seed of the latents.
         split: the reference images, ``test`` or ``valid``.
 
     Returns:
-        A row for each number: ``row.generator``, ``row.measure.name``, ``.value``, ``.standard_error``.
+        One row per score: ``row.generator``, ``row.measure.name``, ``.value``, ``.standard_error``.
     """
     chosen = [f"metrics=[{','.join(metrics)}]"] + ([] if features is None else [f"features={features}"])
     cfg = compose(*chosen, config_name="evaluate")
@@ -137,16 +137,16 @@ def evaluate(
 def plot(
     runs: Run | Sequence[Run], figure: str = "grid", folder: str | Path | None = None, **options: object
 ) -> list[Path]:
-    """Draws a figure of a run, or one of several runs together (``curves``, ``gradient_norms``).
+    """Draws a figure of one run, or of several runs together (``curves``, ``gradient_norms``).
 
     Args:
         runs: from :func:`train` or :func:`open_run`.
         figure: a name in ``conf/figures/``.
-        folder: where the files go; None for ``figures/`` in the first run's folder.
+        folder: the folder of the files; None for ``figures/`` in the first run's folder.
         **options: keys of the figure, such as ``count=100``.
 
     Returns:
-        The files.
+        The files written.
     """
     several = [runs] if isinstance(runs, Run) else list(runs)
     overrides = [f"figures.{figure}.{key}={_quote(value)}" for key, value in options.items()]
@@ -170,7 +170,7 @@ def _quote(value: object) -> str:
 
 
 def _print_messages() -> None:
-    """Prints messages where the program has configured no logging."""
+    """Prints log messages if the program has not configured logging."""
     if not (log.handlers or logging.getLogger().handlers):
         handler = logging.StreamHandler(sys.stdout)
         handler.setFormatter(logging.Formatter("%(message)s"))

@@ -1,6 +1,6 @@
-"""From the command line to a task: Hydra does the work, this file makes its errors one line each.
+"""Runs a task from the command line with Hydra, and reduces Hydra's errors to one line each.
 
-Nothing here imports torch.
+This module does not import torch.
 """
 
 import argparse
@@ -36,14 +36,14 @@ Task = Callable[[DictConfig], object]
 
 
 def launch(load: Callable[[], Task], config_name: str) -> None:
-    """Runs a task with the configuration that the command line describes; exits with a status.
+    """Runs a task with the configuration of the command line; exits with a status.
 
     Args:
-        load: imports what the task needs and returns it, once there is something to do: what to do with the
-            composed configuration, its result going to a sweeper.
+        load: imports the task's modules and returns the task; called only if there is a job to run. The task maps the
+            composed configuration to a result for a sweeper.
         config_name: the file in ``conf/`` that holds the defaults.
     """
-    # Imports make a million objects that stay. To look through them for garbage takes a fifth of the start-up.
+    # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
     try:
         _launch(load, config_name)
@@ -52,9 +52,9 @@ def launch(load: Callable[[], Task], config_name: str) -> None:
 
 
 def loaded(load: Callable[[], Task]) -> Task:
-    """What ``load`` returns; then the garbage collector runs again, and skips what was imported."""
+    """Calls ``load``, then turns the garbage collector on again, without the imported objects."""
     task = load()
-    if not gc.isenabled():  # in the first job of a sweep; what jobs leave is garbage
+    if not gc.isenabled():  # only in the first job of a sweep: later objects may be garbage
         gc.freeze()
         gc.enable()
     return task
@@ -72,7 +72,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
             return loaded(load)(cfg)
         except UserError as error:
             if sweeping():
-                raise  # Hydra goes on with the other jobs and fails at the end
+                raise  # Hydra continues with the other jobs and fails at the end
             failures.append(error)
             if not is_helper():
                 log.error("error: %s", error)
@@ -84,7 +84,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
 
     try:
         sys.argv[1:] = checked(sys.argv[1:], config_name)
-        # Otherwise Hydra would put a hint of its own below each error.
+        # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
     except KeyboardInterrupt:
@@ -105,7 +105,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
 
 
 def checked(argv: Sequence[str], config_name: str) -> list[str]:
-    """The command line as Hydra wants it, with that of a resumed run; raises UserError for a wrong override."""
+    """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
     complete = options_last(resumed(quote_home(argv)))
     arguments = parsed(complete)
     if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
@@ -114,10 +114,10 @@ def checked(argv: Sequence[str], config_name: str) -> list[str]:
 
 
 def enter_run_folder(cfg: DictConfig) -> None:
-    """Points ``output_dir`` to the folder that Hydra has made for this run."""
+    """Sets ``output_dir`` to the folder that Hydra created for this run."""
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
     cfg.output_dir = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
-    # Lightning reads it when it starts the other processes of a distributed run, which share the folder.
+    # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
         settings.run.dir = cfg.output_dir
@@ -142,30 +142,30 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def quote_home(argv: Sequence[str]) -> list[str]:
-    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not know."""
+    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not accept."""
     return [re.sub(r"^([\w.@/+]+=)(~[^'\"]*)$", r"\1'\2'", word) for word in argv]
 
 
 def options_last(argv: Sequence[str]) -> list[str]:
-    """The command line with its overrides in one piece, as Hydra's parser wants them."""
+    """The command line with all overrides before the options, as Hydra's parser requires."""
     overrides = parsed(argv).overrides
     options = list(argv[::-1])
     for override in reversed(overrides):
-        options.remove(override)  # the last one: an option's value may read the same
+        options.remove(override)  # removes the last one, because an option's value may be the same text
     return [*overrides, *options[::-1]]
 
 
-# Going on from a checkpoint
+# Resume from a checkpoint
 
 
 def resumed(argv: Sequence[str]) -> list[str]:
-    """The command line of the checkpoint's own run, with this one's overrides after it.
+    """The command line of the checkpoint's run, followed by the overrides of this command line.
 
-    ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus goes on with the run's model, data and loss, searched for in
-    the folders where the run had them; what is given beside it counts.
+    ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus resumes with the run's model, data and loss, and with the same
+    folders of configuration files. Other options on the command line override the saved ones.
 
     Raises:
-        UserError: a folder of configuration files that the run had is gone, and no other is named.
+        UserError: a folder of configuration files of the run no longer exists, and no other folder is given.
     """
     arguments = parsed(argv)
     given = {_key(override): override for override in arguments.overrides}
@@ -186,7 +186,7 @@ def resumed(argv: Sequence[str]) -> list[str]:
 
 
 def _key(override: str) -> str | None:
-    """``model`` of ``model=mlp``, ``+model=mlp`` and ``~model``; None for what is no override."""
+    """``model`` for ``model=mlp``, ``+model=mlp`` and ``~model``; None if the text is not an override."""
     match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", override)
     return match[1] if match else None
 

@@ -1,4 +1,4 @@
-"""Numbers of runs: what ``evaluate.py`` does."""
+"""Evaluates runs: the implementation of ``evaluate.py``."""
 
 import logging
 import math
@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
-    """Evaluates as ``cfg`` says; prints the numbers and writes them into each run's folder.
+    """Evaluates the runs that ``cfg`` names; prints the scores and writes them to each run's folder.
 
     Raises:
-        UserError: anything that the user can mend.
+        UserError: any mistake that the user can fix.
     """
     quiet()
     true_float32()
@@ -44,13 +44,13 @@ def run(cfg: DictConfig) -> None:
         raise UserError("metrics=none leaves nothing to measure.")
     if cfg.select not in (None, BEST):
         raise UserError(f"select must be best or null, got {cfg.select}; checkpoint={cfg.select} names a checkpoint.")
-    known: dict[str, ReferenceImages] = {}  # real images are looked at once for all runs that share them
-    alike: dict[Setting, list[list[Row]]] = {}  # runs that differ in nothing but their seed
+    known: dict[str, ReferenceImages] = {}  # runs with the same reference images share their features
+    alike: dict[Setting, list[list[Row]]] = {}  # groups of runs that differ only in their seed
     precisions: dict[Setting, list[str]] = {}
     for folder in runs_in(cfg.run) or [None]:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device)
-        name = opened.checkpoint.resolve().name  # of best.ckpt the one that it points to
+        name = opened.checkpoint.resolve().name  # best.ckpt is a link to another checkpoint
         log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
         read(opened.folder / "metrics.json")  # report a damaged file before the work
         generators = [cfg.generator] if cfg.generator else opened.sampler.names
@@ -73,7 +73,7 @@ def run(cfg: DictConfig) -> None:
 
 
 def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Counter[str]) -> None:
-    """Prints the mean of runs that differ in their seed alone, and a remark where their precisions differ."""
+    """Prints the mean of runs that differ only in their seed, and a remark if their precisions differ."""
     log.info("mean of %d runs%s", len(results), common)
     for line in table(over_runs(results)):
         log.info("%s", line)
@@ -83,7 +83,7 @@ def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Count
 
 
 def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
-    """Prints the numbers and writes them into the run's folder."""
+    """Prints the scores and writes them to the run's folder."""
     counts = sorted({row.samples for row in rows}, reverse=True)
     log.info(
         "features: %s · compared with the %s images · %s samples",
@@ -96,13 +96,13 @@ def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
     log.info("  → %s", write(run.folder, [record(row, seed, **run.origin) for row in rows]))
 
 
-# What several runs share
+# Shared by several runs
 
 
 def reference_for(
     cfg: DictConfig, run: Run, metrics: Sequence[Metric], known: dict[str, ReferenceImages], split: str = "test"
 ) -> ReferenceImages:
-    """The real images for a run, seen by the feature extractor that ``cfg`` or else the run's configuration names."""
+    """The reference images of a run, with the feature extractor of ``cfg`` or else of the run's configuration."""
     features = cfg.features if chosen(cfg, "features") else run.cfg.get("features")
     if not features:
         if any(metric.needs & OUTPUTS for metric in metrics):
@@ -110,7 +110,7 @@ def reference_for(
         features = {"_target_": "gan.metrics.features.Pixels"}
     description = OmegaConf.create({"data": run.cfg.data, "features": features})
     data = OmegaConf.to_container(description, resolve=True)
-    data["data"].pop("seed", None)  # of the order of the batches
+    data["data"].pop("seed", None)  # affects only the order of batches
     key = f"{split} {data}"
     if key not in known:
         net = part(description, "features")
@@ -120,7 +120,7 @@ def reference_for(
 
 
 def device_of(run: Run) -> torch.device:
-    """Where the metrics of a run compute: where its networks are, but for devices without float64."""
+    """The device for the metrics of a run: that of its networks, or the CPU if it does not support float64."""
     device = next(run.module.parameters()).device
     return torch.device("cpu") if device.type == "mps" else device
 
@@ -131,15 +131,15 @@ def device_of(run: Run) -> torch.device:
 def select(
     cfg: DictConfig, folder: Path | None, metrics: Mapping[str, Metric], known: dict[str, ReferenceImages]
 ) -> str:
-    """Scores each checkpoint of a run on the validation images and makes ``best.ckpt`` a name of the best one.
+    """Scores each checkpoint of a run on the validation images and links ``best.ckpt`` to the best one.
 
-    The test images are never looked at. The numbers are written down with ``split`` valid.
+    The test images are not used. The scores are recorded with ``split`` valid.
 
     Args:
         cfg: the configuration of an evaluation.
-        folder: the run's.
-        metrics: those of the evaluation, of which ``cfg.select_by`` names one that knows better from worse.
-        known: the real images seen so far.
+        folder: the run's folder.
+        metrics: the metrics of the evaluation; ``cfg.select_by`` names one that can rank generators.
+        known: cache of reference images.
 
     Returns:
         ``best``.
@@ -152,7 +152,7 @@ def select(
             f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
         )
     last = find_checkpoint(folder, "last")
-    # Not the last one, which a running training replaces under the chosen name.
+    # Not the last one, because a running training would replace the file that the link points to.
     paths = sorted(last.parent.glob("epoch=*.ckpt")) or [last]
     if len(paths) == 1:
         log.warning(
@@ -169,7 +169,7 @@ def select(
 def validate(
     cfg: DictConfig, folder: Path | None, path: Path, metric: Metric, known: dict[str, ReferenceImages]
 ) -> float:
-    """A checkpoint's first number by the metric on the validation images; the worst one where it is not finite."""
+    """A checkpoint's main score on the validation images; the worst possible value if it is not finite."""
     opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
     reference = reference_for(cfg, opened, [metric], known, split="valid")
     generator = opened.sampler.choose(cfg.generator)

@@ -1,6 +1,6 @@
-"""What ``--help`` shows beside the keys: common options with their defaults, and a line for each choice.
+"""Parts of ``--help``: common options with their defaults, and one line for each choice.
 
-Both are read from the configuration files, with those of the user's own folders. Nothing here imports torch.
+Both are read from the configuration files, including those in the user's folders. This module does not import torch.
 """
 
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ def list_choices(*groups: str) -> str:
     """A paragraph for each group: its name, and each choice with the first line of its file.
 
     Args:
-        groups: the groups; all but Hydra's own where none is named.
+        groups: the groups; if none is given, all except Hydra's own.
     """
     loader = GlobalHydra.instance().config_loader()
     return "\n".join("\n".join(_paragraph(loader, group)) for group in groups or _groups(loader))
 
 
 def show_option(key: str, *, _root_: DictConfig) -> str:
-    """``KEY=DEFAULT``, padded to a column of a table."""
+    """``KEY=DEFAULT``, padded to the width of a table column."""
     value = OmegaConf.select(_root_, key)
     shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return f"{key}={shown}".ljust(34)
@@ -52,7 +52,7 @@ def _paragraph(loader: ConfigLoader, group: str) -> Iterator[str]:
 
 
 def describe(loader: ConfigLoader, group: str, choice: str) -> str:
-    """The first line of the header of a choice's file; the empty string without a header."""
+    """The first header line of a choice's file; the empty string without a header."""
     for source in loader.get_sources():
         if source.is_config(f"{group}/{choice}"):
             for line in _text(source, f"{group}/{choice}.yaml").splitlines():
@@ -62,7 +62,7 @@ def describe(loader: ConfigLoader, group: str, choice: str) -> str:
 
 
 def _text(source: ConfigSource, path: str) -> str:
-    """The text of a configuration file; the empty string where only Hydra can read it."""
+    """The text of a configuration file; the empty string if only Hydra can read it."""
     places = {"file": Path, "pkg": lambda name: files(name.replace("/", "."))}
     if source.scheme() not in places:
         return ""

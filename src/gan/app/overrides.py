@@ -1,6 +1,6 @@
-"""The overrides of a command line, checked before Hydra acts on them: each names a key or a choice that exists.
+"""Checks the overrides of a command line before Hydra applies them: each must name an existing key or choice.
 
-Nothing here imports torch.
+This module does not import torch.
 """
 
 import difflib
@@ -20,22 +20,22 @@ from gan.app.search_path import ConfigFiles, config_files
 from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
 
-#: groups of parts that are built one by one, so that any may be left out and one's own added
+#: groups whose parts are built one by one: the user can remove any part and add others
 COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
 ADDING = (OverrideType.ADD, OverrideType.FORCE_ADD)
 
 
 def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> None:
-    """Looks at every override of a command line.
+    """Checks every override of a command line.
 
     Args:
         arguments: the overrides as written.
         config_name: the file that holds the defaults.
         sweep: whether they describe several jobs.
-        config_dir: the user's own folder of configuration files, ``--config-dir``.
+        config_dir: the user's folder of configuration files, ``--config-dir``.
 
     Raises:
-        UserError: an override that names no key or no choice, with the nearest that exists; a folder that does not.
+        UserError: an override names an unknown key or choice (the message names the closest one), or a missing folder.
     """
     try:
         overrides = OverridesParser.create().parse_overrides(list(arguments))
@@ -64,12 +64,12 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
 
 
 def is_helper() -> bool:
-    """Whether this process was started by another one, to take part in its distributed run."""
+    """Whether another process started this one as part of a distributed run."""
     return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _check_folder(override: Override, sweep: bool) -> None:
-    """Raises UserError for a folder that already holds a run, or one for all jobs of a sweep."""
+    """Raises UserError for a folder that already holds a run, or for a single folder for all jobs of a sweep."""
     key, folder = override.key_or_group, override.value()
     if sweep:
         raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
@@ -83,13 +83,13 @@ def _check_folder(override: Override, sweep: bool) -> None:
 
 
 def _check_choice(override: Override, files: ConfigFiles) -> None:
-    """Raises UserError for ``model=mpl``, with the choices that there are."""
+    """Raises UserError for an unknown choice such as ``model=mpl``; the message lists the choices."""
     if override.type == OverrideType.DEL:
         return
     group = override.key_or_group
     choices = files.choices(group)
     several = (value if isinstance(value, list) else [value] for value in _values(override))
-    for value in itertools.chain.from_iterable(several):  # metrics=[parzen,…] takes more than one
+    for value in itertools.chain.from_iterable(several):  # metrics=[parzen,…] has several choices
         if value is not None and str(value) not in choices:
             near = did_you_mean(str(value), choices)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
@@ -98,15 +98,15 @@ def _check_choice(override: Override, files: ConfigFiles) -> None:
 def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Sequence[str]) -> None:
     """Raises UserError for a key that the configuration does not have.
 
-    A new one (``+key=value``) may only be an argument of a class that is built from its mapping, or of
-    Lightning's Trainer: those complain themselves of what they do not know. Such a class may be the user's own,
-    which the same command line names: ``+callbacks.mine._target_=my.module.Callback +callbacks.mine.margin=2``.
+    A new key (``+key=value``) must be an argument of a class that is built from its mapping, or of Lightning's Trainer.
+    These raise their own errors for unknown arguments. The class may be the user's own, defined on the same command
+    line: ``+callbacks.mine._target_=my.module.Callback +callbacks.mine.margin=2``.
 
     Args:
         override: the override.
-        cfg: the configuration that the choices alone give.
+        cfg: the configuration composed of the choices alone.
         built: the mappings to which the command line gives a class.
-        groups: the groups, whose mapping exists even where nothing is chosen.
+        groups: the groups; the mapping of a group exists even if nothing is chosen.
     """
     key, new = override.key_or_group, override.type in ADDING
     names = key.split(".")
@@ -115,7 +115,7 @@ def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Seq
         where = ".".join(names[:depth])
         known = {str(each) for each in node} if OmegaConf.is_dict(node) else set()
         if name in known:
-            parent, node = node, node._get_node(name)  # as written: interpolations are not followed
+            parent, node = node, node._get_node(name)  # the raw node, without resolving interpolations
             if node._is_none() or node._is_missing():
                 node = OmegaConf.create()
             continue
@@ -138,7 +138,7 @@ def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Seq
 
 
 def _elsewhere(name: str, cfg: DictConfig) -> str:
-    """`` Did you mean recipe.lr?`` for a last part of dotted keys, or what is near one; empty where nothing is."""
+    """`` Did you mean recipe.lr?`` for a name equal or close to the last part of a dotted key; else empty."""
     keys = sorted(
         flatten(OmegaConf.to_container(cfg, resolve=False)), key=lambda key: ("recipe." not in key, key.count("."))
     )
@@ -152,8 +152,8 @@ def _elsewhere(name: str, cfg: DictConfig) -> str:
 
 
 def _built(overrides: Sequence[Override]) -> set[str]:
-    """The keys of mappings to which a command line gives a class, as ``callbacks.mine`` of
-    ``+callbacks.mine._target_=my.module.Callback`` and of ``+callbacks.mine={_target_:my.module.Callback}``."""
+    """The keys of mappings to which a command line gives a class, such as ``callbacks.mine`` for
+    ``+callbacks.mine._target_=my.module.Callback`` or ``+callbacks.mine={_target_:my.module.Callback}``."""
 
     def targets(key: str, value: object) -> Iterator[str]:
         parent, _, name = key.rpartition(".")
@@ -167,13 +167,13 @@ def _built(overrides: Sequence[Override]) -> set[str]:
 
 
 def _choices(overrides: Sequence[Override], files: ConfigFiles) -> list[str]:
-    """The overrides that choose from groups, the first value where several are swept over."""
+    """The overrides that choose from groups; for a sweep, with the first value."""
     chosen = [o for o in overrides if o.type != OverrideType.DEL and files.is_group(o.key_or_group)]
     return [f"{o.get_key_element()}={_values(o)[0]}".replace("'", "") for o in chosen if _values(o)]
 
 
 def _values(override: Override) -> list[object]:
-    """The values that an override takes, one unless it is a sweep over choices."""
+    """The values of an override: one, or several for a sweep over choices."""
     if isinstance(override.value(), Glob):
         return []  # Hydra itself expands model=glob(*)
     if override.is_choice_sweep():

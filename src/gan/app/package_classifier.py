@@ -1,6 +1,6 @@
-"""Trains a classifier that comes with the package, and writes it beside its record.
+"""Trains and packages a classifier: writes its weights and a record to the package.
 
-Run by hand, from the repository's root: ``python -m gan.app.package_classifier data=mnist data.root=FOLDER``.
+Run it manually from the repository's root: ``python -m gan.app.package_classifier data=mnist data.root=FOLDER``.
 """
 
 import json
@@ -20,7 +20,7 @@ RECIPES = {"mnist": Recipe(epochs=12), "digits": Recipe(epochs=100, batch_size=6
 
 
 def ship(words: list[str]) -> dict:
-    """Trains on the data that the overrides describe; writes and returns the record."""
+    """Trains and packages a classifier on the data of the overrides; writes and returns its record."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", words)
     data = part(cfg, "data")

@@ -1,4 +1,4 @@
-"""Before the first step: the data is loaded, the networks are fitted to it, and everything is checked."""
+"""Preparation before the first step: loads the data, adapts the networks to it and checks everything."""
 
 import logging
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
-    """Loads the data and fits the networks to it: what can go wrong before the first step does so here.
+    """Loads the data and adapts the networks to it, so that errors appear before the first step.
 
     Returns:
         The names of the scalars that the training will log.
@@ -29,7 +29,7 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
     data.prepare_data()
     data.setup("fit")
     method.total_iterations = count_iterations(cfg, data.batches_per_epoch(experiment.trainer.world_size))
-    if not cfg.ckpt_path:  # a checkpoint brings all that has been left in the weights
+    if not cfg.ckpt_path:  # a checkpoint already contains the adapted weights
         method.generator.adapt_to_data(data.mean_image)
         load_trained(method.generator)
     method.restart_ema()
@@ -37,7 +37,7 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
 
 
 def load_trained(generator: Generator) -> None:
-    """Hands a generator that starts from another run's the weights of that one."""
+    """Loads the weights of another run's generator into a generator that starts from it."""
     if generator.start_from is None:
         return
     key = "model.generator.start_from"
@@ -51,7 +51,7 @@ def load_trained(generator: Generator) -> None:
 
 
 def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
-    """Length of the whole run, from the three limits that the Trainer takes."""
+    """Length of the whole run in batches, from the Trainer's three limits."""
     limit = cfg.trainer.limit_train_batches
     batches = min(batches_per_epoch, limit) if isinstance(limit, int) else int(batches_per_epoch * min(limit, 1.0))
     if batches < 1:
@@ -65,13 +65,13 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
 
 
 def check_networks(method: Method, data: Source) -> list[str]:
-    """One forward pass of every network on two examples, as in use.
+    """Runs every network once on two examples, in evaluation mode.
 
     Returns:
         The names of the scalars that the training will log.
 
     Raises:
-        UserError: shapes do not fit, or a loss or term asks a network for something that it does not give.
+        UserError: shapes do not fit, or a loss or term needs an output that a network does not have.
     """
     shape = (data.channels, data.image_size, data.image_size)
     labels = torch.full((2,), 0 if data.classes else -1)

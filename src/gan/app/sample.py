@@ -1,4 +1,4 @@
-"""SampleGrids and arrays of runs that are there: what ``sample.py`` does."""
+"""Figures and arrays of existing runs: the implementation of ``sample.py``."""
 
 import json
 import logging
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> None:
-    """Draws and saves as ``cfg`` says.
+    """Draws the figures and saves the arrays that ``cfg`` names.
 
     Raises:
-        UserError: anything that the user can mend.
+        UserError: any mistake that the user can fix.
     """
     quiet()
     true_float32()
@@ -53,20 +53,20 @@ def run(cfg: DictConfig) -> None:
 
 
 def place(cfg: DictConfig, folder: Path, several: bool) -> Path:
-    """Where the files of the run, or sweep, in ``folder`` go; ``cfg.folder`` has a place for each of several runs."""
+    """The output folder for the run or sweep in ``folder``; with several runs a subfolder of ``cfg.folder`` each."""
     if cfg.folder is None:
         return folder / "figures"
     return Path(cfg.folder) / folder.name if several else Path(cfg.folder)
 
 
 def draw(run: Run, figures: Sequence[Figure], folder: Path) -> Iterable[Path]:
-    """Every figure of one run, one after the other."""
+    """Draws every figure of one run and yields the files."""
     for figure in figures:
         yield from figure(run, folder)
 
 
 def tell(paths: Iterable[Path]) -> None:
-    """Names each file as soon as it is written."""
+    """Logs each file as soon as it is written."""
     for path in paths:
         log.info("  → %s", path)
 
@@ -93,7 +93,7 @@ def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
 
 
 def save_images(folder: Path, images: Tensor) -> Path:
-    """Writes each of the images (N, C, H, W) as ``00000.png``, … at its own size; grey ones as grey.
+    """Writes each of the images (N, C, H, W) as ``00000.png``, … at its original size; gray ones as grayscale.
 
     Raises UserError unless C is 1 or 3.
     """
@@ -108,10 +108,10 @@ def save_images(folder: Path, images: Tensor) -> Path:
 
 
 def export(run: Run, name: str, path: Path) -> Path:
-    """Writes a generator's weights as safetensors, with what is needed to build and feed it in the metadata.
+    """Writes a generator's weights as safetensors, with metadata to rebuild and use it.
 
-    ``config`` (JSON) is the run's whole configuration, whose ``model.generator`` builds the network;
-    ``latent`` (JSON) is its noise, ``image_shape`` (JSON) what it draws, ``generator`` raw or ema.
+    Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
+    (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema.
     """
     from safetensors.torch import save_file
 

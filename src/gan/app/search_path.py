@@ -1,7 +1,7 @@
-"""The configuration files that a command line reaches: those of ``conf/``, then those of the user's own folders.
+"""The configuration files of a command line: those in ``conf/``, then those in the user's folders.
 
-Hydra searches ``conf/``, the folder of ``--config-dir`` and the list ``hydra.searchpath``, in this order; here the same
-search is at hand before Hydra starts. Nothing here imports torch.
+Hydra searches ``conf/``, the folder of ``--config-dir`` and the list ``hydra.searchpath``, in this order. This module
+does the same search before Hydra starts. It does not import torch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class ConfigFiles:
     Args:
         loader: Hydra's, with ``conf/`` and the folder of ``--config-dir``.
         config_name: the file that holds the defaults.
-        overrides: those of ``hydra.searchpath``, as written.
+        overrides: the overrides of ``hydra.searchpath``, as written.
         own: the user's folders and packages.
     """
 
@@ -60,11 +60,11 @@ class ConfigFiles:
 
     @property
     def groups(self) -> list[str]:
-        """The groups that are in no other."""
+        """The top-level groups."""
         return self._listed("", ObjectType.GROUP)
 
     def unreadable(self) -> str:
-        """``FILE: `` for a file of the user's that is no YAML, the empty string where all are."""
+        """``FILE: `` for a user's file that is not valid YAML; the empty string if all are valid."""
         for source in self.own:
             for path in sorted(Path(source.path).rglob("*.yaml")) if source.scheme() == "file" else ():
                 try:
@@ -74,10 +74,10 @@ class ConfigFiles:
         return ""
 
     def check_hidden(self, overrides: Sequence[str]) -> None:
-        """Raises UserError for a file of the user's that Hydra would pass over, as one before it has the same name.
+        """Raises UserError for a user's file that Hydra would ignore, because an earlier one has the same name.
 
         Args:
-            overrides: those that choose; only files that are read are compared.
+            overrides: the overrides that choose from groups; only the chosen files are checked.
         """
         if not self.own:
             return
@@ -93,7 +93,7 @@ class ConfigFiles:
                     )
 
     def _listed(self, group: str, kind: ObjectType) -> list[str]:
-        if (group, kind) not in self._known:  # Hydra reads the defaults again for each answer
+        if (group, kind) not in self._known:  # cached, because Hydra reads the defaults for each call
             self._known[group, kind] = self.loader.get_group_options(group, kind, self.config_name, self.overrides)
         return self._known[group, kind]
 
@@ -102,12 +102,12 @@ class ConfigFiles:
 def config_files(
     config_name: str, config_dir: str | None = None, overrides: Sequence[Override] = ()
 ) -> Iterator[ConfigFiles]:
-    """The files that a command line reaches.
+    """The configuration files of a command line.
 
     Args:
         config_name: the file that holds the defaults.
         config_dir: the folder of ``--config-dir``.
-        overrides: all of the command line; those of ``hydra.searchpath`` count.
+        overrides: all overrides; only those of ``hydra.searchpath`` are used.
 
     Raises:
         UserError: a folder or package that does not exist.
@@ -123,7 +123,7 @@ def config_files(
         for override in given:
             own += [_own(str(place)) for place in override.value()] if isinstance(override.value(), list) else []
         loader = GlobalHydra.instance().config_loader()
-        if config_dir is not None:  # as Hydra's own main does it
+        if config_dir is not None:  # same as in Hydra's main
             path = f"file://{Path(config_dir).resolve()}"
             loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
             loader.repository.initialize_sources(loader.get_search_path())
@@ -131,7 +131,7 @@ def config_files(
 
 
 def _config_dir(folder: str) -> ConfigSource:
-    """The source of ``--config-dir``; raises UserError where there is no such folder."""
+    """The source of ``--config-dir``; raises UserError if there is no such folder."""
     path = Path(folder).resolve()
     if not path.is_dir():
         beside = [other.name for other in path.parent.iterdir() if other.is_dir()] if path.parent.is_dir() else []
@@ -140,7 +140,7 @@ def _config_dir(folder: str) -> ConfigSource:
 
 
 def _own(place: str) -> ConfigSource:
-    """The source of one entry of ``hydra.searchpath``; raises UserError where there is nothing."""
+    """The source of one entry of ``hydra.searchpath``; raises UserError if it does not exist."""
     source = _source(place)
     if not source.available():
         expected = (
@@ -161,20 +161,20 @@ def _source(place: str) -> ConfigSource:
 
 
 def recorded(run: Path) -> tuple[list[str], list[str]]:
-    """The options and the overrides that bring back a run's own configuration files; none where it had none.
+    """The options and overrides that restore a run's own configuration files; empty if it had none.
 
     Args:
         run: the run's folder, with Hydra's records in ``.hydra/``.
 
     Raises:
-        UserError: a folder that is gone.
+        UserError: a folder no longer exists.
     """
     record = run / ".hydra" / "hydra.yaml"
     if not record.is_file():
         return [], []
     settings = OmegaConf.load(record).hydra
     options, places = [], []
-    for source in settings.runtime.config_sources:  # conf/ and Hydra's own files come with every command line
+    for source in settings.runtime.config_sources:  # conf/ and Hydra's own files are always available
         if source.provider == "command-line":
             options.append(f"--config-dir={_still_there(source.path, settings.runtime.cwd, run)}")
         elif source.provider.startswith(SEARCH_PATH):
@@ -188,7 +188,7 @@ def recorded(run: Path) -> tuple[list[str], list[str]]:
 
 
 def _still_there(folder: str, start: str, run: Path) -> Path:
-    """The absolute path of a recorded folder, which may be relative to where the run was started."""
+    """The absolute path of a recorded folder, which may be relative to the working directory of the run."""
     path = Path(start, folder)
     if not path.is_dir():
         raise UserError(

@@ -1,4 +1,4 @@
-"""One training run, from a composed configuration to a filled folder."""
+"""One training run, from a composed configuration to the run's folder."""
 
 import logging
 import math
@@ -35,12 +35,12 @@ from gan.training.monitor import scalars_of
 
 log = logging.getLogger(__name__)
 
-SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # what the callback scores writes
+SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # scalars of the callback scores
 
 
 @dataclass
 class Plan:
-    """What follows a training: built and checked before it, so that a mistake is reported now."""
+    """The metrics and figures after a training; built and checked before it, so that mistakes are reported early."""
 
     run: Run
     metrics: list[Metric]
@@ -49,14 +49,14 @@ class Plan:
 
 
 def run(cfg: DictConfig) -> float | None:
-    """Trains as ``cfg`` says, in ``cfg.output_dir``.
+    """Trains with the configuration ``cfg``, in the folder ``cfg.output_dir``.
 
     Returns:
-        The last value of ``cfg.objective``, infinite where it is not a number; None without an objective.
+        The last value of ``cfg.objective``, infinite if it is NaN; None without an objective.
 
     Raises:
-        UserError: anything that the user can fix.
-        Stopped: Ctrl-C or SIGTERM; the checkpoint is written.
+        UserError: any mistake that the user can fix.
+        Stopped: Ctrl-C or SIGTERM; the checkpoint has been written.
     """
     quiet()
     configure_process()
@@ -69,7 +69,7 @@ def run(cfg: DictConfig) -> float | None:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
         check_resume(cfg, saved, experiment)
-    # The curves are written by a thread, whose OSError (a full disk) is raised again where it is awaited.
+    # A thread writes the curves. Its OSError (a full disk) is raised again in the main thread.
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
         plan = check_plan(cfg, saved, experiment, Plan(finished, metrics, figures))
@@ -78,7 +78,7 @@ def run(cfg: DictConfig) -> float | None:
         experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
         look_back(experiment, plan)
-    except SystemExit:  # Lightning's answer to a Ctrl-C that came before the first step, or twice
+    except SystemExit:  # Lightning raises it for a Ctrl-C before the first step, or for a second one
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
         raise UserError(f"{one_line(error)}.") from error
@@ -90,10 +90,10 @@ def run(cfg: DictConfig) -> float | None:
 
 
 def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:
-    """Loads the data, and checks all that the training and what follows it need; fills the plan's reference images.
+    """Loads the data, checks the training and the plan, and sets the plan's reference images.
 
     Raises:
-        UserError: something cannot be, or nothing is left to train.
+        UserError: a check failed, or no batches are left to train on.
     """
     method, trainer = experiment.module, experiment.trainer
     scalars = prepare(experiment, cfg)
@@ -115,7 +115,7 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
 
 
 def announce(cfg: DictConfig, experiment: Experiment) -> None:
-    """Logs data, sizes, device and folder in two lines."""
+    """Logs the data, network sizes, device and folder in two lines."""
     if not experiment.trainer.is_global_zero:
         return
     module, trainer = experiment.module, experiment.trainer
@@ -137,7 +137,7 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
 
 
 def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
-    """Logs the time taken and where the results are."""
+    """Logs the duration and the place of the results."""
     if not experiment.trainer.is_global_zero:
         return
     log.info("done: %s batches in %.0f s", f"{experiment.module.iteration:,}", seconds)
@@ -152,7 +152,7 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
 
 
 def look_back(experiment: Experiment, plan: Plan) -> None:
-    """What ``evaluate.py`` and ``sample.py`` would do with the finished run: its metrics and its figures."""
+    """Computes the metrics and draws the figures of the finished run, as ``evaluate.py`` and ``sample.py`` do."""
     if not experiment.trainer.is_global_zero:
         return
     experiment.module.to(experiment.trainer.strategy.root_device)
@@ -166,11 +166,11 @@ def look_back(experiment: Experiment, plan: Plan) -> None:
 
 
 def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
-    """Raises UserError for an objective that nothing will report.
+    """Raises UserError for an objective that will not be reported.
 
     Args:
         cfg: the configuration.
-        scalars: the names that the method and the monitor report. A callback of the user's own may report others.
+        scalars: the names that the method and the monitor report. A user's callback may report others.
     """
     if SCORE.match(cfg.objective or "") and cfg.get("metrics") and chosen(cfg, "callbacks.scores"):
         return
@@ -185,11 +185,11 @@ def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
 
 
 def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
-    """The objective's last value for the sweeper; the worst value where it is not finite."""
+    """The objective's last value for the sweeper; the worst value if it is not finite."""
     if cfg.objective is None:
         return None
     if cfg.objective not in trainer.callback_metrics:
-        if not trainer.callback_metrics:  # logged by nobody: callbacks=none
+        if not trainer.callback_metrics:  # nothing is logged: callbacks=none
             return None
         known = list(trainer.callback_metrics)
         raise UserError(f"objective={cfg.objective} was not reported.{did_you_mean(cfg.objective, known)}")
@@ -198,7 +198,7 @@ def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
 
 
 def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
-    """Whether a larger objective is better, by the sweeper's direction or else by the metric's."""
+    """Whether a larger objective is better, by the sweeper's direction or else the metric's."""
     sweeper = HydraConfig.get().sweeper if HydraConfig.initialized() else {}
     direction = (sweeper or {}).get("direction")
     if direction is not None:
@@ -207,7 +207,7 @@ def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
 
 
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
-    """Raises UserError unless the checkpoint fits the configuration; logs what differs from its own run."""
+    """Raises UserError if the checkpoint does not fit the configuration; logs the differences from its run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     changed = changes(saved["hyper_parameters"], cfg)
     for key, (before, now) in changed.items():

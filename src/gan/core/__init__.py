@@ -1,4 +1,4 @@
-"""Errors, random numbers, batches, files and what the hardware computes fast.
+"""Errors, random numbers, batches, files and hardware capabilities.
 
 May import: nothing of this project.
 """

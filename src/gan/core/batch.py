@@ -1,4 +1,4 @@
-"""The two records that data, networks and losses exchange: D's input and D's output."""
+"""The two records that data, networks and losses exchange: the discriminator's input and its output."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -10,23 +10,23 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Record:
-    """Named tensors whose first axis is the batch; a field that is None is absent. A subclass may add fields."""
+    """Named tensors whose first axis is the batch. A field that is None is absent. A subclass may add fields."""
 
     def items(self) -> list[tuple[str, Tensor]]:
-        """The fields that are present, in their order."""
+        """The fields that are present, as (name, tensor), in the order of their definition."""
         return [(field.name, value) for field in fields(self) if (value := getattr(self, field.name)) is not None]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
-        """The record of ``function(value)`` for each field that is present."""
+        """A record with ``function(value)`` in each field that is present."""
         return type(self)(**{name: function(value) for name, value in self.items()})
 
     def zip(self, other: Self, function: Callable[[Tensor, Tensor], Tensor]) -> Self:
-        """The record of ``function(value, value of other)``, without the fields that only one of both has."""
+        """A record with ``function(value, value of other)`` in each field that both records have."""
         pairs = [(name, value, getattr(other, name)) for name, value in self.items()]
         return type(self)(**{name: function(a, b) for name, a, b in pairs if b is not None})
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Self:
-        """The record on a device; Lightning moves batches by it."""
+        """The record on a device; Lightning calls this to move a batch."""
         return self.map(lambda value: value.to(device, non_blocking=non_blocking))
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Batch(Record):
-    """What D looks at, real or generated.
+    """The discriminator's input: real or generated examples.
 
     Attributes:
         images: float32 (B, C, H, W) in [0, 1].
@@ -50,12 +50,12 @@ class Batch(Record):
 
 @dataclass(frozen=True)
 class Output(Record):
-    """D's answer, before any sigmoid or softmax.
+    """The discriminator's output, before any sigmoid or softmax.
 
     Attributes:
-        logits: (B,), large for real; the score of a critic, or the negative energy. A D that packs m examples
-            answers with B / m rows.
-        classes: (B, K), a logit for each class.
+        logits: (B,), large for real; the score of a critic, or the negative energy. A discriminator that packs
+            m examples returns B / m rows.
+        classes: (B, K), one logit per class.
         codes: (B, Q), parameters of the distribution of a structured latent.
         features: (B, F).
     """

@@ -1,4 +1,4 @@
-"""Ranges of arguments: constructors refuse what they cannot use, in one line that names the argument."""
+"""Range checks for constructor arguments. An error is one line that names the argument."""
 
 import math
 
@@ -10,7 +10,7 @@ class ArgumentError(UserError, ValueError):
 
     Attributes:
         name: the argument.
-        complaint: what is wrong with it, without the name.
+        complaint: the error, without the argument's name.
     """
 
     def __init__(self, name: str, complaint: str) -> None:
@@ -19,22 +19,22 @@ class ArgumentError(UserError, ValueError):
 
 
 def check_integer(interval: str = "(-inf, inf)", /, *, or_none: bool = False, **arguments: object) -> None:
-    """Raises ArgumentError for the first argument that is no integer in the interval; True and False are none.
+    """Raises ArgumentError for the first argument that is not an integer in the interval; bools are refused.
 
     Args:
-        interval: such as ``[1, inf)``: a bracket includes its end.
-        or_none: whether None is fine too.
+        interval: such as ``[1, inf)``; a square bracket includes its end.
+        or_none: whether None is allowed too.
         **arguments: values by the names of the caller's arguments.
     """
     _check(int, "a whole number", interval, or_none, arguments)
 
 
 def check_number(interval: str = "(-inf, inf)", /, *, or_none: bool = False, **arguments: object) -> None:
-    """Raises ArgumentError for the first argument that is no number in the interval; NaN is in none.
+    """Raises ArgumentError for the first argument that is not a number in the interval; NaN is refused.
 
     Args:
-        interval: such as ``[0, 1)``: a bracket includes its end.
-        or_none: whether None is fine too.
+        interval: such as ``[0, 1)``; a square bracket includes its end.
+        or_none: whether None is allowed too.
         **arguments: values by the names of the caller's arguments.
     """
     _check(int | float, "a number", interval, or_none, arguments)

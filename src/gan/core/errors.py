@@ -7,20 +7,20 @@ from hydra.errors import HydraException
 
 
 class UserError(HydraException):
-    """A mistake that the user can fix: the message names the key or file, what was expected and what to do.
+    """A mistake that the user can fix. The message names the key or file, what was expected and what to do.
 
-    It derives from Hydra's exception so that a failing job of a sweep is reported without a traceback.
+    It derives from Hydra's exception, so that Hydra reports a failing job of a sweep without a traceback.
     """
 
 
 class Stopped(BaseException):
-    """Training was asked to stop (Ctrl-C, SIGTERM) and has saved its checkpoint.
+    """Training stopped on Ctrl-C or SIGTERM, after writing its checkpoint.
 
-    Like KeyboardInterrupt no mere Exception: a sweep ends with it instead of going on to its next job.
+    Like KeyboardInterrupt it is not an Exception, so that it ends a sweep instead of one job.
 
     Args:
-        message: what happened, and how to go on.
-        exit_code: 128 + the signal's number, as shells have it.
+        message: what happened, and how to resume.
+        exit_code: 128 + the signal's number, the convention of shells.
     """
 
     def __init__(self, message: str, exit_code: int) -> None:
@@ -34,6 +34,6 @@ def one_line(error: BaseException) -> str:
 
 
 def did_you_mean(word: str, possibilities: Iterable[str]) -> str:
-    """`` Did you mean 'width'?`` for the nearest possibility, the empty string when nothing is near."""
+    """`` Did you mean 'width'?`` with the closest possibility; the empty string if none is close."""
     nearest = difflib.get_close_matches(word, sorted(possibilities), n=1, cutoff=0.6)
     return f" Did you mean '{nearest[0]}'?" if nearest else ""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes."""
 
 import contextlib
 import os
@@ -6,22 +6,22 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-#: how the name of a file that is being written ends; what a killed process leaves behind ends so, too
+#: suffix of a file that is being written, and of the partial file that a killed process leaves
 UNFINISHED = ".unfinished"
 
 
 @contextlib.contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
-    """Replaces a file by one that is whole: whoever reads ``path`` sees the old contents or the new ones.
+    """Replaces a file atomically: a reader of ``path`` sees the complete old or the complete new contents.
 
-    The block writes a file of another name in the same folder. When the block ends the file is forced to the disk
-    and takes the name ``path``; when it fails the file is removed, and what ``path`` held before is still there.
+    The block writes a temporary file in the same folder. When the block ends, the file is flushed to disk and
+    renamed to ``path``. When the block raises, the temporary file is removed and ``path`` is unchanged.
 
     Args:
-        path: the file to write; its folder exists.
+        path: the file to write; its folder must exist.
 
     Yields:
-        The hidden file that the block has to write, which no other process or thread writes.
+        The path of the hidden temporary file to write; no other process or thread uses it.
     """
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}{UNFINISHED}")
@@ -35,7 +35,7 @@ def write_whole(path: str | Path) -> Iterator[Path]:
 
 
 def _force_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)  # Windows forces only what is open for writing
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes only files that are open for writing
     try:
         os.fsync(descriptor)
     finally:

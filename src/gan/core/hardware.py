@@ -1,7 +1,7 @@
-"""What this machine computes fast.
+"""Hardware capabilities: which number formats and libraries are fast on this machine.
 
-Every answer follows from names and flags, never from a timing: on the same machine it is always the same, and so are
-the bits of a run.
+Every answer follows from names and flags, never from a timing. On one machine it is therefore always the same, and
+a run stays reproducible to the bit.
 """
 
 import os
@@ -18,14 +18,14 @@ ARM = ("arm64", "aarch64")
 
 @dataclass(frozen=True)
 class Processor:
-    """The CPU as torch may use it.
+    """The CPU, and what torch uses of it.
 
     Attributes:
         name: the model, such as ``AMD EPYC``.
-        amd: whether AMD makes it.
+        amd: whether it is an AMD processor.
         architecture: ``x86_64``, ``arm64``, … in lower case.
         instructions: the instruction set of torch's own kernels: ``AVX2``, ``AVX512``, ``DEFAULT``, …
-        flags: the names of all instruction sets that the CPU has.
+        flags: the names of all instruction sets of the CPU.
         onednn: whether torch was built with oneDNN.
     """
 
@@ -38,15 +38,15 @@ class Processor:
 
     @property
     def avx512(self) -> bool:
-        """Whether the CPU has AVX-512 and torch uses it: ``ATEN_CPU_CAPABILITY`` may forbid that."""
+        """Whether the CPU has AVX-512 and torch uses it; ``ATEN_CPU_CAPABILITY`` can turn it off."""
         return "avx512_f" in self.flags and self.instructions.startswith("AVX512")
 
     @property
     def fast_bfloat16(self) -> bool:
-        """Whether bfloat16 products are faster than float32 ones.
+        """Whether bfloat16 matrix products are faster than float32 ones.
 
-        That oneDNN *can* multiply in bfloat16 (``_is_mkldnn_bf16_supported``) does not answer it: without
-        instructions for bfloat16 it converts to float32 and back.
+        ``_is_mkldnn_bf16_supported`` only says that oneDNN *can* multiply in bfloat16. Without bfloat16
+        instructions it converts to float32 and back, which is slower.
         """
         if self.architecture in X86:
             return self.onednn and self.avx512 and bool(self.flags & {"avx512_bf16", "amx_bf16"})
@@ -56,9 +56,9 @@ class Processor:
     def fast_onednn(self) -> bool:
         """Whether oneDNN multiplies float32 matrices faster than MKL, which torch uses for linear layers.
 
-        MKL takes its AVX2 kernels on every AMD processor, oneDNN all of AVX-512 (2.1 times the rate). With AVX2 alone
-        oneDNN takes 1.1 to 1.4 times MKL's time (docs/performance.md). Intel's and ARM's processors keep torch's
-        choice: not measured.
+        On AMD processors MKL uses only its AVX2 kernels, while oneDNN uses AVX-512 (2.1 times the rate). With AVX2
+        alone, oneDNN takes 1.1 to 1.4 times MKL's time (docs/performance.md). Intel and ARM processors were not
+        measured and keep torch's choice.
         """
         return self.onednn and self.amd and self.architecture in X86 and self.avx512
 
@@ -70,8 +70,8 @@ class Processor:
 
 @cache
 def processor() -> Processor:
-    """This machine's CPU, asked once."""
-    # Not in every version of torch; without it nothing special is assumed.
+    """This machine's CPU; the result is cached."""
+    # Not every version of torch has this function; without it no special instruction set is assumed.
     capabilities: dict = getattr(torch.cpu, "get_capabilities", dict)()
     name = capabilities.get("cpu_name") or platform.machine()
     return Processor(
@@ -85,15 +85,16 @@ def processor() -> Processor:
 
 
 def made_by_amd(name: str, listing: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether a CPU is AMD's, also where a virtual machine has renamed it."""
-    # Windows names the vendor in a variable. platform.processor() reads it too, but starts a process elsewhere.
+    """Whether a CPU is made by AMD, even where a virtual machine changes its name."""
+    # Windows names the vendor in an environment variable. platform.processor() reads it too, but starts a process
+    # on other systems.
     named = os.environ.get("PROCESSOR_IDENTIFIER", "")
     vendor = listing.read_text(encoding="utf-8", errors="replace") if listing.is_file() else named
     return "AMD" in name or "AuthenticAMD" in vendor
 
 
 def has_fast_bfloat16(device: str) -> tuple[bool, str]:
-    """Whether bfloat16 is faster than float32 on a device of this type.
+    """Whether bfloat16 is faster than float32 on this type of device.
 
     Args:
         device: ``cpu``, ``cuda``, ``mps``, …
@@ -112,7 +113,7 @@ def has_fast_bfloat16(device: str) -> tuple[bool, str]:
 
 
 def device_type(accelerator: str) -> str:
-    """The type of device that Lightning's ``accelerator`` means on this machine, such as ``cpu`` or ``cuda``."""
+    """The device type that Lightning's ``accelerator`` selects on this machine, such as ``cpu`` or ``cuda``."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "cuda"
     if accelerator in ("auto", "gpu") and torch.backends.mps.is_available():
@@ -121,9 +122,9 @@ def device_type(accelerator: str) -> str:
 
 
 def true_float32() -> None:
-    """Lets convolutions on a GPU be computed in float32, as matrix products are.
+    """Makes convolutions on a GPU use float32, as matrix products do.
 
-    Left alone, NVIDIA's library takes TensorFloat-32 for them, whose factors have ten bits: features, and with them
-    every metric, would hang on the kind of GPU, and ``precision=32-true`` would not be what it says.
+    By default cuDNN uses TensorFloat-32 for them, whose factors have ten mantissa bits. Features, and with them
+    every metric, would depend on the GPU model, and ``precision=32-true`` would not be true float32.
     """
     torch.backends.cudnn.allow_tf32 = False

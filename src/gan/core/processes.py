@@ -1,4 +1,4 @@
-"""What several processes of one training exchange. Alone, a process exchanges nothing."""
+"""Communication between the processes of one training. A single process exchanges nothing."""
 
 import torch
 import torch.distributed as dist
@@ -6,14 +6,15 @@ from torch import Tensor
 
 
 def together() -> bool:
-    """Whether this process trains with others."""
+    """Whether several processes train together."""
     return dist.is_available() and dist.is_initialized()
 
 
 def gather_rows(x: Tensor) -> Tensor:
-    """The rows of all processes in the order of one process, with their gradient: (B, …) to (B · world, …).
+    """Gathers the rows of all processes in single-process order, with gradients: (B, …) to (B · world, …).
 
-    For what compares examples with each other. A mean over examples needs it not: gradients are averaged.
+    Needed where examples are compared with each other. A mean over examples does not need it, because gradients are
+    averaged.
     """
     if not together():
         return x
@@ -23,7 +24,7 @@ def gather_rows(x: Tensor) -> Tensor:
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
-    """The mean over the processes, of the same shape, without gradient."""
+    """The mean over processes, same shape, without gradient."""
     if not together():
         return x.detach()
     total = x.detach().clone()
@@ -32,7 +33,7 @@ def mean_over_processes(x: Tensor) -> Tensor:
 
 
 def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
-    """Replaces each gradient by its mean over the processes, in one exchange."""
+    """Replaces each gradient by its mean over processes, in one all-reduce."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not (together() and gradients):
         return

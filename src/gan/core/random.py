@@ -1,7 +1,7 @@
 """Every random number of a run is a function of (seed, purpose, iteration).
 
-So an exact resume needs no stored state, and every process of a distributed run can draw the same
-numbers and keep its rows.
+An exact resume therefore needs no stored state. Every process of a distributed run can draw the same numbers and
+keep its own rows.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ _MASK = 0xFFFFFFFF
 def derive(seed: int, stream: str, index: int = 0) -> int:
     """A 32-bit seed for the ``index``-th use of ``stream``.
 
-    Within a stream the 2**32 indices give 2**32 different seeds: the step from index to seed is a
-    bijection (the finalizer of MurmurHash3). 32 bits because torch's CPU generator keeps no more.
+    Within a stream the 2**32 indices give 2**32 different seeds, because the map from index to seed is a
+    bijection (the finalizer of MurmurHash3). It has 32 bits because torch's CPU generator keeps no more.
 
     Args:
         seed: the run's seed, any integer.
@@ -36,8 +36,8 @@ def derive(seed: int, stream: str, index: int = 0) -> int:
 def reseed(device: torch.device, seed: int) -> None:
     """Seeds the global generators of the CPU and of ``device``.
 
-    As ``torch.manual_seed``, which records a stack trace for every kind of accelerator that is not in
-    use: half a millisecond a step.
+    Equivalent to ``torch.manual_seed``, which also records a stack trace for every type of accelerator that is
+    not in use. That would cost half a millisecond per step.
     """
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
@@ -46,27 +46,27 @@ def reseed(device: torch.device, seed: int) -> None:
 
 @contextmanager
 def forked(device: torch.device) -> Iterator[None]:
-    """Lends the global generators of the CPU and of ``device``, which then go on as if they had not been used."""
+    """Restores the global generators of the CPU and of ``device`` when the block ends."""
     if device.type == "cpu":
         with torch.random.fork_rng(devices=[]):
             yield
         return
-    # Of several devices of a kind only the current one is seeded by `reseed`.
+    # `reseed` seeds only the current one of several devices of one type.
     with torch.random.fork_rng(devices=[device], device_type=device.type), torch.accelerator.device_index(device.index):
         yield
 
 
 @dataclass(frozen=True)
 class RandomRows:
-    """Random numbers, one row for each example of the batch.
+    """Random numbers with one row per example of the batch.
 
-    Each of w processes draws the rows of all processes and keeps its own: together they have the numbers of one
-    process with the w-fold batch.
+    Each of w processes draws the rows of all processes and keeps its own. Together they have the same numbers as one
+    process with a batch w times as large.
 
     Attributes:
         device: where the numbers are drawn.
         rank, world: this process and the number of processes; process r keeps rows r, r + world, …
-        generator: the source; None for torch's global one, which every iteration seeds anew.
+        generator: the source; None for torch's global generator, which is reseeded in every iteration.
     """
 
     device: torch.device | str = "cpu"
@@ -79,7 +79,7 @@ class RandomRows:
         return self._mine(torch.rand(count * self.world, *shape, device=self.device, generator=self.generator))
 
     def normal(self, count: int, *shape: int) -> Tensor:
-        """From N(0, 1), float32 (count, *shape)."""
+        """Standard normal N(0, 1), float32 (count, *shape)."""
         return self._mine(torch.randn(count * self.world, *shape, device=self.device, generator=self.generator))
 
     def integers(self, high: int, count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Sources of images: one LightningDataModule per kind, one base that holds and shuffles them.
+"""Data sources: one LightningDataModule per data set, with a common base class that stores and shuffles the images.
 
 May import: core.
 """

@@ -1,4 +1,4 @@
-"""Base classes of data modules: images are held as uint8 and gathered a batch at a time."""
+"""Base classes of data modules: images are stored as uint8 and gathered one batch at a time."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -15,16 +15,16 @@ from gan.core.errors import UserError
 from gan.core.images import scale
 from gan.core.random import derive
 
-PART = 2**24  # bytes of images that are looked at in one go
+PART = 2**24  # bytes of images that are processed at a time
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W), uint8, and their classes (N,), int64, -1 where there is none.
+    """Images (N, C, H, W), uint8, and their classes (N,), int64, -1 for no class.
 
-    Examples that are no images, points of the plane say, are float32 of the same form.
+    Examples that are not images, such as points in the plane, are float32 of the same shape (N, C, H, W).
 
-    The images may lie in a file that is mapped into memory: read them in parts, never write to them.
+    The images may be a memory-mapped file: read them in parts and never write to them.
     """
 
     images: Tensor
@@ -34,26 +34,25 @@ class Split:
         return len(self.images)
 
     def __getitem__(self, rows: slice | Tensor) -> "Split":
-        """Some of the images with their classes."""
+        """A subset of the images with their classes."""
         return Split(self.images[rows], self.labels[rows])
 
 
 class Batches:
     """An endless stream of batches in an order that is a function of (seed, batch number).
 
-    Batch n belongs to epoch n // len and has its place in that epoch's permutation, so that an
-    interrupted run goes on by asking ``position`` where it stands: there is nothing to remember.
-    Lightning counts ``len`` batches an epoch and then asks for a new iterator. The images that
-    do not fill a last batch wait for the next epoch's permutation.
+    Batch n belongs to epoch n // len and is a fixed part of that epoch's permutation. A resumed run therefore needs
+    no stored state: it calls ``position`` for the number of its next batch. Lightning counts ``len`` batches per
+    epoch and then requests a new iterator. Images that do not fill a last batch are left out of that epoch.
 
     Args:
-        images: uint8 (N, C, H, W), on the device where the batches are wanted.
+        images: uint8 (N, C, H, W), on the device of the batches.
         labels: int64 (N,), -1 where the class is unknown, on the same device.
         batch_size: images per process.
         seed: the run's seed.
         position: returns the number of batches trained on.
-        rank, world: this process and their number; process r takes rows r, r + world, … of the
-            batch of ``world * batch_size`` images that all of them share.
+        rank, world: this process and the number of processes; process r takes rows r, r + world, … of the
+            common batch of ``world * batch_size`` images.
     """
 
     def __init__(
@@ -73,18 +72,18 @@ class Batches:
         return len(self.images) // self.total
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator: position() is first asked when the first batch is, after Lightning has
+        # This is a generator, so that position() is called with the first batch, after Lightning has
         # restored a checkpoint.
         for images, labels in self.gather():
             yield Batch(images=scale(images), labels=labels)  # (B, C, H, W), (B,)
 
     def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Images as uint8 and labels of each batch, on the device where they are wanted."""
+        """Yields images as uint8 and labels of each batch, on the device of the batches."""
         for rows in self.rows(self.images.device):
             yield self.images[rows], self.labels[rows]
 
     def rows(self, device: torch.device) -> Iterator[Tensor]:
-        """Which images make up this process's batches: (B,) for each, from ``position`` on without end."""
+        """Yields the image indices (B,) of each of this process's batches, from ``position`` on, endlessly."""
         epoch, batch = divmod(self.position(), len(self))
         while True:
             order = self.order(epoch).to(device)
@@ -97,7 +96,7 @@ class Batches:
         generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
         return torch.randperm(len(self.images), generator=generator)
 
-    # Lightning takes a loader with these for one that can go on in the middle of an epoch.
+    # With these two methods Lightning assumes that the loader can resume in the middle of an epoch.
     def state_dict(self) -> dict:
         """Nothing: the order is a function of the seed and the iteration."""
         return {}
@@ -109,20 +108,20 @@ class Batches:
 class Source(pl.LightningDataModule):
     """A source of batches; nothing is read before ``prepare_data``.
 
-    A batch is a :class:`gan.core.batch.Batch` and a function of (seed, iteration), the same however many
-    processes share it and wherever a run begins.
+    A batch is a :class:`gan.core.batch.Batch`. It is a function of (seed, iteration), independent of the number of
+    processes and of the iteration from which a run resumes.
 
     Args:
         batch_size: examples per batch and process.
         image_size: height and width in pixels.
-        channels: 1 for grey, 3 for colour.
-        classes: number of classes, 0 where there are none.
+        channels: 1 for gray, 3 for color.
+        classes: number of classes, 0 for none.
         seed: the run's seed.
 
     Attributes:
-        samples_to_score: how many samples an evaluation draws unless told otherwise.
-        has_fixed_examples: whether the source has examples that are always the same, in ``splits`` once
-            ``setup`` has read them; known before. Metrics and diagnosis need such examples.
+        samples_to_score: default number of samples of an evaluation.
+        has_fixed_examples: whether the source has a fixed set of examples, which ``setup`` reads into ``splits``.
+            It is known before that. Metrics and diagnosis need such examples.
     """
 
     samples_to_score = 10_000
@@ -139,7 +138,7 @@ class Source(pl.LightningDataModule):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether ``setup`` has nothing left to do; a source without fixed examples has nothing to load."""
+        """Whether ``setup`` is done; always true for a source without fixed examples."""
         return bool(self.splits) or not self.has_fixed_examples
 
     @abstractmethod
@@ -148,25 +147,25 @@ class Source(pl.LightningDataModule):
 
     @abstractmethod
     def batches_per_epoch(self, world: int = 1) -> int:
-        """Batches in an epoch with ``world`` processes."""
+        """Number of batches in an epoch with ``world`` processes."""
 
     def folds(self) -> list[dict[str, Split]]:
-        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless a set has folds.
+        """The pairs of splits ``valid`` and ``test`` over which an evaluation averages: one unless the data has folds.
 
-        None where there are no fixed examples.
+        Empty if there are no fixed examples.
         """
         return [{name: self.splits[name] for name in ("valid", "test")}] if self.has_fixed_examples else []
 
     @abstractmethod
     def describe(self) -> str:
-        """Name, number and shape of the training examples, for the line that a run begins with."""
+        """Name, number and shape of the training examples, for the first log line of a run."""
 
     @abstractmethod
     def train_dataloader(self) -> Iterable[Batch]:
-        """This process's batches; see :class:`Batches` for what is asked of them."""
+        """This process's batches; :class:`Batches` describes their properties."""
 
     def stream(self) -> dict[str, Any]:
-        """What a stream of batches depends on, as arguments of :class:`Batches` and its like."""
+        """The arguments that :class:`Batches` and similar classes share."""
         trainer = self.trainer
         return {
             "batch_size": self.batch_size,
@@ -178,14 +177,14 @@ class Source(pl.LightningDataModule):
 
 
 class ImageData(Source):
-    """Base of the sources of images: subclasses say where these come from, in ``load``.
+    """Base class of image sources: subclasses implement ``load``.
 
-    Images of another size are resized to ``image_size`` once, when loaded.
+    Images of another size are resized to ``image_size`` once, when they are loaded.
     """
 
     @abstractmethod
     def load(self) -> dict[str, Split]:
-        """The splits ``train``, ``valid`` and ``test``, at whatever size the source has."""
+        """The splits ``train``, ``valid`` and ``test``, at the original image size."""
 
     def setup(self, stage: str | None = None) -> None:
         if not self.is_loaded:
@@ -198,15 +197,15 @@ class ImageData(Source):
 
     def mean_image(self) -> Tensor:
         """The mean training image, float32 (C, H, W) in [0, 1]."""
-        # Summed by pixel in whole numbers: exact. In parts, because torch first widens what it sums to
-        # eight times its size, and because the images may be larger than the memory.
+        # An integer sum per pixel is exact. It is computed in parts, because torch converts its input to
+        # eight times the size, and because the images may be larger than the memory.
         images = self.splits["train"].images
         parts = images.split(max(1, PART // images[0].numel()))
         total = sum(part.sum(0, dtype=torch.int64) for part in parts)
         return (total.double() / (255 * len(images))).float()
 
     def batches_per_epoch(self, world: int = 1) -> int:
-        """Batches in one pass over the training images with ``world`` processes."""
+        """Number of batches in one pass over the training images with ``world`` processes."""
         batches = len(self.splits["train"]) // (self.batch_size * world)
         if batches == 0:
             raise UserError(
@@ -224,7 +223,7 @@ class ImageData(Source):
         return Batches(train.images.to(device), train.labels.to(device), **self.stream())
 
     def _fit(self, split: Split) -> Split:
-        """The split at ``image_size``, its channels checked."""
+        """The split resized to ``image_size``; also checks its channels."""
         images = split.images
         if images.shape[1] != self.channels:
             raise UserError(f"data.channels={self.channels}, but the images have {images.shape[1]}.")

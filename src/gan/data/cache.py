@@ -1,4 +1,4 @@
-"""A folder of image files, decoded once into one file of raw bytes that later runs map into memory."""
+"""Decodes a folder of image files once into one file of raw bytes, which later runs memory-map."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An image file: its path below the root with ``/`` between folders, its bytes, when it was changed (ns)."""
+    """An image file: its path below the root with ``/`` separators, its size in bytes, its modification time (ns)."""
 
     path: str
     size: int
@@ -41,10 +41,10 @@ class File:
 
 
 def scan(root: Path) -> list[File]:
-    """Every image file below ``root``, by its suffix; what is hidden (a leading dot) is passed over.
+    """Every file below ``root`` with the suffix of an image; hidden files and folders (a leading dot) are skipped.
 
-    Sorted by a hash of the path: an order as good as random that every machine agrees on, in which a
-    new file moves no other.
+    Sorted by a hash of the path. This order is practically random, the same on every machine, and a new file does not
+    change the order of the others.
     """
     files: list[File] = []
     folders, seen = [""], {_place(root.stat())}
@@ -56,7 +56,7 @@ def scan(root: Path) -> list[File]:
                 if entry.name.startswith((".", "__MACOSX")):
                     continue
                 if entry.is_dir():
-                    if (place := _place(entry.stat())) not in seen:  # links may run in circles
+                    if (place := _place(entry.stat())) not in seen:  # links may form cycles
                         seen.add(place)
                         folders.append(f"{path}/")
                 elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  (50,000 Paths take a second)
@@ -71,7 +71,7 @@ def _place(status: os.stat_result) -> tuple[int, int]:
 def _file(path: str, entry: os.DirEntry) -> File:
     try:
         status = entry.stat()
-    except OSError:  # a link to nowhere: decoding will name it
+    except OSError:  # a broken link: the decoder will report it
         return File(path, 0, 0)
     return File(path, status.st_size, status.st_mtime_ns)
 
@@ -83,7 +83,7 @@ class Pixels:
     Args:
         path: the file, uint8 (N, C, H, W).
         shape: (N, C, H, W).
-        corrupt: path and fault of the files that could not be decoded and are not in it.
+        corrupt: path and error of the files that could not be decoded and are left out.
     """
 
     path: Path
@@ -96,23 +96,23 @@ class Pixels:
         return float(np.prod(self.shape, dtype=np.float64)) / 2**30
 
     def tensor(self) -> Tensor:
-        """The images, uint8 (N, C, H, W), mapped into memory: read only, brought in when looked at."""
+        """The images, uint8 (N, C, H, W), memory-mapped: read-only, and read from disk on access."""
         if self.shape[0] == 0:
             return torch.empty(self.shape, dtype=torch.uint8)
         with warnings.catch_warnings():
-            # torch warns of memory that cannot be written; a private copy that can counts as used.
+            # torch warns of read-only memory; a writable private mapping would count as used memory.
             warnings.simplefilter("ignore")
             return torch.from_numpy(np.memmap(self.path, np.uint8, "r", shape=self.shape))
 
 
 def decoded(root: Path, files: list[File], image_size: int, channels: int, cache_dir: str | None = None) -> Pixels:
-    """The images of ``files``, in their order, from the cache where it is up to date.
+    """The decoded images of ``files``, in their order, from the cache if it is up to date.
 
-    It is up to date as long as no path, size or time of change differs.
+    The cache is up to date if all paths, sizes and modification times are unchanged.
 
     Args:
         root: the folder of the images.
-        files: below the root.
+        files: the image files below the root.
         image_size: height and width of the decoded images.
         channels: 1 or 3.
         cache_dir: the folder of all caches; None for the user's cache directory.
@@ -134,7 +134,7 @@ def decoded(root: Path, files: list[File], image_size: int, channels: int, cache
             "give a folder for decoded images with data.cache_dir=FOLDER."
         ) from error
     with alone(folder):
-        pixels = _read(folder, name, shape)  # another process may have made it meanwhile
+        pixels = _read(folder, name, shape)  # another process may have written it meanwhile
         return pixels or _build(root, files, folder, name, shape)
 
 
@@ -146,14 +146,14 @@ def _fingerprint(files: Iterable[File]) -> str:
 
 
 def cache_of(root: Path, cache_dir: str | None = None) -> Path:
-    """The folder that keeps the decoded images of ``root``."""
+    """The cache folder for the decoded images of ``root``."""
     base = platformdirs.user_cache_path("gan") if cache_dir is None else Path(cache_dir).expanduser()
     key = hashlib.blake2b(os.fsencode(root.resolve()), digest_size=8).hexdigest()
     return base / f"{root.resolve().name}-{key}"
 
 
 def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
-    """What a finished decoding has left, or None."""
+    """The complete cached images, or None."""
     try:
         record = json.loads((folder / f"{name}.json").read_text())
         pixels = Pixels(folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]))
@@ -164,9 +164,9 @@ def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """One process at a time; where there are no locks, several do the same work, which harms nothing."""
+    """A lock for one process at a time. Without file locks several processes repeat the work, which is harmless."""
     lock = FileLock(folder / "lock")
-    with suppress(OSError, NotImplementedError):  # some network drives have no locks
+    with suppress(OSError, NotImplementedError):  # some network drives do not support locks
         try:
             lock.acquire(timeout=0)
         except Timeout:
@@ -179,7 +179,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels:
-    """Decodes all files; nothing is visible under its name before it is whole."""
+    """Decodes all files; the final files appear only when they are complete."""
     say("decoding %s images in %s, once: they are kept in %s", f"{len(files):,}", root, folder)
     corrupt: dict[str, str] = {}
     try:
@@ -201,23 +201,23 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
 
 
 def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Each path with its pixels (C, H, W) or its fault, in order."""
-    # Threads: PIL's decoders and its resize let others run meanwhile, and Ctrl-C finds one process.
+    """Yields each path with its pixels (C, H, W) or its error, in order."""
+    # Threads suffice, because PIL's decoders and its resize release the GIL. Ctrl-C then reaches one process only.
     threads = usable_cores()
     with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PIL's, about files that it reads all the same
+        warnings.simplefilter("ignore")  # PIL's warnings about files that it can read
         bar = tqdm(paths, desc="decoding", unit=" images", disable=None, leave=False)
         results: deque = deque()
         for path in bar:
             results.append((path, pool.submit(attempt, root / path, shape[1], shape[0])))
-            if len(results) > 8 * threads:  # no more at a time, or the images pile up
+            if len(results) > 8 * threads:  # limits the number of decoded images in memory
                 done, future = results.popleft()
                 yield done, future.result()
         yield from ((done, future.result()) for done, future in results)
 
 
 def _tidy(folder: Path, name: str) -> None:
-    """Removes what the folder held before its files changed, and what a killed process has left behind."""
+    """Removes outdated caches and the partial files of killed processes from the folder."""
     size = name.partition("-")[0]
     for path in folder.glob(f"{size}-*"):
         with suppress(OSError):
@@ -230,5 +230,5 @@ def _tidy(folder: Path, name: str) -> None:
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""CIFAR-10 through torchvision, which compares its files with published checksums before it unpickles them."""
+"""CIFAR-10 from torchvision, which verifies the published checksums of its files before it unpickles them."""
 
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ FOLDER, ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 
 
 class CIFAR10(ImageData):
-    """50,000 + 10,000 colour photographs of 32×32 pixels in ten classes (Krizhevsky 2009).
+    """50,000 + 10,000 color photographs of 32×32 pixels in ten classes (Krizhevsky 2009).
 
-    The last of the training images validate and the test file tests.
+    The validation images are the last training images; the test images are those of the test file.
 
     Args:
         root: folder that holds ``cifar-10-batches-py`` or ``cifar-10-python.tar.gz``; the archive is
-            downloaded into it when both are absent.
-        validation_size: how many of the last training images to set aside; 0 trains on all 50,000.
+            downloaded into it if both are missing.
+        validation_size: number of training images, from the end, used for validation; 0 trains on all 50,000.
         **common: see :class:`Source`.
     """
 
@@ -33,7 +33,7 @@ class CIFAR10(ImageData):
     def prepare_data(self) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise UserError(f"data.root={self.root} is a file; give the folder that holds {FOLDER}.")
-        if not self.is_loaded:  # Lightning asks a second time
+        if not self.is_loaded:  # Lightning calls this twice
             self._open(train=False, download=True)
 
     def load(self) -> dict[str, Split]:
@@ -43,11 +43,11 @@ class CIFAR10(ImageData):
 
     def _split(self, train: bool) -> Split:
         data = self._open(train=train)
-        # torchvision shows (N, H, W, C) of what it holds as (N, C, H, W): the way back copies nothing.
+        # torchvision stores (N, C, H, W) and transposes it to (N, H, W, C); transposing back copies nothing.
         return Split(torch.from_numpy(data.data.transpose(0, 3, 1, 2)), torch.tensor(data.targets))
 
     def _open(self, **arguments: bool) -> Any:
-        """torchvision's data set; raises UserError for what it trips over."""
+        """torchvision's data set; raises UserError if it cannot be opened."""
         from torchvision import datasets
 
         try:
@@ -63,7 +63,7 @@ class CIFAR10(ImageData):
             ) from error
 
     def _check_files(self) -> None:
-        """Raises UserError for the first file that is missing from what is there or differs from the published one."""
+        """Raises UserError for the first file that is missing or differs from the published one."""
         from torchvision import datasets
         from torchvision.datasets.utils import check_integrity
 

@@ -1,4 +1,4 @@
-"""One image file to pixels: any mode, any orientation, one size."""
+"""Decodes one image file of any mode and orientation to pixels of a fixed size."""
 
 from pathlib import Path
 
@@ -7,34 +7,34 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from gan.core.errors import one_line
 
-#: part of every cache's fingerprint: to be raised whenever ``decode`` makes other pixels of a file
+#: part of every cache's fingerprint: increase it whenever ``decode`` returns other pixels for a file
 VERSION = 1
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".pgm", ".ppm", ".pbm", ".pnm", ".bmp", ".webp"))
-FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")  # PPM is PIL's name for the portable formats, grey ones too
+FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")  # PPM is PIL's name for all portable formats, gray ones too
 
 
 def attempt(path: Path, image_size: int, channels: int) -> np.ndarray | str:
-    """As ``decode``, but what is wrong with the file, in a few words, where that fails."""
+    """Same as ``decode``, but returns a short error message if the file cannot be decoded."""
     try:
         return decode(path, image_size, channels)
     except MemoryError:
-        raise  # no fault of the file
+        raise  # not an error of the file
     except UnidentifiedImageError:
         return "it is empty" if path.stat().st_size == 0 else f"none of {', '.join(FORMATS)}"
-    except Exception as error:  # the parser of each format has errors of its own
+    except Exception as error:  # the parser of each format has its own exceptions
         return getattr(error, "strerror", None) or one_line(error) or type(error).__name__
 
 
 def decode(path: Path, image_size: int, channels: int) -> np.ndarray:
-    """The middle square of an image, resized with antialiasing, as uint8 (C, image_size, image_size).
+    """The center square of an image, resized with antialiasing, as uint8 (C, image_size, image_size).
 
-    The orientation that a camera has noted is applied, transparent parts become white, 16 bits of grey
-    become 8, and of an animation the first picture counts.
+    The EXIF orientation is applied, transparent parts become white, 16-bit gray becomes 8-bit, and an animation is
+    reduced to its first frame.
 
     Args:
         path: the file.
         image_size: height and width of the result.
-        channels: 1 for grey (luma), 3 for colour.
+        channels: 1 for gray (luma), 3 for color.
     """
     with Image.open(path, formats=FORMATS) as file:
         image = opaque(ImageOps.exif_transpose(file)).convert({1: "L", 3: "RGB"}[channels])
@@ -47,10 +47,10 @@ def decode(path: Path, image_size: int, channels: int) -> np.ndarray:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """The image with 8 bits a channel, on white."""
+    """The image with 8 bits per channel, on a white background."""
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers")
-    if image.mode.startswith("I"):  # PIL itself would cut off what is above 255
+    if image.mode.startswith("I"):  # PIL itself would clip values above 255
         return Image.fromarray(((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8))
     if not image.has_transparency_data:
         return image

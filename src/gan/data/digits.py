@@ -1,4 +1,4 @@
-"""Real handwritten digits that ship inside scikit-learn: no network needed."""
+"""Real handwritten digits included in scikit-learn: no download needed."""
 
 import torch
 
@@ -6,10 +6,10 @@ from gan.data.base import ImageData, Split
 
 
 class Digits(ImageData):
-    """1,797 grey digits of 8×8 pixels (UCI "Optical Recognition of Handwritten Digits", test part).
+    """1,797 gray digits of 8×8 pixels (UCI "Optical Recognition of Handwritten Digits", test part).
 
-    Shuffled once, the same way for every seed, since the file is ordered by writer: 1,397 for
-    training, 200 for validation, 200 for the test.
+    They are shuffled once, in the same way for every seed, because the file is ordered by writer. 1,397 are for
+    training, 200 for validation and 200 for the test.
     """
 
     def load(self) -> dict[str, Split]:

@@ -1,4 +1,4 @@
-"""Examples that are drawn without end from a known distribution."""
+"""Endless random examples from a known distribution."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -16,14 +16,14 @@ class Draws:
     """An endless stream of batches, each a function of (seed, batch number).
 
     Args:
-        draw: (count, generator) to a batch on the CPU.
+        draw: maps (count, generator) to a batch on the CPU.
         batch_size: examples per process.
-        batches: batches that Lightning is to call an epoch.
+        batches: number of batches that Lightning counts as an epoch.
         seed: the run's seed.
         position: returns the number of batches trained on.
-        rank, world: this process and their number; process r takes examples r, r + world, … of the
+        rank, world: this process and the number of processes; process r takes examples r, r + world, … of the
             ``world * batch_size`` that are drawn.
-        device: where the batches are wanted.
+        device: the device of the batches.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Draws:
         return self.batches
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator, as in Batches: a checkpoint may be restored after iter().
+        # This is a generator, as in Batches, because a checkpoint may be restored after iter().
         number = self.position()
         while True:
             generator = Generator().manual_seed(derive(self.seed, "data", number))
@@ -53,7 +53,7 @@ class Draws:
             yield batch.map(lambda value: value[self.rank :: self.world].to(self.device))
             number += 1
 
-    # Lightning takes a loader with these for one that can go on in the middle of an epoch.
+    # With these two methods Lightning assumes that the loader can resume in the middle of an epoch.
     def state_dict(self) -> dict:
         """Nothing: the order is a function of the seed and the iteration."""
         return {}
@@ -63,12 +63,12 @@ class Draws:
 
 
 class Endless(Source):
-    """Base of the sources that draw each training example anew: subclasses say how.
+    """Base class of sources that draw new training examples for each batch: subclasses implement ``draw``.
 
-    One that has fixed examples to measure with all the same sets ``has_fixed_examples`` and fills ``splits``.
+    A subclass that also has fixed examples for metrics sets ``has_fixed_examples`` and fills ``splits``.
 
     Args:
-        batches_per_epoch: what counts as an epoch of a stream that has none, in batches.
+        batches_per_epoch: number of batches counted as an epoch; the stream itself has no epochs.
         **common: see :class:`Source`.
     """
 
@@ -81,7 +81,7 @@ class Endless(Source):
 
     @abstractmethod
     def draw(self, count: int, generator: Generator) -> Batch:
-        """``count`` examples, a function of the generator's state alone."""
+        """``count`` random examples, a function of the generator's state alone."""
 
     def batches_per_epoch(self, world: int = 1) -> int:
         return self.epoch_length

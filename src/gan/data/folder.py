@@ -1,4 +1,4 @@
-"""Any folder of images."""
+"""A folder of image files as a data set."""
 
 import logging
 from collections.abc import Iterable
@@ -19,22 +19,22 @@ SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "val
 
 
 class Folder(ImageData):
-    """Every image file below a folder, decoded once and kept; see docs/data.md for layouts and the cache.
+    """Every image file below a folder, decoded once and cached; see docs/data.md for layouts and the cache.
 
-    Which images train is decided by a hash of their paths, the same for every seed.
+    A hash of its path assigns each image to a split, the same for every seed.
 
     Args:
         root: the folder.
-        validation_share, test_share: of the images, where no subfolder holds these splits; in [0, 1).
-        skip_corrupt: whether to leave out files that cannot be decoded instead of refusing to train.
-        memory: GiB of decoded images above which they stay on the disk and are read as they are wanted.
-        workers: processes that then read ahead.
-        cache_dir: where the decoded images are kept; None for the user's cache directory.
-        **common: see :class:`Source`; a number of classes is compared with the subfolders.
+        validation_share, test_share: shares of the images, if no subfolder holds these splits; in [0, 1).
+        skip_corrupt: whether to skip files that cannot be decoded instead of raising an error.
+        memory: largest size in GiB of decoded images that are held in memory; larger sets are read from disk.
+        workers: number of processes that read ahead from disk in that case.
+        cache_dir: folder of the decoded images; None for the user's cache directory.
+        **common: see :class:`Source`; a number of classes must equal the number of class subfolders.
 
     Attributes:
-        class_names: the subfolders' names, of which a label is the index; empty where there are none.
-        streams: whether the images stay on the disk.
+        class_names: the subfolders' names, indexed by label; empty if there are none.
+        streams: whether the images are read from disk during training.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Folder(ImageData):
     def train_dataloader(self) -> Batches:
         if not self.streams:
             return super().train_dataloader()
-        # The training images are the first in the file.
+        # The training images come first in the file.
         train = self.splits["train"]
         images = Mapped(self.pixels, len(train))
         return Streamed(images, train.labels, self.trainer.strategy.root_device, self.workers, **self.stream())
@@ -108,11 +108,11 @@ class Folder(ImageData):
             )
 
 
-# What any set that lies in a folder of image files needs
+# Functions for every data set in a folder of image files
 
 
 def check_root(root: Path | None) -> None:
-    """Raises UserError unless ``root`` is a folder."""
+    """Raises UserError if ``root`` is not a folder."""
     if root is None:
         raise UserError("data.root is missing: give the folder of your images with data.root=FOLDER.")
     if not root.is_dir():
@@ -121,7 +121,7 @@ def check_root(root: Path | None) -> None:
 
 
 def images_below(root: Path) -> list[File]:
-    """The image files; raises UserError when there are none or a folder cannot be read."""
+    """The image files; raises UserError if there are none or a folder cannot be read."""
     try:
         files = scan(root)
     except OSError as error:
@@ -132,7 +132,7 @@ def images_below(root: Path) -> list[File]:
 
 
 def check_corrupt(root: Path, pixels: Pixels, skip: bool) -> None:
-    """Raises UserError for files that could not be decoded, or with ``skip`` tells how many."""
+    """Raises UserError for files that could not be decoded; with ``skip`` it logs their number instead."""
     if not pixels.corrupt:
         return
     (first, fault), count = next(iter(sorted(pixels.corrupt.items()))), len(pixels.corrupt)
@@ -149,12 +149,12 @@ def check_corrupt(root: Path, pixels: Pixels, skip: bool) -> None:
 
 
 def images_of(pixels: Pixels, streams: bool) -> torch.Tensor:
-    """The images in memory, or mapped into it where they are to stay on the disk."""
+    """The images in memory, or memory-mapped if they are streamed from disk."""
     return pixels.tensor() if streams else pixels.tensor().clone()
 
 
 def cut(everything: Split, counts: dict[str, int]) -> dict[str, Split]:
-    """Consecutive parts of so many images."""
+    """Consecutive splits with the given numbers of images."""
     splits, start = {}, 0
     for name, count in counts.items():
         splits[name] = everything[start : start + count]
@@ -166,19 +166,19 @@ def cut(everything: Split, counts: dict[str, int]) -> dict[str, Split]:
 
 
 def are_splits(files: Iterable[File]) -> bool:
-    """Whether the folders at the top are splits: ``train`` alone or with one of the others.
+    """Whether the top-level folders are splits: ``train`` alone, or ``train`` and one of the others.
 
-    A class may be called train too, so its name alone among other folders means nothing.
+    A class may also be called train, so a folder ``train`` among other class folders is not a split.
     """
     tops = {file.path.partition("/")[0].lower() for file in files if "/" in file.path}
     return "train" in tops and (len(tops) == 1 or len(tops & SPLITS.keys()) > 1)
 
 
 def divide(files: list[File], validation_share: float, test_share: float, named: bool) -> dict[str, list[File]]:
-    """The files of each split; a split that has no folder is taken from the end of the others' files.
+    """The files of each split; a split without a folder is taken from the end of the other splits' files.
 
-    Everything goes by position in ``files``. Without named splits train, valid and test follow each other
-    there, whatever the shares, so that one cache serves them all.
+    Splits are assigned by position in ``files``. Without named splits, train, valid and test are consecutive there
+    for any shares, so that one cache serves all shares.
     """
     parts: dict[str, list[File]] = {"train": [], "valid": [], "test": []}
     for file in files:
@@ -196,12 +196,12 @@ def divide(files: list[File], validation_share: float, test_share: float, named:
 
 
 def class_of(file: File, named: bool) -> str:
-    """The subfolder that holds the file, below its split's; empty for a file that is in none."""
+    """The subfolder of the file, below the folder of its split; empty for a file outside any subfolder."""
     folders = file.path.split("/")[int(named) : -1]
     return folders[0] if folders else ""
 
 
 def class_names(files: Iterable[File], named: bool) -> list[str]:
-    """The sorted names of the subfolders; a single one says nothing."""
+    """The sorted names of the subfolders; empty if there is only one."""
     names = sorted({class_of(file, named) for file in files} - {""})
     return names if len(names) > 1 else []

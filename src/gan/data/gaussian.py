@@ -1,4 +1,4 @@
-"""One number at a time from a normal distribution: the one source whose density is known."""
+"""One-dimensional data from a normal distribution: the only source with a known density."""
 
 import math
 
@@ -13,11 +13,10 @@ from gan.data.endless import Endless
 class Gaussian(Endless):
     """Endless numbers from N(mean, deviation²), as float32 (B, 1, 1, 1).
 
-    An exception to the image contract: the values do not lie in [0, 1]. A generator that is to fit
-    them must not end in a sigmoid or tanh.
+    Unlike images, the values are not limited to [0, 1]. A generator for them must not end in a sigmoid or tanh.
 
     Args:
-        mean, deviation: of the distribution; the deviation is positive.
+        mean, deviation: mean and standard deviation of the distribution; the latter is positive.
         **common: see :class:`gan.data.endless.Endless`.
     """
 
@@ -34,7 +33,7 @@ class Gaussian(Endless):
         return Batch(images=numbers.view(-1, 1, 1, 1), labels=torch.full((count,), -1))
 
     def density(self, x: Tensor) -> Tensor:
-        """p_data(x), of any shape."""
+        """p_data(x), for x of any shape."""
         return torch.exp(-(((x - self.mean) / self.deviation) ** 2) / 2) / (self.deviation * math.sqrt(2 * math.pi))
 
     def mean_image(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""Points of the plane from many equal normal distributions: a generator that drops modes can be caught at it."""
+"""Points in the plane from a mixture of equal normal distributions, which shows whether a generator drops modes."""
 
 import math
 from abc import abstractmethod
@@ -16,18 +16,18 @@ from gan.data.endless import Endless
 class Mixture(Endless):
     """Endless points from 1/K · Σ_k N(centre_k, deviation² I), as float32 (B, 2, 1, 1).
 
-    An exception to the image contract: the coordinates do not lie in [0, 1]. The splits, for metrics and
-    pictures, are points of the same distribution that no training sees, the same in every run; their label
-    is the mode they were drawn from.
+    Unlike images, the coordinates are not limited to [0, 1]. The splits, for metrics and figures, are points of the
+    same distribution that are not used in training. They are the same in every run, and their label is the mode
+    that they were drawn from.
 
     Args:
-        centres: of the modes, (K, 2).
-        deviation: of each coordinate about its centre, positive.
+        centres: centers of the modes, (K, 2).
+        deviation: standard deviation of each coordinate, positive.
         examples: points in each of the splits, at least 2.
         **common: see :class:`gan.data.endless.Endless`.
     """
 
-    has_fixed_examples = True  # beside the endless ones
+    has_fixed_examples = True  # in addition to the endless ones
     samples_to_score = 2_500  # Srivastava et al. 2017, section 4.1
 
     def __init__(self, centres: Tensor, deviation: float, examples: int = 10_000, **common) -> None:
@@ -43,10 +43,10 @@ class Mixture(Endless):
     @property
     @abstractmethod
     def layout(self) -> str:
-        """Where the modes are and how wide, in a few words that tell this mixture from every other."""
+        """A short description of the modes and their width, unique for each mixture."""
 
     def labelled(self, count: int, generator: Generator) -> Split:
-        """``count`` points (count, 2, 1, 1) with the modes that they were drawn from, (count,)."""
+        """``count`` random points (count, 2, 1, 1) with the modes that they were drawn from, (count,)."""
         modes = torch.randint(len(self.centres), (count,), generator=generator)
         points = self.centres[modes] + self.deviation * torch.randn(count, 2, generator=generator)
         return Split(points[:, :, None, None], modes)
@@ -71,10 +71,10 @@ class Mixture(Endless):
 class Ring(Mixture):
     """Modes evenly spaced on a circle about 0, the first at (radius, 0).
 
-    Eight with radius 1 and deviation .01 in Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018, "PacGAN".
+    Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018, "PacGAN", use eight with radius 1 and deviation .01.
 
     Args:
-        modes: how many, at least 1.
+        modes: number of modes, at least 1.
         radius: of the circle.
         **common: see :class:`Mixture`.
     """
@@ -93,14 +93,14 @@ class Ring(Mixture):
 
 
 class Grid(Mixture):
-    """Modes on the crossings of a square grid about 0, row by row from the lower left one.
+    """Modes on a square grid about 0, row by row from the lower left one.
 
-    Five by five with spacing 2 and deviation .05 in Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018,
-    "PacGAN".
+    Srivastava et al. 2017, "VEEGAN", and Lin et al. 2018, "PacGAN", use five by five with spacing 2 and deviation
+    .05.
 
     Args:
         side: modes in a row and in a column, at least 1.
-        spacing: between neighbours.
+        spacing: distance between neighbors.
         **common: see :class:`Mixture`.
     """
 

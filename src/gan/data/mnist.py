@@ -1,4 +1,4 @@
-"""MNIST through torchvision, its files checked before anything trusts them."""
+"""MNIST from torchvision, with checksums verified before the files are used."""
 
 import hashlib
 from pathlib import Path
@@ -20,14 +20,14 @@ IN_TRAINING_FILE = 60_000
 
 
 class MNIST(ImageData):
-    """60,000 + 10,000 grey digits of 28×28 pixels (LeCun, Cortes, Burges).
+    """60,000 + 10,000 gray digits of 28×28 pixels (LeCun, Cortes, Burges).
 
-    As in the paper the first 50,000 train, the last 10,000 of the training file validate and the
-    test file tests.
+    As in the paper, the first 50,000 are for training and the last 10,000 of the training file for validation. The
+    test images are those of the test file.
 
     Args:
-        root: folder that holds ``MNIST/raw``; the files are downloaded into it when they are absent.
-        validation_size: how many of the last training images to set aside; 0 trains on all 60,000.
+        root: folder that holds ``MNIST/raw``; missing files are downloaded into it.
+        validation_size: number of training images, from the end, used for validation; 0 trains on all 60,000.
         **common: see :class:`ImageData`.
     """
 
@@ -47,7 +47,7 @@ class MNIST(ImageData):
             raise UserError(f"data.root={self.root}: {error.strerror}; choose a folder you can write to.") from error
         except (RuntimeError, OSError, EOFError) as error:
             if all((self.raw / name).exists() for name in CHECKSUMS):
-                self.check_files()  # The files are there, so one of them is what torchvision tripped over.
+                self.check_files()  # All files exist, so one of them is damaged.
             raise UserError(
                 f"MNIST is not in data.root={self.root} and could not be downloaded (no connection?). Give a "
                 "folder that holds MNIST/raw with data.root=FOLDER, or train on data=digits, which needs no network."
@@ -72,7 +72,7 @@ class MNIST(ImageData):
         return self.root / "MNIST" / "raw"
 
     def check_files(self) -> None:
-        """Raises UserError for a file that is cut short or differs from the published one."""
+        """Raises UserError for a file that is truncated or differs from the published one."""
         for name, checksum in CHECKSUMS.items():
             path = self.raw / name
             with path.open("rb") as file:

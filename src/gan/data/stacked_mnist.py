@@ -1,4 +1,4 @@
-"""Three digits as the three colours of one image: a thousand modes that can be counted."""
+"""Three digits as the three color channels of one image: a thousand modes that can be counted."""
 
 import torch
 
@@ -8,10 +8,10 @@ from gan.data.mnist import MNIST
 
 
 class StackedMNIST(MNIST):
-    """Three MNIST digits, drawn with replacement, as the channels of a 3×28×28 image; the class is 100 a + 10 b + c.
+    """Three random MNIST digits a, b, c (with replacement) as channels of a 3×28×28 image of class 100 a + 10 b + c.
 
-    Metz et al. 2017, "Unrolled generative adversarial networks", section 3.3.1. Each split has as many images as it
-    has digits, of its own digits only, from a table of triples that is the same in every run.
+    Metz et al. 2017, "Unrolled generative adversarial networks", section 3.3.1. Each split has as many images as
+    digits and uses only its own digits. The table of triples is the same in every run.
 
     Args:
         **common: see :class:`gan.data.mnist.MNIST`.
@@ -24,7 +24,7 @@ class StackedMNIST(MNIST):
 
 
 def stacked(digits: Split, seed: int) -> Split:
-    """As many images (N, 3, H, W) as there are digits (N, 1, H, W), each of three of them."""
+    """N images (N, 3, H, W), each of three random ones of the N digits (N, 1, H, W)."""
     count = len(digits)
     triples = torch.randint(max(count, 1), (count, 3), generator=torch.Generator().manual_seed(seed))
     first, second, third = digits.labels[triples].unbind(1)

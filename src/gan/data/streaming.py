@@ -1,4 +1,4 @@
-"""Batches of images that stay on the disk, in the very order of those that do not."""
+"""Batches of images that are read from disk, in the same order as batches from memory."""
 
 import itertools
 import signal
@@ -16,7 +16,7 @@ from gan.data.cache import Pixels, usable_cores
 
 
 class Mapped(Dataset):
-    """The first ``count`` images of a file of pixels, whole batches at a time."""
+    """The first ``count`` images of a file of pixels, indexed by whole batches."""
 
     def __init__(self, pixels: Pixels, count: int) -> None:
         self.pixels, self.count = pixels, count
@@ -26,7 +26,7 @@ class Mapped(Dataset):
         return self.count
 
     def __getstate__(self) -> dict[str, Any]:
-        # A worker that is not a fork opens the file itself: a map that is sent along is copied whole.
+        # A worker that is not forked opens the file itself, because pickling the memory map would copy all of it.
         return self.__dict__ | {"_map": None}
 
     def __getitem__(self, rows: np.ndarray) -> Tensor:
@@ -37,13 +37,13 @@ class Mapped(Dataset):
 
 
 class Streamed(Batches):
-    """As :class:`Batches`, but worker processes read the batches ahead from a file.
+    """Same as :class:`Batches`, but worker processes prefetch the batches from a file.
 
     Args:
         images: the file.
         labels: int64 (N,), in memory.
-        device: where the batches are wanted.
-        workers: processes that read; 0 reads in this one.
+        device: the device of the batches.
+        workers: number of worker processes; 0 reads in the main process.
         **stream: see :class:`Batches`.
     """
 
@@ -55,15 +55,15 @@ class Streamed(Batches):
         read, given = itertools.tee(self.rows(torch.device("cpu")))
         loader: DataLoader = DataLoader(
             self.images,
-            batch_size=None,  # what the sampler names is a batch already
+            batch_size=None,  # the sampler yields whole batches
             sampler=(rows.numpy() for rows in read),
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
             worker_init_fn=leave_signals_to_the_parent,
-            generator=torch.Generator(),  # or its workers' seeds would be drawn from the global one
+            generator=torch.Generator(),  # otherwise the workers' seeds would use the global generator
         )
         with warnings.catch_warnings():
-            # Python 3.12 and later: about locks that other threads may hold. The workers take none of them.
+            # Python 3.12 and later warn of locks that other threads may hold. The workers use none of them.
             warnings.filterwarnings("ignore", message=r".*multi-threaded, use of fork\(\)", category=DeprecationWarning)
             batches = iter(loader)
         for images, rows in zip(batches, given, strict=True):
@@ -71,6 +71,6 @@ class Streamed(Batches):
 
 
 def leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches a whole group of processes: the parent finishes its batch and then ends the others."""
+    """Ignores Ctrl-C in a worker: it reaches all processes, but the parent finishes its batch and ends the workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The Toronto Face Database, or any folder of faces cut up in its manner."""
+"""The Toronto Face Database, or any folder of face images split into folds in the same way."""
 
 from pathlib import Path
 
@@ -13,27 +13,27 @@ from gan.data.cache import decoded
 from gan.data.folder import check_corrupt, check_root, images_below, images_of
 
 FOLDS = 5
-# What an entry of the (N, 5) table says of an image in a fold.
+# The entries of the (N, 5) table: the use of an image in a fold.
 UNLABELLED, TRAIN, VALID, TEST = range(4)
 TRAINED_ON = {"unlabelled": [UNLABELLED], "labelled": [TRAIN], "both": [UNLABELLED, TRAIN]}
 EXPRESSIONS = 7
 
 
 class TFD(ImageData):
-    """Grey faces in five folds (Susskind, Anderson, Hinton 2010), most of them without a label.
+    """Gray faces in five folds (Susskind, Anderson, Hinton 2010), most of them without a label.
 
-    The published set is a MATLAB file that its authors hand out on request. A folder of face images
-    takes its place: half of them count as unlabelled, the rest is cut into five parts, of which fold f
-    tests on part f, validates on part f + 1 and trains on the others. Who belongs where is decided by a
-    hash of the paths, the same for every seed.
+    The published set is a MATLAB file, available from its authors on request. A folder of face images can replace
+    it: half of the images count as unlabeled, and the rest is divided into five parts. Fold f uses part f for the
+    test, part f + 1 for validation and the others for training. A hash of its path assigns each image, the same for
+    every seed.
 
     Args:
         root: ``TFD_48x48.mat`` or ``TFD_96x96.mat``, a folder that holds them, or a folder of images.
         fold: 0 to 4, the fold of the splits ``valid`` and ``test``.
         train_on: ``unlabelled`` images (as the authors of the paper did), the fold's ``labelled`` ones, or ``both``.
-        skip_corrupt: in a folder of images, whether to leave out files that cannot be decoded.
-        cache_dir: where the decoded images of a folder are kept; None for the user's cache directory.
-        **common: see :class:`Source`; an image of a MATLAB file has one of 7 expressions.
+        skip_corrupt: in a folder of images, whether to skip files that cannot be decoded.
+        cache_dir: folder of the decoded images; None for the user's cache directory.
+        **common: see :class:`Source`; the classes of a MATLAB file are 7 expressions.
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class TFD(ImageData):
         }
 
     def folds(self) -> list[dict[str, Split]]:
-        """The ``valid`` and ``test`` images of all five folds, or of ``fold`` alone where its labelled images train.
+        """The ``valid`` and ``test`` images of all five folds, or of ``fold`` alone if training uses labeled images.
 
-        Those are among the images that the other folds validate and test with.
+        In that case the other folds' validation and test images include training images.
         """
         folds = range(FOLDS) if self.train_on == "unlabelled" else [self.fold]
         return [{"valid": self._part([VALID], fold), "test": self._part([TEST], fold)} for fold in folds]
@@ -93,7 +93,7 @@ class TFD(ImageData):
 
 
 def table_of_parts(count: int) -> Tensor:
-    """What each of ``count`` images is in each fold, (count, 5): half unlabelled, the rest in five parts."""
+    """The use of each of ``count`` images in each fold, (count, 5): half unlabeled, the rest in five parts."""
     labelled = count - count // 2
     part = torch.arange(labelled) * FOLDS // labelled  # (labelled,) in 0..4
     table = torch.full((count, FOLDS), UNLABELLED)
@@ -105,7 +105,7 @@ def table_of_parts(count: int) -> Tensor:
 
 
 def matlab_file(root: Path, image_size: int) -> Path | None:
-    """The MATLAB file that ``root`` is or holds, of the nearest resolution; None for a folder of images."""
+    """The MATLAB file at or in ``root`` with the nearest resolution; None for a folder of images."""
     if root.is_file():
         return root
     names = ["TFD_48x48.mat", "TFD_96x96.mat"]
@@ -116,10 +116,10 @@ def matlab_file(root: Path, image_size: int) -> Path | None:
 def read_matlab(path: Path) -> tuple[Split, Tensor]:
     """Images (N, 1, H, W), expressions 0 to 6 or -1, and the table of folds (N, 5).
 
-    MATLAB's first index is scipy's first: images[i, row, column] is the i-th image the right way up.
+    scipy keeps MATLAB's order of indices: images[i, row, column] is the i-th image, upright.
 
     Raises:
-        UserError: the file is none of MATLAB's before 7.3, or not one of the database's.
+        UserError: the file is not a MATLAB file of a version before 7.3, or not a file of this database.
     """
     from scipy.io import loadmat
 
@@ -130,7 +130,7 @@ def read_matlab(path: Path) -> tuple[Split, Tensor]:
         raise UserError(
             f"{path} is a MATLAB 7.3 (HDF5) file; load it in MATLAB and save it with save('TFD_48x48.mat', '-v7')."
         ) from error
-    except Exception as error:  # scipy's parser raises whatever it trips over
+    except Exception as error:  # scipy's parser can raise any exception
         raise UserError(f"data.root={path} is not a MATLAB file that can be read ({one_line(error)}).") from error
     if missing := [name for name in names if name not in content]:
         raise UserError(f"{path} has no '{missing[0]}'; expected are images, folds and labs_ex, as in TFD_48x48.mat.")
@@ -143,7 +143,7 @@ def read_matlab(path: Path) -> tuple[Split, Tensor]:
 
 
 def _check_arrays(path: Path, images: np.ndarray, folds: np.ndarray, labels: np.ndarray) -> None:
-    """Raises UserError for what is not shaped or filled as the database's arrays are."""
+    """Raises UserError if the arrays do not have the shapes and values of the database's arrays."""
     count = len(images)
     wrong = [
         (

@@ -1,4 +1,4 @@
-"""Samples compared with reference images: metrics, their records and tables.
+"""Evaluation: samples compared with reference images by metrics, their records and tables.
 
 May import: metrics, data, core.
 """

@@ -1,4 +1,4 @@
-"""Samples compared with reference images by metrics."""
+"""Evaluates generators: metrics of samples against reference images."""
 
 import logging
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 
 class Sampler(Protocol):
-    """What is evaluated; :class:`gan.methods.sampler.Sampler` is one.
+    """The interface of what is evaluated; :class:`gan.methods.sampler.Sampler` implements it.
 
     Attributes:
-        offers: what a metric can get of it beside samples, by the names in ``Metric.needs``.
+        offers: what it provides to metrics in addition to samples, by the names in ``Metric.needs``.
     """
 
     offers: frozenset[str]
@@ -28,7 +28,7 @@ class Sampler(Protocol):
         """z (count, dim) and labels int64 (count,), functions of the seed."""
 
     def sample(self, name: str, z: Tensor, labels: Tensor) -> Tensor:
-        """Images of the generator called ``name``, float32 (N, C, H, W) in [0, 1], on the CPU."""
+        """Samples of the generator ``name``, float32 (N, C, H, W) in [0, 1], on the CPU."""
 
 
 def evaluate(
@@ -39,22 +39,22 @@ def evaluate(
     num_samples: int | None = None,
     seed: int = 0,
 ) -> tuple[list[Row], dict[str, Tensor]]:
-    """Generates samples and measures them and, for each metric, its floor.
+    """Generates samples and computes each metric of them and of real images (the floor).
 
     Args:
-        sampler: what is evaluated.
-        reference: what the samples are compared with.
-        metrics: those that the feature extractor or the sampler cannot serve are left out with a line.
+        sampler: the sampler to evaluate.
+        reference: the reference images.
+        metrics: metrics that the feature extractor and the sampler do not support are skipped with a log line.
         generators: ``raw``, ``ema`` or both.
-        num_samples: of each generator; None for what the data's literature takes, but no more than there are
-            training images, so that samples and floor are equally many.
-        seed: of the latents and of the floor's choice of images.
+        num_samples: per generator; None for the number common in the data's literature, but at most the number of
+            training images, so that samples and floor have the same size.
+        seed: seed of the latents and of the choice of the floor's images.
 
     Returns:
-        The numbers, and the samples that were scored, (N, C, H, W) in [0, 1], by generator.
+        The scores, and the scored samples (N, C, H, W) in [0, 1] by generator.
 
     Raises:
-        UserError: no metric is left, or the samples are not finite.
+        UserError: no metric is supported, or the samples are not finite.
     """
     data = reference.data
     count = num_samples or min(data.samples_to_score, len(data.splits["train"]))
@@ -67,7 +67,7 @@ def evaluate(
     for metric in supported_metrics(metrics, reference, sampler.offers):
         for name, images in seen.items():
             rows += reference.measure(metric, name, images, sampler)
-        if not metric.needs & sampler.offers:  # real images are no model
+        if not metric.needs & sampler.offers:  # real images have no model
             rows += reference.floor(metric, count, seed)
     return rows, samples
 
@@ -75,7 +75,7 @@ def evaluate(
 def supported_metrics(
     metrics: Sequence[Metric], reference: ReferenceImages, offers: frozenset[str] = frozenset()
 ) -> list[Metric]:
-    """The metrics for which the feature extractor and the model (``offers``) have everything.
+    """The metrics whose needs the feature extractor and the model (``offers``) meet.
 
     Raises:
         UserError: there is none.

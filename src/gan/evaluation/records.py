@@ -13,22 +13,22 @@ from gan.core.errors import UserError
 from gan.core.files import write_whole
 from gan.metrics.base import Measure
 
-FLOOR = "floor"  # real images in place of samples
-#: what two records must share for the newer one to take the older one's place
+FLOOR = "floor"  # real images instead of samples
+#: keys that identify a record: a newer record with equal values replaces the older one
 IDENTITY = ("metric", "generator", "checkpoint", "iteration", "split", "features", "samples", "seed", "protocol")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one generator of one run, or of real images.
+    """One score of one generator of one run, or of real images.
 
     Attributes:
         generator: ``raw``, ``ema`` or ``floor``.
-        measure: the number.
-        samples: how many images were judged.
-        features: the name of the feature extractor that looked at them, ``pixels`` where none did.
-        split: the images they were compared with, ``test`` or ``valid``.
-        better: ``lower`` or ``higher`` for a number by which generators can be ranked, else None.
+        measure: the score.
+        samples: number of scored images.
+        features: the name of the feature extractor; ``pixels`` without one.
+        split: the reference images, ``test`` or ``valid``.
+        better: ``lower`` or ``higher`` if generators can be ranked by the score, else None.
     """
 
     generator: str
@@ -40,15 +40,15 @@ class Row:
 
 
 def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, device: str) -> dict:
-    """A row as it stands in ``metrics.json``; docs/metrics.md describes the keys.
+    """A row as a record of ``metrics.json``; docs/metrics.md describes the keys.
 
     Args:
-        row: the number.
-        seed: of the latents.
-        checkpoint: where the weights came from.
-        iteration: how long they had been trained.
+        row: the score.
+        seed: seed of the latents.
+        checkpoint: the file of the weights.
+        iteration: the iteration of the weights.
         data: description of the data.
-        device: where the samples were generated.
+        device: the device on which the samples were generated.
     """
     measure = row.measure
     return {
@@ -76,7 +76,7 @@ def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, devi
 
 
 def write(folder: Path, records: Sequence[dict]) -> Path:
-    """Adds the records to the run's ``metrics.json``; only a number of the very same protocol is replaced."""
+    """Adds the records to the run's ``metrics.json``; replaces only a score with the same protocol."""
     path = folder / "metrics.json"
     new = [_identity(record) for record in records]
     kept = [old for old in read(path) if _identity(old) not in new]
@@ -86,7 +86,7 @@ def write(folder: Path, records: Sequence[dict]) -> Path:
 
 
 def read(path: Path) -> list[dict]:
-    """The records in a ``metrics.json``, none where there is no such file."""
+    """The records in a ``metrics.json``; empty if there is no such file."""
     if not path.is_file():
         return []
     try:

@@ -1,4 +1,4 @@
-"""Reference images: what samples are compared with, and the score of real images (the floor)."""
+"""Reference images, with which samples are compared, and the score of real images (the floor)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from gan.evaluation.records import FLOOR, Row
 from gan.metrics.base import Case, Images, Metric
 from gan.metrics.features.base import OUTPUTS, FeatureExtractor
 
-PIXELS = "pixels"  # what a metric without a feature extractor looks at
+PIXELS = "pixels"  # the features of a metric without a feature extractor
 
 
 @dataclass
@@ -23,10 +23,10 @@ class ReferenceImages:
     """Real images and their features; results are cached for the next run.
 
     Attributes:
-        data: read, with a fixed set of examples.
-        net: prepared.
-        device: where metrics compute.
-        split: the images that stand for the data's distribution, ``test`` or ``valid``.
+        data: a loaded data set with a fixed set of examples.
+        net: a prepared feature extractor.
+        device: the device on which metrics are computed.
+        split: the images that represent the data's distribution, ``test`` or ``valid``.
     """
 
     data: Source
@@ -38,7 +38,7 @@ class ReferenceImages:
     _some: dict[tuple, Images] = field(default_factory=dict)
 
     def see(self, images: Tensor) -> Images:
-        """The images as the net sees them."""
+        """The images with features of the extractor."""
         return Images(images.to(self.device), self.net)
 
     def images(self, split: str) -> Images:
@@ -49,20 +49,20 @@ class ReferenceImages:
 
     @cached_property
     def folds(self) -> list[dict[str, Images]]:
-        """What :class:`Case` has under that name."""
-        if self.split != "test":  # then no test image is looked at
+        """The folds for :class:`Case`."""
+        if self.split != "test":  # then no test images are used
             return [{name: self.images(self.split) for name in ("valid", "test")}]
         if len(self.data.folds()) == 1:
             return [{name: self.images(name) for name in ("valid", "test")}]
         return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
 
     def measure(self, metric: Metric, name: str, samples: Images, model: Any = None) -> list[Row]:
-        """A metric's numbers for the samples of the generator called ``name``; UserError where it has none.
+        """A metric's scores for the samples of generator ``name``; raises UserError if it cannot be computed.
 
         Args:
-            metric: of samples or, where it needs more, of ``model``.
+            metric: a metric of the samples or, if it needs more, of ``model``.
             name: ``raw``, ``ema`` or ``floor``.
-            samples: as the net sees them.
+            samples: the samples with features of the extractor.
             model: see :class:`gan.metrics.base.Case`.
         """
         train, valid, test = (self.images(split) for split in ("train", "valid", self.split))
@@ -72,13 +72,13 @@ class ReferenceImages:
             first, *others = metric(case)
             ranked = Row(name, first, len(samples), features, self.split, metric.better)
             return [ranked, *(Row(name, measure, len(samples), features, self.split) for measure in others)]
-        except ValueError as error:  # too few images, as a rule
+        except ValueError as error:  # usually too few images
             raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error
 
     def floor(self, metric: Metric, count: int, seed: int) -> list[Row]:
-        """A metric's numbers for ``count`` different real images, or all where there are fewer.
+        """A metric's scores for ``count`` different real images, or for all if there are fewer.
 
-        None where these are the very images that samples are compared with.
+        Empty if these are the same images that samples are compared with.
         """
         if metric.floor == self.split:
             return []
@@ -88,12 +88,12 @@ class ReferenceImages:
         return self._floors[key]
 
     def given(self) -> frozenset[str]:
-        """What the net makes of an image, by the names in ``Metric.needs``."""
+        """The outputs of the feature extractor, by the names in ``Metric.needs``."""
         view = self.see(self.images(self.split).stored[:2]).view
         return frozenset(name for name, value in vars(view).items() if value is not None)
 
     def some(self, split: str, count: int, seed: int) -> Images:
-        """:func:`choose_images` the images of a split, the same ones for every metric, with features computed once."""
+        """:func:`choose_images` of a split: the same images for every metric, with features computed once."""
         key = (split, count, seed)
         if key not in self._some:
             self._some[key] = self.see(choose_images(self.data.splits[split], count, seed))
@@ -103,10 +103,10 @@ class ReferenceImages:
 def load_reference(
     data: Source, net: FeatureExtractor, device: torch.device, metrics: Sequence[Metric], split: str = "test"
 ) -> ReferenceImages:
-    """The data's real images, seen by a net that is fitted to them, which is left undone where no metric needs it.
+    """The data's real images with a feature extractor, which is prepared only if a metric needs it.
 
     Raises:
-        UserError: the data has nothing to compare with, or the net cannot serve it.
+        UserError: the data has no reference images, or the feature extractor does not support it.
     """
     check_images(data)
     net.device = device
@@ -116,7 +116,7 @@ def load_reference(
 
 
 def check_images(data: Source) -> None:
-    """Raises UserError unless the data has a fixed set of images to measure with."""
+    """Raises UserError if the data has no fixed set of images for metrics."""
     if not data.has_fixed_examples:
         raise UserError(f"{data.describe()}: metrics need a set of images to compare with.")
     if any(len(split) < 2 for fold in data.folds() for split in fold.values()):
@@ -124,6 +124,6 @@ def check_images(data: Source) -> None:
 
 
 def choose_images(split: Split, count: int, seed: int) -> Tensor:
-    """``count`` different images, or all where there are fewer, (N, C, H, W)."""
+    """``count`` different random images, or all if there are fewer, (N, C, H, W)."""
     generator = torch.Generator().manual_seed(derive(seed, "floor"))
     return split.images[torch.randperm(len(split), generator=generator)[:count]]

@@ -9,7 +9,7 @@ from gan.metrics.base import Measure
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """A line for each number, a column for each generator and the floor."""
+    """One line per score, one column per generator and one for the floor."""
     generators = list(dict.fromkeys(row.generator for row in rows))
     lines: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -29,7 +29,7 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def spread(measure: Measure) -> str:
-    """``225.3 ± 2.1``: the error with two digits and the value as far, or four digits of the value alone."""
+    """``225.3 ± 2.1``: the error has two digits and the value as many decimals. Without an error: four digits."""
     value, error = measure.value, measure.standard_error
     if not error or not math.isfinite(error):
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
@@ -40,7 +40,7 @@ def spread(measure: Measure) -> str:
 
 
 def _remarks(line: dict[str, Row]) -> str:
-    """What the reader of a line should know besides."""
+    """Remarks at the end of a line: what the error is over, the Parzen σ, lower bounds."""
     remarks = []
     found = {name: row.measure.found for name, row in line.items()}
     over = {row.measure.details.get("standard_error_over") for row in line.values()} - {None}
@@ -56,14 +56,14 @@ def _remarks(line: dict[str, Row]) -> str:
 
 
 def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
-    """The mean over runs of each number that all of them have, its standard error being over runs."""
+    """The mean over runs of each score that all runs have, with its standard error over runs."""
     means = []
     for first in results[0]:
         same = [row for rows in results for row in rows if _key(row) == _key(first)]
         if len(same) < len(results):
             continue
         values = [row.measure.value for row in same]
-        if first.generator == FLOOR and len(set(values)) == 1:  # of the same images, which no training has moved
+        if first.generator == FLOOR and len(set(values)) == 1:  # the same real images in all runs
             means.append(first)
             continue
         error = statistics.stdev(values) / math.sqrt(len(values))

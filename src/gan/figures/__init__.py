@@ -1,4 +1,4 @@
-"""Figures of a run: one small class each, (run, folder) to files.
+"""Figures of a run: one small class each, which maps (run, folder) to files.
 
 May import: runs, metrics and below.
 """

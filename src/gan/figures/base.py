@@ -1,4 +1,4 @@
-"""What a figure is."""
+"""Base classes of figures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,36 +13,36 @@ def describe(run: Run, generator: str) -> str:
 
 
 class Figure(ABC):
-    """Draws something about a run."""
+    """A figure of a run."""
 
-    def check(self, run: Run) -> None:  # noqa: B027 - most can be drawn of any run
-        """Raises UserError if the figure cannot be drawn of this run, as far as its configuration shows.
+    def check(self, run: Run) -> None:  # noqa: B027 - most figures work for any run
+        """Raises UserError if the run's configuration shows that the figure cannot be drawn.
 
-        Called before a training that is to end with the figure.
+        Called before a training that ends with the figure.
         """
 
     @abstractmethod
     def __call__(self, run: Run, folder: Path) -> list[Path]:
-        """Draws it.
+        """Draws the figure.
 
         Args:
             run: a finished or running run.
-            folder: where the files go; made when it is missing. Files of the same name are replaced.
+            folder: the folder of the files; created if missing. Files of the same name are replaced.
 
         Returns:
             The files written.
 
         Raises:
-            UserError: the run lacks what the figure shows.
+            UserError: the run lacks the data that the figure shows.
         """
 
 
 class Comparison(Figure):
-    """Draws several runs into one figure; a run alone is a comparison of one."""
+    """A figure of several runs; also accepts a single run."""
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
         return self.compare([run], folder)
 
     @abstractmethod
     def compare(self, runs: Sequence[Run], folder: Path) -> list[Path]:
-        """Draws the runs together; arguments, result and errors as for one."""
+        """Draws the runs in one figure; arguments, result and errors as for one run."""

@@ -1,4 +1,4 @@
-"""A run's scalars over epochs; several runs in one plot, seeds of one setting as a mean with a band."""
+"""Scalars over epochs, of one run or of several in one plot; seeds of one setting give a mean with a band."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,16 +20,16 @@ Points = list[tuple[float, float]]
 class Curves(Comparison):
     """Scalars of TensorBoard's event files against epochs: ``NAME.png``.
 
-    Runs that differ in their seed alone are one curve, their mean, with a band of one standard deviation. A color for
-    each setting, labelled by what it differs in from the others, and a line style for each scalar.
+    Runs that differ only in their seed give one curve: their mean, with a band of one standard deviation. Each setting
+    has a color and a label with its differences from the others. Each scalar has a line style.
 
     Args:
-        scalars: their names, such as ``D(x)`` or ``gradient_norm/generator``.
-        name: of the file.
-        log: a logarithmic y axis.
-        epochs: only this many from the start; None for all.
-        level: where a gray line is drawn to compare with; None for none.
-        level_label: what the line means.
+        scalars: names of scalars, such as ``D(x)`` or ``gradient_norm/generator``.
+        name: name of the file.
+        log: whether the y axis is logarithmic.
+        epochs: plots only this many epochs from the start; None for all.
+        level: y value of a gray horizontal line for comparison; None for no line.
+        level_label: label of the line.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Curves(Comparison):
         return [save_plot(plot, folder / f"{self.name}.png")]
 
     def axes(self, plot: Any, num_runs: int) -> Any:
-        """Empty axes with title, names and the line to compare with."""
+        """Empty axes with title, axis labels and the horizontal line."""
         probability = all(name.startswith("D(") for name in self.scalars)
         axes = plot.add_subplot(
             xlabel="epoch",
@@ -96,7 +96,7 @@ class Curves(Comparison):
 
 
 def group(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
-    """Runs that differ in their seed alone, by what distinguishes them from the other groups."""
+    """Groups of runs that differ only in their seed, by a label with their differences from the other groups."""
     if len(folders) == 1:
         return {"": list(folders)}
     groups: dict[tuple, list[RunFolder]] = {}
@@ -106,7 +106,7 @@ def group(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
 
 
 def whole(points: Points) -> Points:
-    """The points without a last one that is the mean of a few batches only, as where a run ends between two points."""
+    """Drops a last point that averages fewer batches than the others, because the run ended between two points."""
     if len(points) < 3:
         return points
     regular, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]

@@ -1,4 +1,4 @@
-"""Tensors and plots to image files: grids, points of the plane, matplotlib figures, animations."""
+"""Tensors and plots to image files: grids, points in the plane, matplotlib figures, animations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,21 +11,21 @@ from torch import Tensor
 from gan.core.errors import UserError
 from gan.data.base import Source
 
-if TYPE_CHECKING:  # half a second that --help and runs without a plot need not wait
+if TYPE_CHECKING:  # a late import saves half a second in --help and in runs without plots
     from matplotlib.figure import Figure as Plot
     from PIL.Image import Image
 
-SMALLEST_TILE = 48  # pixels on a side: 8×8 digits should not be looked at with a magnifying glass
-SIDE = 400  # pixels of a picture of the plane
-MARGIN = 0.15  # of the real points' extent, to each side
-INK = 0.35  # of one dot: the share of the paper that it hides
+SMALLEST_TILE = 48  # pixels per side: enlarges small images such as 8×8 digits
+SIDE = 400  # pixels per side of an image of the plane
+MARGIN = 0.15  # on each side, relative to the real points' extent
+INK = 0.35  # opacity of one dot
 CAPTION = 18  # height of a caption in pixels
-FRAME = (1.0, 0.8, 0.0)  # the yellow of the paper's figure 2
-REAL, DRAWN = (0.55, 0.60, 0.65), (0.85, 0.20, 0.10)  # grey below, red above
+FRAME = (1.0, 0.8, 0.0)  # the yellow of the paper's Figure 2
+REAL, DRAWN = (0.55, 0.60, 0.65), (0.85, 0.20, 0.10)  # gray below, red above
 
 
 def check_channels(channels: int) -> None:
-    """Raises UserError unless images of so many channels can be shown, in grey or in colour."""
+    """Raises UserError unless images with this number of channels can be shown, in gray or in color."""
     if channels not in (1, 3):
         raise UserError(
             f"data.channels={channels}: images need 1 or 3 channels; for points of the plane take "
@@ -36,7 +36,7 @@ def check_channels(channels: int) -> None:
 def grid(images: Tensor, columns: int) -> Tensor:
     """Images (N, C, H, W) in [0, 1], in rows of ``columns``, as one image (3, H', W').
 
-    Small images are enlarged by a whole factor, each pixel a square. Raises UserError unless C is 1 or 3.
+    Small images are enlarged by an integer factor, without interpolation. Raises UserError unless C is 1 or 3.
     """
     from torchvision.utils import make_grid
 
@@ -47,7 +47,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
 
 
 def add_caption(picture: Tensor, text: str) -> Tensor:
-    """An image (3, H, W) with a line of text below it, (3, H + 18, W); a text that is too long is cut."""
+    """An image (3, H, W) with a line of text below it, (3, H + 18, W); a text that is too long is truncated."""
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
@@ -63,7 +63,7 @@ def add_caption(picture: Tensor, text: str) -> Tensor:
 def frame_column(picture: Tensor, column: int, columns: int, padding: int = 2) -> Tensor:
     """A copy of a grid (3, H, W) of square tiles whose padding around one column is yellow."""
     picture = picture.clone()
-    step = (picture.shape[2] - padding) // columns  # a tile and its padding, as high as wide
+    step = (picture.shape[2] - padding) // columns  # a square tile and its padding
     left = step * column
     strip = picture[:, :, left : left + step + padding]
     rows, columns_ = (torch.arange(length) % step < padding for length in strip.shape[1:])
@@ -72,7 +72,7 @@ def frame_column(picture: Tensor, column: int, columns: int, padding: int = 2) -
 
 
 def check_points(data: Source) -> None:
-    """Raises UserError unless the data is points of the plane."""
+    """Raises UserError unless the data are points in the plane."""
     if (data.channels, data.image_size) != (2, 1):
         raise UserError(
             "a plot of the plane needs points (data=ring, data=grid); for images take callbacks=default and "
@@ -81,23 +81,23 @@ def check_points(data: Source) -> None:
 
 
 def window(real: Tensor) -> tuple[Tensor, float]:
-    """The square about real points (N, 2, 1, 1) that is shown: its middle (2,) and half of its side."""
+    """The plotted square around real points (N, 2, 1, 1): its center (2,) and half of its side."""
     points = real.flatten(1)
     low, high = points.amin(0), points.amax(0)
     return (low + high) / 2, (0.5 + MARGIN) * float((high - low).max())
 
 
 def plane(real: Tensor, samples: Tensor, heat: Tensor | None = None, arrows: Tensor | None = None) -> Tensor:
-    """Real points in gray and samples in red over them, a picture (3, 400, 400) in [0, 1].
+    """Real points in gray with samples in red over them, an image (3, 400, 400) in [0, 1].
 
-    The window is a square about the real points, whatever the samples; samples outside of it are not shown. The first
-    coordinate goes to the right, the second upwards.
+    The window is a square around the real points, independent of the samples; samples outside it are not shown. The
+    first coordinate points right, the second up.
 
     Args:
         real: (N, 2, 1, 1).
         samples: (M, 2, 1, 1).
-        heat: D's probability on a grid over the window, (R, R), the first row at the top; None for a white ground.
-        arrows: for the first K samples where they would go, (K, 2); None for no arrows.
+        heat: D's probability on a grid over the window, (R, R), first row at the top; None for a white background.
+        arrows: direction of motion of the first K samples, (K, 2); None for no arrows.
     """
     middle, half = window(real)
     picture = torch.ones(3, SIDE, SIDE) if heat is None else paint(heat)
@@ -108,14 +108,14 @@ def plane(real: Tensor, samples: Tensor, heat: Tensor | None = None, arrows: Ten
 
 
 def paint(heat: Tensor) -> Tensor:
-    """Values (R, R) in [0, 1], first row at the top, as a pale map (3, 400, 400): red at 0, white at ½, blue at 1."""
+    """Values (R, R) in [0, 1], first row at the top, as a pale image (3, 400, 400): red at 0, white at ½, blue at 1."""
     fine = F.interpolate(heat.float()[None, None], (SIDE, SIDE), mode="bilinear", align_corners=False)[0]
     pale = 0.55 * (2 * fine - 1)  # (1, 400, 400)
     return torch.cat([1 - pale.clamp(min=0), 1 - pale.abs(), 1 + pale.clamp(max=0)])
 
 
 def draw_arrows(picture: Tensor, starts: Tensor, arrows: Tensor, middle: Tensor, half: float) -> Tensor:
-    """Lines from points (N, 2) along vectors (N, 2), the longest a tenth of the window, on a picture (3, 400, 400)."""
+    """Draws lines from points (N, 2) along vectors (N, 2) on an image (3, 400, 400); the longest is 1/10 of it."""
     import numpy as np
     from PIL import Image, ImageDraw
 
@@ -131,18 +131,18 @@ def draw_arrows(picture: Tensor, starts: Tensor, arrows: Tensor, middle: Tensor,
 
 
 def ink(points: Tensor, middle: Tensor, half: float) -> Tensor:
-    """How much of each pixel the dots of 3×3 pixels of points (N, 2) hide, (SIDE, SIDE) in [0, 1).
+    """The opacity of each pixel when points (N, 2) are drawn as dots of 3×3 pixels, (SIDE, SIDE) in [0, 1).
 
     Args:
-        points: those outside of the window, or not finite, leave no dot.
-        middle: of the window, (2,).
-        half: of the window's side.
+        points: those outside the window, or not finite, are not drawn.
+        middle: center of the window, (2,).
+        half: half of the window's side.
     """
     place = (points - middle) / half  # the window is [-1, 1)²
-    place = place[(place.abs() < 1).all(1)]  # false where it is not a number
+    place = place[(place.abs() < 1).all(1)]  # false for NaN
     column, row = ((1 + place * torch.tensor([1, -1])) / 2 * SIDE).long().clamp(0, SIDE - 1).unbind(1)
     counts = torch.bincount(row * SIDE + column, minlength=SIDE**2).view(1, SIDE, SIDE).float()
-    dots = F.avg_pool2d(counts, 3, 1, 1, divisor_override=1)[0]  # that lie over one another
+    dots = F.avg_pool2d(counts, 3, 1, 1, divisor_override=1)[0]  # number of overlapping dots
     return 1 - (1 - INK) ** dots
 
 
@@ -156,18 +156,18 @@ def save_picture(picture: Tensor, path: Path) -> Path:
 
 
 def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: float) -> Path:
-    """Writes frames of one size as an endless GIF.
+    """Writes frames of one size as a GIF that loops endlessly.
 
     Args:
-        frames: the pictures in their order, at least one.
+        frames: the images in order, at least one.
         path: the file.
-        seconds: that a frame is shown.
-        hold: seconds that the last one is shown.
+        seconds: duration of a frame.
+        hold: duration of the last frame in seconds.
     """
     from PIL.Image import Dither
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A palette of each frame's own: 256 colours hold every grey. No optimizing, which would merge equal frames.
+    # Each frame has its own palette: 256 colors include every gray. Optimizing would merge equal frames.
     first, *others = [frame.convert("RGB").quantize(256, dither=Dither.NONE) for frame in frames]
     durations = [round(1000 * seconds)] * len(others) + [round(1000 * hold)]
     first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
@@ -175,7 +175,7 @@ def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: 
 
 
 def save_frames(frames: "Sequence[Image]", folder: Path, names: Sequence[str]) -> Path:
-    """Writes each frame as ``NAME.png`` in a folder of their own; returns the folder."""
+    """Writes each frame as ``NAME.png`` in the folder; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for frame, name in zip(frames, names, strict=True):
         frame.save(folder / f"{name}.png")

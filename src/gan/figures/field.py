@@ -1,4 +1,4 @@
-"""What D says over the plane, and where G's loss would move samples."""
+"""D over the plane, and the directions in which G's loss moves samples."""
 
 import torch
 from torch import Tensor
@@ -8,22 +8,22 @@ from gan.figures.drawing import window
 from gan.losses.base import Pair
 from gan.methods.base import Method
 
-RESOLUTION = 80  # points of the map on a side
+RESOLUTION = 80  # grid points per side of the map
 
 
 def see_field(method: Method, real: Tensor, samples: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
-    """D over the window of the real points, and the descent direction of G's loss at samples.
+    """D over the window of the real points, and the descent direction of G's loss at the samples.
 
-    D is in evaluation mode, and no random number is drawn.
+    D is in evaluation mode, and no random numbers are drawn.
 
     Args:
-        method: with a discriminator and a loss; of another one there is nothing to see.
+        method: the method; without a discriminator and a loss the result is empty.
         real: points (N, 2, 1, 1).
         samples: points (M, 2, 1, 1).
 
     Returns:
         D(x), or the sigmoid of a critic's centered score, (R, R) with the first row at the top; and vectors (M, 2).
-        None and None for a method without a discriminator, or whose D compares the examples of a batch.
+        (None, None) for a method without a discriminator, or whose D compares the examples of a batch.
     """
     discriminator, loss = getattr(method, "discriminator", None), getattr(method, "loss", None)
     if discriminator is None or discriminator.mixes_batch:

@@ -1,4 +1,4 @@
-"""Samples side by side."""
+"""A grid of samples."""
 
 import math
 from pathlib import Path
@@ -13,10 +13,10 @@ class Grid(Figure):
     """``count`` samples, not selected, in rows: ``grid_GENERATOR.png``.
 
     Args:
-        generator: ``raw`` or ``ema``; None for the average where one is kept.
-        count: samples.
-        columns: samples in a row; None for about as many as there are rows.
-        seed: of their noise: those that evaluate.py scores with this seed and count.
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
+        count: number of samples.
+        columns: samples per row; None for a roughly square grid.
+        seed: seed of the latents; evaluate.py scores the same samples with this seed and count.
     """
 
     def __init__(self, generator: str | None = None, count: int = 64, columns: int | None = None, seed: int = 0):

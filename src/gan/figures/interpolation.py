@@ -1,4 +1,4 @@
-"""What lies between two draws of the noise (the paper's Figure 3)."""
+"""Interpolation between two latents (the paper's Figure 3)."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,14 +15,14 @@ from gan.runs.run import Run
 
 
 class Interpolation(Figure):
-    """Each row leads from G(z0) to G(z1) in even steps of z: ``interpolation_PATH_GENERATOR.png``.
+    """Each row goes from G(z0) to G(z1) in equal steps of z: ``interpolation_PATH_GENERATOR.png``.
 
     Args:
-        generator: ``raw`` or ``ema``; None for the average where one is kept.
-        rows: pairs of ends.
-        steps: images in a row, both ends included, at least 2.
-        path: (start, end, t) to points, :func:`gan.networks.latents.lerp` or :func:`gan.networks.latents.slerp`.
-        seed: of the ends' noise.
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
+        rows: number of rows, each with its own z0 and z1.
+        steps: images per row, both ends included, at least 2.
+        path: (start, end, t) to latents, :func:`gan.networks.latents.lerp` or :func:`gan.networks.latents.slerp`.
+        seed: seed of z0 and z1.
     """
 
     def __init__(

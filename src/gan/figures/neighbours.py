@@ -1,4 +1,4 @@
-"""Samples beside the training images nearest to them (the paper's Figure 2)."""
+"""Samples and the training images nearest to them (the paper's Figure 2)."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from gan.runs.run import Run
 
 
 class Neighbours(Figure):
-    """Rows of samples, and in a last, framed column what the training set has nearest: ``neighbours_GENERATOR.png``.
+    """Rows of samples, with the nearest training image in a framed last column: ``neighbours_GENERATOR.png``.
 
     "Rightmost column shows the nearest training example of the neighboring sample, in order to demonstrate
-    that the model has not memorized the training set" (Figure 2). Nearest in Euclidean distance of pixels,
+    that the model has not memorized the training set" (Figure 2). The search uses the Euclidean distance of pixels
     over all training images.
 
     Args:
-        generator: ``raw`` or ``ema``; None for the average where one is kept.
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
         rows: rows of samples.
-        columns: samples in a row; the neighbour belongs to the last.
-        seed: of their noise.
+        columns: samples per row; the last column shows the neighbor of the last sample.
+        seed: seed of the latents.
     """
 
     def __init__(self, generator: str | None = None, rows: int = 5, columns: int = 5, seed: int = 0):

@@ -1,4 +1,4 @@
-"""The paper's Figure 1: densities, discriminator and mapping of a game in one dimension."""
+"""The paper's Figure 1: densities, discriminator and mapping of a one-dimensional GAN."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,21 +17,21 @@ from gan.runs.run import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-_TAIL = 1e-5  # share of the data to either side that is not shown
+_TAIL = 1e-5  # share of the data beyond each side of the plot
 
 
 class OneDimension(Figure):
-    """As it stands: ``one_dimension_GENERATOR.png``; over the training: ``one_dimension.gif`` and its frames.
+    """The current state: ``one_dimension_GENERATOR.png``; the whole training: ``one_dimension.gif`` and its frames.
 
-    The film is made of the snapshots that ``callbacks=one_dimension`` kept in the run's folder; without
-    them only the still is drawn.
+    The animation uses the snapshots that ``callbacks=one_dimension`` saved in the run's folder. Without them only the
+    current state is drawn.
 
     Args:
-        generator: ``raw`` or ``ema``; None for raw, the one that D plays against.
-        arrows: of the mapping from z to x, each standing for as much of the prior's mass.
-        frames: the most frames of the film.
-        seconds: that a frame is shown.
-        hold: seconds that the last one is shown.
+        generator: ``raw`` or ``ema``; None for raw, the generator that D is trained against.
+        arrows: number of arrows from z to x; each represents an equal part of the prior's mass.
+        frames: largest number of frames of the animation.
+        seconds: duration of a frame.
+        hold: duration of the last frame in seconds.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class OneDimension(Figure):
 
 
 def step(path: Path) -> int:
-    """The batch of ``step=0000123.npz``."""
+    """The iteration in the name ``step=0000123.npz``."""
     return int(path.stem.partition("=")[2])
 
 
 def draw(moment: Snapshot, arrows: int = 20, title: str = "") -> "Plot":
-    """Densities and D above, the mapping from z to x below, on one x axis; the colours are the paper's."""
+    """Densities and D above, the mapping from z to x below, on one x axis, in the paper's colors."""
     plot = new_plot(5.5, 4)
     upper, lower = plot.subplots(2, sharex=True, height_ratios=(4, 1))
     x = moment.x
@@ -79,21 +79,21 @@ def draw(moment: Snapshot, arrows: int = 20, title: str = "") -> "Plot":
     window = seen(moment)
     upper.set(xlim=window, ylim=(0, 1.05), title=title)
     upper.tick_params(labelbottom=True)
-    lower.tick_params(bottom=False, labelbottom=False)  # z has a scale of its own
+    lower.tick_params(bottom=False, labelbottom=False)  # z has its own scale
     plot.legend(loc="outside upper center", ncols=4, fontsize="small", frameon=False)
     draw_mapping(lower, moment, window, arrows)
     return plot
 
 
 def seen(moment: Snapshot) -> tuple[float, float]:
-    """The part of the x axis that is shown: all but the data's tails, the same whatever G does."""
+    """The plotted range of x: all but the data's tails, independent of G."""
     mass = torch.cumulative_trapezoid(moment.p_data, moment.x)
     inside = moment.x[1:][(mass > _TAIL) & (mass < mass[-1] - _TAIL)]
     return float(inside[0]), float(inside[-1])
 
 
 def draw_mapping(axes, moment: Snapshot, window: tuple[float, float], arrows: int) -> None:
-    """Arrows from evenly filled places of z on the lower line to G(z) on the upper one."""
+    """Draws arrows from z on the lower line, spaced by equal mass, to G(z) on the upper line."""
     starts, ends = mapping(moment, arrows)
     reach = float(starts.abs().max()) or 1.0
     middle, half = sum(window) / 2, 0.4 * (window[1] - window[0])
@@ -107,7 +107,7 @@ def draw_mapping(axes, moment: Snapshot, window: tuple[float, float], arrows: in
 
 
 def mapping(moment: Snapshot, count: int) -> tuple[Tensor, Tensor]:
-    """Places z that halve ``count`` parts of equal mass, and G(z) there, (count,) each."""
+    """The medians z of ``count`` parts of equal mass, and G(z) at them, (count,) each."""
     mass = torch.cat([torch.zeros(1), moment.mass.cumsum(0)]).double()  # P(Z <= z)
     wanted = (torch.arange(count, dtype=torch.float64) + 0.5) / count * mass[-1]
     index = torch.searchsorted(mass, wanted).clamp(1, len(mass) - 1)

@@ -1,4 +1,4 @@
-"""Samples in the plane beside real points."""
+"""Samples and real points in the plane."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from gan.runs.run import Run
 
 
 class Plane(Figure):
-    """Samples over as many real points: ``plane_GENERATOR.png``, as in a training with ``callbacks=plane``.
+    """Samples over as many real points: ``plane_GENERATOR.png``, as drawn by ``callbacks=plane`` in training.
 
     Args:
-        generator: ``raw`` or ``ema``; None for the average where one is kept.
-        count: samples, and real points.
-        seed: of their noise: those that evaluate.py scores with this seed and count.
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
+        count: number of samples and of real points.
+        seed: seed of the latents; evaluate.py scores the same samples with this seed and count.
     """
 
     def __init__(self, generator: str | None = None, count: int = 2500, seed: int = 0) -> None:

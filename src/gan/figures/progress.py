@@ -1,4 +1,4 @@
-"""Samples of fixed latents, as an animation of the training."""
+"""An animation of the training: samples of fixed latents."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ class Progress(Figure):
     """The sample grids of a training (``samples/step=…``) as an animation: ``progress_GENERATOR.gif``.
 
     Args:
-        generator: ``raw`` or ``ema``; None for the average where one is kept.
-        frames: the most frames; of a longer run evenly spaced ones, the first and the last among them.
-        seconds: that a frame is shown.
-        hold: seconds that the last one is shown.
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
+        frames: largest number of frames; if there are more grids, evenly spaced ones, including the first and last.
+        seconds: duration of a frame.
+        hold: duration of the last frame in seconds.
     """
 
     def __init__(self, generator: str | None = None, frames: int = 60, seconds: float = 0.15, hold: float = 2.0):
@@ -41,14 +41,14 @@ class Progress(Figure):
                 "they are saved with callbacks=default."
             )
         pictures = [Image.open(path).convert("RGB") for path in thinned(paths, self.frames)]
-        # A run that went on with another count of images changed its size.
+        # Resuming a run with another number of images changes the size of its grids.
         shown = [picture for picture in pictures if picture.size == pictures[-1].size]
-        shown = [shown[-1], *shown]  # what a viewer that does not play shows
+        shown = [shown[-1], *shown]  # first, for viewers that do not play animations
         return [save_animation(shown, folder / f"progress_{name}.gif", self.seconds, self.hold)]
 
 
 def thinned(items: list, most: int) -> list:
-    """At most ``most`` of the items, evenly spaced, the last always and the first unless only one is wanted."""
+    """At most ``most`` evenly spaced items; always the last, and the first unless ``most`` is 1."""
     if len(items) <= most:
         return items
     return [items[i] for i in np.linspace(len(items) - 1, 0, most).round().astype(int)[::-1]]

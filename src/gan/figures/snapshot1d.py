@@ -13,7 +13,7 @@ from gan.methods.gan import GAN
 from gan.metrics.theory import push_forward
 from gan.networks.sampling import sample
 
-_REACH = 6.5  # deviations of the data to either side: all but 1e-10 of its mass
+_REACH = 6.5  # standard deviations of the data on each side: all but 1e-10 of its mass
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Snapshot:
     """Densities, D and G of a one-dimensional GAN at one iteration, float64.
 
     Attributes:
-        x: points that cover the data's and G's distribution, ascending, (P,).
+        x: points that cover the distributions of the data and of G, ascending, (P,).
         p_data, p_g: the two densities at x, (P,).
         d: D(x), (P,).
         z: points that cover the prior, ascending, (Z,).
         g: G(z), (Z,).
-        mass: the prior's mass between neighbours of z, (Z - 1,).
+        mass: the prior's mass between neighboring z, (Z - 1,).
     """
 
     x: Tensor
@@ -45,7 +45,7 @@ class Snapshot:
 
     @classmethod
     def load(cls, path: Path) -> "Snapshot":
-        """What :meth:`save` wrote; raises UserError for another file."""
+        """Loads a file of :meth:`save`; raises UserError for any other file."""
         try:
             with np.load(path) as arrays:
                 return cls(**{f.name: torch.from_numpy(arrays[f.name]).double() for f in fields(cls)})
@@ -54,16 +54,16 @@ class Snapshot:
 
 
 def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) -> Snapshot:
-    """The moment as it is, without a random number.
+    """The current state, computed without random numbers.
 
     Args:
-        game: whose D and prior are looked at.
-        data: with a ``density``, a ``mean`` and a ``deviation``.
-        generator: one of the game's.
-        points: on the x axis; on the z axis there are twice as many.
+        game: the GAN, for its D and its prior.
+        data: a data set with ``density``, ``mean`` and ``deviation``.
+        generator: a generator of the GAN.
+        points: number of points on the x axis; the z axis has twice as many.
 
     Raises:
-        UserError: the game is not one-dimensional, or its densities are not known.
+        UserError: the GAN is not one-dimensional, or its densities are not known.
     """
     check_game(game, data)
     try:
@@ -73,7 +73,7 @@ def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
     device = next(generator.parameters()).device
     g = sample(generator, z.float()[:, None].to(device)).flatten().cpu().double()  # (Z,)
     low, high = data.mean - _REACH * data.deviation, data.mean + _REACH * data.deviation
-    # The outermost edges lie a little outside G's values, so that no mass falls beside a bin.
+    # The outermost edges are slightly outside G's values, so that no mass is lost.
     edges = torch.linspace(
         min(low, float(g.min()) - 1e-3), max(high, float(g.max()) + 1e-3), points + 1, dtype=torch.float64
     )
@@ -83,16 +83,16 @@ def snapshot(game: GAN, data: Source, generator: nn.Module, points: int = 2000) 
 
 
 def check_game(game: GAN, data: Source) -> None:
-    """Raises UserError unless everything is one number of known density."""
+    """Raises UserError unless data and latent are one-dimensional and the density is known."""
     if not hasattr(data, "density") or game.latent.dim != 1:
         raise UserError("a 1-D snapshot needs data=gaussian and latent.dim=1 (experiment=figure1 has both).")
 
 
 @torch.no_grad()
 def probability(game: GAN, x: Tensor) -> Tensor:
-    """D(x) of numbers x, (N,), float64 on the CPU, D as in use: no dropout, running statistics.
+    """D(x) for x (N,), float64 on the CPU, in evaluation mode: no dropout, running batch statistics.
 
-    Not a number where the loss knows no probability, or D compares the examples of a batch.
+    NaN if the loss has no probability, or D compares the examples of a batch.
     """
     discriminator = game.discriminator
     was_training = discriminator.training

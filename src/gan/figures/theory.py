@@ -1,4 +1,4 @@
-"""Numbers of a one-dimensional GAN compared with those that the paper proves."""
+"""Numbers of a one-dimensional GAN compared with the values proved in the paper."""
 
 import json
 import logging
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 class Theory(Figure):
     """V(D) and D compared with V(D*) and D* for the same G: lines on the terminal and ``theory_GENERATOR.json``.
 
-    No figure to look at, but drawn from a run as they are. It is no metric: those see samples, and this
-    needs the densities and D.
+    This is not an image, but it is computed from a run like other figures. It is not a metric, because metrics use
+    samples only, and this needs the densities and D.
 
     Args:
-        generator: ``raw`` or ``ema``; None for raw, the one that D plays against.
+        generator: ``raw`` or ``ema``; None for raw, the generator that D is trained against.
     """
 
     def __init__(self, generator: str | None = None) -> None:
@@ -49,7 +49,7 @@ class Theory(Figure):
 
 
 def lines(found: Report) -> list[str]:
-    """What the terminal shows."""
+    """The lines for the terminal."""
     return [
         f"V(D)                {found.value:8.4f}   at the equilibrium -log 4 = {EQUILIBRIUM:.4f}",
         f"V(D*)               {found.optimal_value:8.4f}   = -log 4 + 2 JSD = {found.from_divergence:.4f}",

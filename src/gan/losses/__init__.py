@@ -1,4 +1,4 @@
-"""Adversarial losses, penalties and other terms: functions of logits and tensors.
+"""Adversarial losses, penalties and auxiliary terms: functions of logits and tensors.
 
 May import: core.
 """

@@ -1,10 +1,10 @@
-"""The two losses of the paper.
+"""The two adversarial losses of the paper.
 
 With logit t = D's output before the sigmoid, D = sigmoid(t):
 
     -log D = softplus(-t)        -log(1 - D) = softplus(t)
 
-so that nothing saturates or overflows where D is near 0 or 1. All means are over the batch.
+This form neither saturates nor overflows where D is near 0 or 1. All means are over the batch.
 """
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from gan.losses.base import Loss, Pair
 
 
 class Minimax(Loss):
-    """The value function itself: min_G max_D V(D, G) = E log D(x) + E log(1 - D(G(z))).
+    """The minimax loss: min_G max_D V(D, G) = E log D(x) + E log(1 - D(G(z))).
 
     D minimizes -V; G descends the literal E log(1 - D(G(z))). Goodfellow et al. 2014, equation 1 and
     Algorithm 1. G's gradient is proportional to D(G(z)): it vanishes while D rejects the samples.
@@ -43,7 +43,7 @@ class Minimax(Loss):
         return output.logits.sigmoid()
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
-        """``D(x)``, ``D(G(z))``, and the shares of real and of generated examples that D gets right."""
+        """``D(x)``, ``D(G(z))``, and the shares of real and generated examples that D classifies correctly."""
         real, fake = pair.real_output.logits.detach(), pair.fake_output.logits.detach()
         rates = {
             "rate/true_positive": (real > 0).float().mean(),
@@ -53,9 +53,9 @@ class Minimax(Loss):
 
 
 class NonSaturating(Minimax):
-    """D as in the minimax game; G maximizes E log D(G(z)) instead.
+    """The minimax loss for D; G maximizes E log D(G(z)) instead.
 
-    Same fixed point, strong gradients early in learning. Goodfellow et al. 2014, section 3.
+    It has the same fixed point and stronger gradients early in training. Goodfellow et al. 2014, section 3.
     """
 
     def generator(self, pair: Pair) -> Tensor:

@@ -15,15 +15,16 @@ DiscriminatorFn = Callable[[Batch], Output]
 
 
 class Pair:
-    """A real and a generated batch, and what D answers to each.
+    """A real and a generated batch, and D's output for each.
 
-    D runs when an answer is first asked for: G's loss pays for D(x) only where it uses it, as relativistic losses do.
+    D runs when an output is first accessed. G's loss therefore computes D(x) only if it uses it, as relativistic
+    losses do.
 
     Args:
         discriminator: the D of this step.
         real, fake: the two batches.
-        random: random numbers for terms that need some, one row for each example.
-        joint: whether D runs once on both batches together; only where it treats each example by itself.
+        random: random numbers for terms that need them, one row per example.
+        joint: whether D runs once on both batches concatenated; only valid if D treats each example independently.
     """
 
     def __init__(
@@ -41,35 +42,35 @@ class Pair:
             self.real_output, self.fake_output = both.map(lambda v: v[:count]), both.map(lambda v: v[count:])
 
     def outputs(self, batch: Batch) -> Output:
-        """D's answer in float32, in which losses are computed under any precision."""
+        """D's output in float32; losses are computed in float32 under any precision."""
         return self.discriminator(batch).map(lambda value: value.float())
 
     @cached_property
     def real_output(self) -> Output:
-        """D's answer to the real batch."""
+        """D's output for the real batch."""
         return self.outputs(self.real)
 
     @cached_property
     def fake_output(self) -> Output:
-        """D's answer to the generated batch."""
+        """D's output for the generated batch."""
         return self.outputs(self.fake)
 
     def swapped(self) -> "Pair":
-        """The same pair with real and generated exchanged."""
+        """The same pair with the real and the generated batch exchanged."""
         pair = Pair(self.discriminator, self.fake, self.real, self.random)
         pair.real_output, pair.fake_output = self.fake_output, self.real_output
         return pair
 
 
 class Term(nn.Module):
-    """A summand of the players' objectives, with one method for each player whose weights it trains.
+    """A summand of the objectives of D and G, with one method for each.
 
-    State belongs in a buffer, which :meth:`update_state` changes in place: then it is in the checkpoint.
+    Keep state in a buffer that :meth:`update_state` changes in place; buffers are saved in checkpoints.
 
     Args:
-        weight: the factor of the term, at least 0, which subclasses apply; or a schedule of it, (iteration, iterations
-            of the whole run) to the factor.
-        every: the term is part of each ``every``-th update of a player, and counts ``every``-fold there.
+        weight: the factor of the term, at least 0, applied by the subclass; or a schedule: (iteration, iterations of
+            the whole run) to the factor.
+        every: the term is added in every ``every``-th update of a player, multiplied by ``every``.
     """
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
@@ -79,33 +80,33 @@ class Term(nn.Module):
         check_integer("[1, inf)", every=every)
         self.every = every
         self.weight_schedule = weight if callable(weight) else None
-        if callable(weight):  # on the device: a recorded step reads it there
+        if callable(weight):  # on the device, where a captured step reads it
             self.register_buffer("weight", torch.zeros(()), persistent=False)
         else:
             self.weight: Any = weight
 
     def begin_iteration(self, iteration: int, total: int) -> None:
-        """Called before the steps on each batch: sets a weight that has a schedule."""
+        """Called before the steps on each batch: sets the weight if it has a schedule."""
         if self.weight_schedule is not None:
             self.weight.fill_(self.weight_schedule(iteration, total))
 
     def discriminator(self, pair: Pair) -> Tensor | None:
-        """What D minimizes, a scalar; None where the term is no part of D's objective."""
+        """The scalar that D minimizes; None if the term is not part of D's objective."""
         return None
 
     def generator(self, pair: Pair) -> Tensor | None:
-        """What G minimizes, a scalar; None where the term is no part of G's objective."""
+        """The scalar that G minimizes; None if the term is not part of G's objective."""
         return None
 
     def update_state(self, pair: Pair) -> None:
-        """Changes the term's buffers in place, after D's gradient."""
+        """Updates the term's buffers in place, after D's gradient has been computed."""
 
 
 class Loss(Term):
-    """The adversarial objective of both players, and what may be shown of D's logits."""
+    """The adversarial objectives of D and G, and the scalars to log from D's logits."""
 
     def probability(self, output: Output) -> Tensor | None:
-        """D(x), the probability that an example is real, (B,) in [0, 1]; None where the loss has no probability."""
+        """D(x), the probability that an example is real, (B,) in [0, 1]; None if the loss has no probability."""
         return None
 
     def report(self, pair: Pair) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ from gan.losses.penalties import squared_gradients
 class GradientPenalty(Term):
     """weight · E (‖∇f(x̂)‖ - 1)², x̂ = ε x + (1 - ε) G(z), with ε uniform on [0, 1) for each example.
 
-    x and G(z) are paired by their place in the batch; a conditional critic is asked with the label of x. The norm is
-    over all values of one example: D must not compare examples, so no batch normalization in it. Gulrajani et al.
-    2017, "Improved training of Wasserstein GANs", equation 3 (weight 10).
+    x and G(z) are paired by their position in the batch. A conditional critic gets the label of x. The norm is over
+    all values of one example, so D must not use batch normalization or compare examples in another way. Gulrajani et
+    al. 2017, "Improved training of Wasserstein GANs", equation 3 (weight 10).
 
     Args:
         weight: λ of the paper, at least 0.

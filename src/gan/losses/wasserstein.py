@@ -1,4 +1,4 @@
-"""The dual form of the Wasserstein-1 distance: D is a critic, whose scores are no probabilities."""
+"""The dual form of the Wasserstein-1 distance: D is a critic, whose scores are not probabilities."""
 
 from torch import Tensor
 
@@ -8,8 +8,8 @@ from gan.losses.base import Loss, Pair
 class Wasserstein(Loss):
     """The critic maximizes E f(x) - E f(G(z)); G maximizes E f(G(z)).
 
-    Under the constraint that f is 1-Lipschitz the critic's maximum is the Wasserstein-1 distance of data and samples.
-    The loss does not constrain f: add ``penalty=gradient_penalty``. Arjovsky, Chintala, Bottou 2017, equation 2.
+    If f is 1-Lipschitz, the critic's maximum is the Wasserstein-1 distance between data and samples. The loss itself
+    does not constrain f: add ``penalty=gradient_penalty``. Arjovsky, Chintala, Bottou 2017, equation 2.
     """
 
     def discriminator(self, pair: Pair) -> Tensor:

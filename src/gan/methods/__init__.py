@@ -1,4 +1,4 @@
-"""LightningModules that train networks: Algorithm 1 first.
+"""LightningModules that train networks: the GAN of Algorithm 1 and a VAE.
 
 May import: losses, networks, optim, core.
 """

@@ -1,4 +1,4 @@
-"""What all methods share: random numbers, gradients, updates, the EMA, several processes, resume."""
+"""The base class of all methods: random numbers, gradients, updates, the EMA, several processes, resume."""
 
 import logging
 from abc import abstractmethod
@@ -25,28 +25,28 @@ from gan.optim.ema import EMA
 log = logging.getLogger(__name__)
 
 Logs = dict[str, Tensor]  # detached scalars by name
-Due = Mapping[str, Term]  # the terms that are part of a player's update, by the name under which they are logged
+Due = Mapping[str, Term]  # the terms of a player's update, by the name under which they are logged
 Step = Callable[[Batch, Mapping[str, Due]], Logs]  # computes the gradients of one or several players
 
 
 class Method(Optimization):
-    """A way to train a generator, with one optimizer for each player.
+    """A method to train a generator, with one optimizer per player.
 
-    A subclass says whose weights each player moves (:attr:`trained_networks`) and in which order the updates come
+    A subclass defines the networks that each player trains (:attr:`trained_networks`) and the order of the updates
     (:meth:`train_on_batch`). Images are float32 (B, C, H, W) in [0, 1].
 
     Args:
         generator: latents (B, dim) to images.
         latent: the prior of the latents.
-        players: how each player is optimized, by name.
+        players: the optimizer settings of each player, by name.
         ema_decay: decay of the EMA of the generator's weights, in [0, 1); 0 for no EMA.
-        ema_power: the EMA spans at most the last 1 / power of the updates so far, roughly.
-        capture: whether updates are recorded as CUDA graphs where that can be; see :mod:`gan.methods.capture`.
-        seed: the source of all random numbers of the training.
-        total_iterations: length of the run; None for that of the Trainer's ``max_epochs``.
+        ema_power: the EMA spans at most about the last 1 / power of the updates so far.
+        capture: whether to capture updates as CUDA graphs where possible; see :mod:`gan.methods.capture`.
+        seed: seed of all random numbers of the training.
+        total_iterations: length of the run in batches; None to use the Trainer's ``max_epochs``.
 
     Attributes:
-        offers: what can be had of a trained model beside samples, for metrics and figures that need it.
+        offers: what a trained model provides in addition to samples, for metrics and figures that need it.
         iteration: batches trained on so far, the x axis of every curve.
     """
 
@@ -76,7 +76,7 @@ class Method(Optimization):
         self.recordings: Recordings | None = None
         self.keep_ema("generator")
 
-    # What a subclass says
+    # Defined by subclasses
 
     @property
     def objectives(self) -> dict[str, Term]:
@@ -89,13 +89,13 @@ class Method(Optimization):
 
     @torch.no_grad()
     def check(self, batch: Batch) -> list[str]:
-        """Runs every network once on a few examples, without a change of weights or buffers.
+        """Runs every network once on a few examples, without changing weights or buffers.
 
         Args:
-            batch: of the data's shape.
+            batch: a few examples of the data's shape.
 
         Returns:
-            The names of the scalars that :meth:`train_on_batch` logs, beside ``loss/PLAYER/NAME`` of terms.
+            The names of the scalars that :meth:`train_on_batch` logs, except ``loss/PLAYER/NAME`` of terms.
 
         Raises:
             UserError: a network does not fit the data or another network.
@@ -109,25 +109,25 @@ class Method(Optimization):
     def training_step(self, batch: Batch, batch_idx: int) -> Logs:
         if not isinstance(batch, Batch):
             raise UserError(f"the data loader gives {type(batch).__name__}, expected gan.core.batch.Batch.")
-        # All that this iteration draws is a function of (seed, iteration): a resumed run draws it again, and every
-        # process draws the whole of it and keeps its rows.
+        # All random numbers of this iteration are a function of (seed, iteration). A resumed run draws the same
+        # numbers, and every process draws all of them and keeps its rows.
         reseed(self.device, derive(self.seed, "step", self.iteration))
         for term in self.objectives.values():
             term.begin_iteration(self.iteration, self.total_iterations)
         logs = self.train_on_batch(batch)
         self.iteration += 1
-        # Lightning's own limits count the steps of all optimizers, and from where a resumed run began.
+        # Lightning's own limits count the steps of all optimizers, and start at 0 in a resumed run.
         if self.iteration >= self.total_iterations:
             self.trainer.should_stop = True
         return logs
 
     def take_steps(self, batch: Batch, step: Step, *players: str) -> Logs:
-        """One update of each named player: first all gradients, at the same weights, then all optimizer steps.
+        """One update of each named player: all gradients at the same weights first, then all optimizer steps.
 
         Args:
             batch: the real examples.
-            step: computes the players' gradients by :meth:`compute_gradient`; depends on tensors alone.
-            players: who is updated.
+            step: computes the players' gradients by :meth:`compute_gradient`; must depend on tensors alone.
+            players: the players to update.
         """
         due = {player: self.terms_due(player) for player in players}
         if self.recordings is None:
@@ -139,26 +139,26 @@ class Method(Optimization):
         return logs
 
     def compute_and_apply(self, batch: Batch, step: Step, due: Mapping[str, Due]) -> Logs:
-        """What the device does in :meth:`take_steps`."""
+        """The part of :meth:`take_steps` that runs on the device."""
         logs = step(batch, due)
         for player in due:
             self.apply_gradient(player)
         return logs
 
     def terms_due(self, player: str) -> Due:
-        """The terms that count in a player's next update."""
+        """The terms that are part of a player's next update."""
         done = self.updates(player)
         return {name: term for name, term in self.objectives.items() if done % term.every == 0}
 
     def compute_gradient(
         self, player: str, parts: Mapping[str, Tensor | None], due: Due | None = None, **backward: Any
     ) -> Logs:
-        """The gradient of the sum of the parts for the player's weights, in place of the last one.
+        """Replaces the gradient of the player's weights by that of the sum of the parts.
 
         Args:
-            player: whose.
-            parts: scalars by the name under which they are logged, the loss under the empty one; None is left out.
-            due: the terms that the parts come from: what comes every n-th time counts n-fold.
+            player: the player's name.
+            parts: scalars by the name under which they are logged, the loss under the empty name; None is skipped.
+            due: the terms of the parts; a part computed every n-th update is multiplied by n.
             **backward: arguments of :meth:`torch.Tensor.backward`.
 
         Returns:
@@ -174,7 +174,7 @@ class Method(Optimization):
         return {f"loss/{player}/{name}".rstrip("/"): part.detach() for name, part in values.items()}
 
     def apply_gradient(self, player: str) -> None:
-        """The player's optimizer step; then its weights go back to where its constraints let them be."""
+        """The player's optimizer step, then the projection of its weights onto its constraints."""
         self.optimizer_of(player).step()
         for network in self.trained_networks[player]:
             network.constrain()
@@ -184,7 +184,7 @@ class Method(Optimization):
                     constraint(parameter)
 
     def after_step(self, player: str) -> None:
-        """What the host does after an update: the next learning rate and momentum, the EMA."""
+        """The part of an update that runs on the host: the next learning rate and momentum, the EMA."""
         schedule = self.schedule_of(player)
         schedule.step()
         self.players[player].set_momentum(schedule, self.total_updates(player))
@@ -200,13 +200,13 @@ class Method(Optimization):
     # The EMA
 
     def keep_ema(self, name: str) -> None:
-        """Keeps an EMA of the network in the attribute ``name``, in ``NAME_ema``; None there without an EMA."""
+        """Keeps an EMA of the network in attribute ``name`` as attribute ``NAME_ema``; None without an EMA."""
         if self.ema_decay:
             self._emas.append(EMA(getattr(self, name), self.ema_decay, self.ema_power))
         setattr(self, f"{name}_ema", self._emas[-1].average if self.ema_decay else None)
 
     def restart_ema(self) -> None:
-        """Lets each EMA begin at its network's weights."""
+        """Resets each EMA to its network's current weights."""
         for ema in self._emas:
             ema.restart()
 
@@ -217,7 +217,7 @@ class Method(Optimization):
         use_plain_layers(self)
 
     def on_train_start(self) -> None:
-        for ema in self._emas:  # now that everything is on its device
+        for ema in self._emas:  # after everything has moved to its device
             ema.collect()
         if self.capture:
             if (why := capture_unavailable(self, self.trainer)) is None:
@@ -226,17 +226,17 @@ class Method(Optimization):
                 log.warning("trainer.capture: %s: step by step.", why)
 
     def on_train_end(self) -> None:
-        self.recordings = None  # its memory
+        self.recordings = None  # frees its memory
 
     def generators(self) -> dict[str, nn.Module]:
-        """The generators to sample from: ``raw``, and ``ema`` where an EMA is kept."""
+        """The generators to sample from: ``raw``, and ``ema`` if there is one."""
         return {"raw": self.generator} | ({"ema": self.generator_ema} if self.generator_ema is not None else {})
 
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
         checkpoint["iteration"] = self.iteration
-        # A player's latest update may lie before the checkpoint and the next point of the curves behind it.
+        # The next point of the curves may need the gradient norm of an update before this checkpoint.
         checkpoint["gradient_norms"] = self.gradient_norms()
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:

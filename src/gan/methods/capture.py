@@ -1,10 +1,14 @@
-"""An update recorded once as a CUDA graph and replayed: one launch in place of some two hundred.
+"""Captures an update once as a CUDA graph and replays it: one launch instead of about two hundred.
 
-What is put on the GPU in an update is the same each time, but for four things: the batch, the random numbers, the
-learning rates, and what the host does between two updates. The batch is copied to where the recording reads it;
-torch hands the seed of its generator to each replay; the optimizer reads its rates from memory of the device;
-schedules and the EMA stay outside. So losses, terms and networks must be functions of tensors alone: a number that
-they change on the host from update to update is recorded as it was.
+The GPU work of an update is always the same, except for four things:
+
+- the batch, which is copied into the buffer that the graph reads;
+- the random numbers: torch passes its generator's seed to each replay;
+- the learning rates, which the optimizer reads from device memory;
+- the work of the host between updates: schedules and the EMA are not part of the graph.
+
+Losses, terms and networks must therefore be functions of tensors alone. A Python number that they change from update to
+update keeps the value it had at capture.
 """
 
 import logging
@@ -25,28 +29,28 @@ log = logging.getLogger(__name__)
 
 Report = dict[str, Tensor]
 
-#: updates that are not recorded: optimizers make their state in the first, libraries choose their ways
+#: updates before the capture: optimizers create their state in the first one, and libraries choose their algorithms
 WARM_UP = 3
 
 
 class Recorder(Protocol):
-    """What makes recordings."""
+    """Captures updates."""
 
     def rehearse(self, take: Callable[[], Report]) -> Report:
-        """Takes an update as it is, where its recording will be made."""
+        """Runs an update without capturing it, on the stream that will be used for the capture."""
 
     def record(self, take: Callable[[], Report]) -> Callable[[], object]:
-        """Notes what ``take`` puts on the device, without doing it; returns what does it, again and again."""
+        """Captures the device work of ``take`` without running it; returns a function that replays it."""
 
 
 class CudaGraph:
-    """Records CUDA graphs, on a stream of its own."""
+    """Captures CUDA graphs on a separate stream."""
 
     def __init__(self) -> None:
         self.stream = torch.cuda.Stream()
 
     def rehearse(self, take: Callable[[], Report]) -> Report:
-        """On a stream of its own, as a recording needs it."""
+        """Runs the update on the separate stream, as a capture requires."""
         current = torch.cuda.current_stream()
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -55,13 +59,13 @@ class CudaGraph:
         return report
 
     def record(self, take: Callable[[], Report]) -> Callable[[], object]:
-        """Raises RuntimeError where ``take`` waits for the device or asks it something."""
+        """Raises RuntimeError if ``take`` synchronizes with the device or reads a value from it."""
         graph = torch.cuda.CUDAGraph()
         generator = torch.cuda.default_generators[torch.cuda.current_device()]
         before = generator.clone_state()
         try:
-            # A recording that fails leaves its stream, and in torch 2.11 its random numbers, as they were within.
-            # Other threads may go on meanwhile: the one that pins the memory of streamed batches, say.
+            # A failed capture does not restore the current stream nor, in torch 2.11, the state of the random numbers.
+            # Other threads may use CUDA meanwhile, such as the one that pins the memory of streamed batches.
             with (
                 torch.cuda.stream(torch.cuda.current_stream()),
                 torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local"),
@@ -74,16 +78,16 @@ class CudaGraph:
 
 
 class NotRecordableError(Exception):
-    """An update waits for the device, or asks it something; nothing of it was done."""
+    """An update synchronizes with the device or reads a value from it; no part of it was executed."""
 
 
 class Recording:
-    """One kind of update, the first ones taken as they are and the others from a recording.
+    """One kind of update: the first ones run eagerly, the later ones are replayed.
 
     Args:
-        update: a batch, of the same shape each time, to scalars by name.
+        update: maps a batch, always of the same shape, to scalars by name.
         optimizers: those whose steps are part of the update.
-        recorder: makes the recording.
+        recorder: captures the update.
     """
 
     def __init__(self, update: Callable[[Batch], Report], optimizers: Sequence[Optimizer], recorder: Recorder) -> None:
@@ -98,9 +102,9 @@ class Recording:
         self.report: Report = {}
 
     def __call__(self, batch: Batch) -> Report:
-        """One update; raises NotRecordableError instead where no recording can be made."""
+        """Runs one update; raises NotRecordableError if it cannot be captured."""
         self.updates += 1
-        # From the first update on, or a resumed run would take its first steps with rates of more digits.
+        # From the first update on, else the first steps of a resumed run would use rates with more digits.
         for optimizer, rates in zip(self.optimizers, self.rates, strict=True):
             for rate, group in zip(rates, optimizer.param_groups, strict=True):
                 rate.fill_(group["lr"])
@@ -111,11 +115,11 @@ class Recording:
         for (_, kept), (_, given) in zip(self.batch.items(), batch.items(), strict=True):
             kept.copy_(given)
         self.replay()
-        # A copy, because the next replay writes over the scalars.
+        # A copy, because the next replay overwrites the scalars.
         return dict(zip(self.report, torch.stack(list(self.report.values())).unbind(), strict=True))
 
     def prepare(self, batch: Batch) -> tuple[Callable[[], object], Batch]:
-        """Makes the recording; returns what replays it, and the batch that it reads."""
+        """Captures the update; returns the function that replays it, and the batch buffer that it reads."""
         kept = batch.map(torch.Tensor.clone)
         try:
             return self.recorder.record(lambda: self._take(kept)), kept
@@ -131,11 +135,11 @@ class Recording:
 
 
 class Recordings:
-    """A recording for each kind of update of a method: who is updated, and which terms are part of it.
+    """One recording for each kind of update, that is for each set of updated players and their terms.
 
     Args:
-        method: whose updates are recorded.
-        recorder: makes recordings; None for CUDA graphs.
+        method: the method whose updates are captured.
+        recorder: creates the recorders; None for CUDA graphs.
     """
 
     def __init__(self, method: Any, recorder: Callable[[], Recorder] | None = None) -> None:
@@ -144,7 +148,7 @@ class Recordings:
         self.given_up = False
 
     def __call__(self, batch: Batch, step: Callable, due: Mapping[str, Mapping]) -> Report:
-        """What ``method.compute_and_apply`` does with these arguments."""
+        """Same as ``method.compute_and_apply`` with these arguments."""
         if self.given_up:
             return self.method.compute_and_apply(batch, step, due)
         kind = tuple((player, *terms) for player, terms in due.items())
@@ -164,7 +168,7 @@ class Recordings:
 
 
 def first_cause(error: BaseException) -> BaseException:
-    """What went wrong first: a recording that cannot be ended hides why."""
+    """The original error: a failed capture raises another one, which hides it."""
     while error.__context__ is not None:
         error = error.__context__
     return error
@@ -172,9 +176,9 @@ def first_cause(error: BaseException) -> BaseException:
 
 @contextmanager
 def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor], capturable: bool = True) -> Iterator[None]:
-    """Within, the optimizer reads its learning rates from ``rates``, one scalar for each of its groups.
+    """Inside the block the optimizer reads its learning rates from ``rates``, one scalar per parameter group.
 
-    ``capturable`` lets its step be recorded; where it is not, torch warns of an optimizer that has this set.
+    ``capturable`` allows its step to be captured. Outside a capture torch warns if it is set.
     """
     before: list[dict[str, Any]] = [
         {key: group[key] for key in ("lr", "capturable") if key in group} for group in optimizer.param_groups
@@ -191,7 +195,7 @@ def rates_on_the_device(optimizer: Optimizer, rates: list[Tensor], capturable: b
 
 
 def capture_unavailable(module: Any, trainer: pl.Trainer) -> str | None:
-    """Why the updates of this training cannot be recorded, or None."""
+    """The reason why the updates of this training cannot be captured, or None."""
     obstacles: list[tuple[bool, str]] = [
         (module.device.type != "cuda", f"it needs an NVIDIA GPU, and this run is on the {module.device.type}"),
         (trainer.world_size > 1, "several processes exchange their gradients within an update"),
@@ -207,11 +211,11 @@ def capture_unavailable(module: Any, trainer: pl.Trainer) -> str | None:
 
 
 def fused(optimizer: Optimizer) -> bool:
-    """Whether a step is one launch. A resumed run's groups say so, which come from the checkpoint."""
+    """Whether a step is one launch. Reads the parameter groups, which a resumed run loads from its checkpoint."""
     return all(group.get("fused") for group in optimizer.param_groups)
 
 
 def counts_steps(callback: pl.Callback) -> bool:
-    """Whether a callback uses Lightning's hooks of each optimizer step, which a replay does not call."""
+    """Whether a callback uses Lightning's hooks around an optimizer step, which a replay does not call."""
     hooks = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
     return isinstance(callback, pl.callbacks.ModelCheckpoint) or any(is_overridden(h, callback) for h in hooks)

@@ -1,4 +1,4 @@
-"""The game of Goodfellow et al. 2014, Algorithm 1. Knows no layer, no formula and no data set."""
+"""Algorithm 1 of Goodfellow et al. 2014, independent of architectures, loss formulas and data sets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -18,20 +18,20 @@ Lookahead = Callable[[Pair, Mapping[str, Term]], DiscriminatorFn]
 
 
 class GAN(Method):
-    """Two players: D takes a step on every batch, G on every k-th.
+    """GAN training: D takes a step on every batch, G on every k-th batch.
 
-    Each of G's steps has fresh latents and a fresh forward pass through D. With ``simultaneous`` both gradients are
-    taken at the same weights and on the same samples, as in the authors' code of 2014.
+    Each G step uses new latents and a new forward pass through D. With ``simultaneous`` both gradients are computed
+    at the same weights and on the same samples, as in the authors' code of 2014.
 
     Args:
-        discriminator: a batch to its :class:`gan.core.batch.Output`.
-        loss: the adversarial objective of both players.
+        discriminator: maps a batch to its :class:`gan.core.batch.Output`.
+        loss: the adversarial objectives of D and G.
         terms: penalties and auxiliary terms, by the name under which they are logged.
-        k: D steps for each turn of G, at least 1; or a schedule of it, (iteration, iterations of the run) to k.
-        g_steps: G steps in each turn of G, at least 1.
-        simultaneous: whether both players step from the same weights on G's turn; needs ``g_steps`` 1.
-        history: the generated batch for D's step, from (the latest one, random numbers); None for the latest one.
-        lookahead: the D of G's step, from (the pair, the objectives); None for the current D.
+        k: G is trained on every k-th batch, at least 1; or a schedule: (iteration, iterations of the run) to k.
+        g_steps: G steps on each such batch, at least 1.
+        simultaneous: whether D and G step from the same weights on these batches; requires ``g_steps`` 1.
+        history: (latest generated batch, random numbers) to the generated batch of D's step; None for the latest.
+        lookahead: (pair, objectives) to the discriminator of G's step; None for the current D.
         **base: see :class:`gan.methods.base.Method`.
     """
 
@@ -102,7 +102,7 @@ class GAN(Method):
     def simultaneous_step(self, batch: Batch, due: Mapping[str, Due]) -> Logs:
         """Both gradients from one forward pass through each network."""
         fake = self.fake(batch)
-        # The graph is cut at the samples, so that each backward pass meets one player's weights only.
+        # The graph is cut at the samples, so that each backward pass reaches only one player's weights.
         cut = fake.images.detach().requires_grad_(True)
         pair = Pair(self.discriminator, self.real(batch), replace(fake, images=cut), self.random_rows)
         logs = self.loss.report(pair)
@@ -116,14 +116,14 @@ class GAN(Method):
         logs |= self.compute_gradient("discriminator", gradient_of_d, due["discriminator"], inputs=mine)
         for term in due["discriminator"].values():
             term.update_state(pair)
-        self.compute_gradient("generator", {"": (fake.images * at_samples).sum()})  # the chain rule from there on
+        self.compute_gradient("generator", {"": (fake.images * at_samples).sum()})  # samples to weights
         named = {
             f"loss/generator/{name}".rstrip("/"): part.detach() for name, part in parts.items() if part is not None
         }
         return logs | named
 
     def discriminator_gradient(self, pair: Pair, terms: Due) -> Logs:
-        """D's gradient on a pair, and the new state of the terms."""
+        """Computes D's gradient on a pair, then updates the state of the terms."""
         parts = {name: term.discriminator(pair) for name, term in terms.items()}
         logs = self.compute_gradient("discriminator", parts, terms)
         for term in terms.values():
@@ -133,18 +133,18 @@ class GAN(Method):
     # The two inputs of D
 
     def real(self, batch: Batch) -> Batch:
-        """The real side of a pair."""
+        """The real batch of a pair."""
         return batch
 
     def fake(self, batch: Batch) -> Batch:
-        """The generated side of a pair, as large as the real one and with its labels."""
+        """The generated batch of a pair, of the same size and with the same labels as the real one."""
         z, labels = self.latent(self.random_rows, batch.labels)
         return Batch(images=self.generator(z, labels).float(), labels=labels, z=z)
 
-    # When whose turn is
+    # The order of the updates
 
     def is_generators_turn(self, iteration: int) -> bool:
-        """Whether G takes its steps on the batch after ``iteration`` batches."""
+        """Whether G is trained on the batch that follows ``iteration`` batches."""
         k = int(self.k(iteration, self.total_iterations)) if callable(self.k) else self.k
         return (iteration + 1) % k == 0
 
@@ -168,7 +168,7 @@ class GAN(Method):
             return [*self.loss.report(pair), *names]
 
     def probability(self, images: Tensor) -> Tensor | None:
-        """D(x) of images (B, C, H, W), float64 (B,) on the CPU; None where there is none of single images."""
+        """D(x) of images (B, C, H, W), float64 (B,) on the CPU; None if D or the loss has none per image."""
         if self.discriminator.mixes_batch:
             return None
         labels = torch.full((len(images),), -1, device=images.device)

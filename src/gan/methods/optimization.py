@@ -1,4 +1,4 @@
-"""One optimizer for each player: whose weights it moves, its schedule, its gradients."""
+"""One optimizer per player: its parameters, schedule and gradients."""
 
 import math
 from abc import abstractmethod
@@ -18,14 +18,14 @@ from gan.networks.base import Network
 
 
 class Optimization(pl.LightningModule):
-    """A LightningModule with one optimizer for each player, stepped by hand.
+    """A LightningModule with manual optimization and one optimizer per player.
 
     Args:
-        players: how each player is optimized, by name.
-        total_iterations: length of the run; None for that of the Trainer's ``max_epochs``.
+        players: the optimizer settings of each player, by name.
+        total_iterations: length of the run in batches; None to use the Trainer's ``max_epochs``.
 
     Attributes:
-        player_names: the players, in the order of their optimizers.
+        player_names: the players' names, in the order of their optimizers.
     """
 
     player_names: ClassVar[tuple[str, ...]]
@@ -41,11 +41,11 @@ class Optimization(pl.LightningModule):
     @property
     @abstractmethod
     def trained_networks(self) -> dict[str, tuple[Network, ...]]:
-        """The networks that each player moves; a network may belong to several players."""
+        """The networks that each player trains; several players may train the same network."""
 
     def parameters_of(self, player: str) -> list[nn.Parameter]:
-        """The weights that the player moves, each once."""
-        if player not in self._trained:  # asked for at every step
+        """The parameters that the player trains, without duplicates."""
+        if player not in self._trained:  # cached, because it is used in every step
             networks = self.trained_networks[player]
             self._trained[player] = list(dict.fromkeys(p for network in networks for p in network.parameters()))
         return self._trained[player]
@@ -78,13 +78,13 @@ class Optimization(pl.LightningModule):
         return [optimizer for optimizer, _ in both], [schedule for _, schedule in both]
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        # Here and not in the step: under 16-mixed the gradients are unscaled only now.
+        # In this hook and not before the step, because under 16-mixed the gradients are unscaled only now.
         player = self.player_names[self.trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))]
         if clip := self.players[player].clip:
             self._norms[player] = clip_grad_norm_(self.parameters_of(player), clip)
 
     def gradient_norms(self) -> dict[str, Tensor]:
-        """The Euclidean norm of each player's latest gradient, before clipping; nothing before a player's first."""
+        """The Euclidean norm of each player's latest gradient, before clipping; no entry before the first update."""
         for player, how in self.players.items():
             gradients = [p.grad for p in self.parameters_of(player) if p.grad is not None]
             if gradients and not how.clip:
@@ -92,12 +92,12 @@ class Optimization(pl.LightningModule):
         return {player: norm.to(self.device) for player, norm in self._norms.items()}
 
     def _in_order(self, several: Any, player: str) -> Any:
-        # Lightning hands out a single one bare.
+        # Lightning returns a single one without a list.
         return several[self.player_names.index(player)] if isinstance(several, list) else several
 
     @contextmanager
     def only_trainable(self, player: str) -> Iterator[None]:
-        """Freezes all other weights: no graph through G in D's step, no gradient of D's weights in G's step."""
+        """Freezes all other weights: no graph through G in D's step, no gradients for D's weights in G's step."""
         others = self._others[player]
         for parameter in others:
             parameter.requires_grad_(False)
@@ -109,7 +109,7 @@ class Optimization(pl.LightningModule):
 
 
 def length_of_fit(trainer: pl.Trainer) -> int:
-    """The iterations that a Trainer is set up for; raises UserError where it sets no end."""
+    """The number of iterations that a Trainer is configured for; raises UserError if it is unlimited."""
     iterations = trainer.estimated_stepping_batches  # loads the data
     if not math.isfinite(iterations):
         raise UserError("total_iterations is missing: give it to the method, or max_epochs to the Trainer.")

@@ -1,4 +1,4 @@
-"""How a player is optimized. Whose weights it moves is the method's affair."""
+"""The optimizer settings of a player. The method defines which weights the player trains."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from gan.optim.schedules import Constant, Schedule
 
 @dataclass(frozen=True)
 class Player:
-    """One optimizer and what surrounds it.
+    """One optimizer with its schedule, momentum, gradient clipping and constraint.
 
     Attributes:
-        optimizer: parameters to optimizer.
-        schedule: the factor on the initial learning rate, by (updates done, updates of the whole run).
-        momentum: the optimizer's momentum by the same two numbers; None leaves it as it is.
+        optimizer: maps parameters to an optimizer.
+        schedule: maps (updates done, updates of the whole run) to the factor on the initial learning rate.
+        momentum: maps the same two numbers to the optimizer's momentum; None leaves the momentum constant.
         clip: the largest norm of the player's gradient; 0 for no clipping.
         constraint: changes each weight in place after each update; None for no constraint.
     """
@@ -30,12 +30,12 @@ class Player:
     constraint: Callable[[Tensor], object] | None = None
 
     def configure(self, parameters: list[Parameter], total_updates: int) -> tuple[Optimizer, LambdaLR]:
-        """The optimizer of these weights and its learning-rate schedule, for a run of so many updates."""
+        """The optimizer of these parameters and its learning-rate schedule, for a run of ``total_updates``."""
         optimizer = self.optimizer(parameters)
         return optimizer, LambdaLR(optimizer, lambda update: self.schedule(update, total_updates))
 
     def set_momentum(self, schedule: LambdaLR, total_updates: int) -> None:
-        """Sets the momentum of the next update where it has a schedule."""
+        """Sets the momentum of the next update if it has a schedule."""
         if self.momentum is not None:
             value = self.momentum(schedule.last_epoch, total_updates)
             for group in schedule.optimizer.param_groups:

@@ -1,10 +1,10 @@
-"""Matrix products by oneDNN, one of the two libraries for them that torch brings along for a CPU.
+"""Matrix products with oneDNN, one of torch's two CPU libraries for them.
 
-In float32 torch hands a linear layer to the other one, MKL, which on AMD's processors with AVX-512 uses half of their
-vector units. oneDNN, which torch takes for convolutions and for bfloat16, is as exact and uses all of them;
-:attr:`gan.core.hardware.Processor.fast_onednn` says where it is faster. torch has no public switch for it: its settings
-(``torch.backends.mkldnn.matmul.fp32_precision``) reach oneDNN only by rounding the factors. Where the private operator
-is missing, torch's own linear layer takes its place.
+torch computes float32 linear layers with the other library, MKL, which uses only half of the vector units of AMD
+processors with AVX-512. oneDNN, which torch uses for convolutions and bfloat16, is as exact and uses all of them.
+:attr:`gan.core.hardware.Processor.fast_onednn` decides where it is faster. torch has no public switch for it: the
+setting ``torch.backends.mkldnn.matmul.fp32_precision`` selects oneDNN only together with rounded factors. If the
+private operator is missing, torch's own linear layer is used.
 """
 
 import torch
@@ -15,7 +15,7 @@ from gan.core.hardware import processor
 
 _HAS_OPERATOR = hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
-#: below so many multiplications oneDNN's longer way to its first one costs more than it saves
+#: with fewer multiplications than this, oneDNN's higher call overhead costs more than it saves
 _WORTHWHILE = 4_000_000
 
 
@@ -34,7 +34,7 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def by_one_dnn(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN is asked: for large float32 matrices, outside of autocast, on a CPU where it is faster."""
+    """Whether to use oneDNN: for large float32 matrices, outside autocast, on a CPU where it is faster."""
     return (
         processor().fast_onednn
         and _HAS_OPERATOR
@@ -65,7 +65,7 @@ class _Affine(torch.autograd.Function):
 
 
 class _Product(torch.autograd.Function):
-    """A Bᵀ, whose two gradients have the same form: what makes :class:`_Affine` differentiable again."""
+    """A Bᵀ. Its two gradients have the same form, which makes :class:`_Affine` differentiable repeatedly."""
 
     @staticmethod
     def forward(ctx, a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a trained method offers to metrics and figures, without the run that it comes from."""
+"""The interface of a trained method for metrics and figures, independent of its run."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,17 @@ from gan.core.random import RandomRows, derive
 from gan.methods.base import Method
 from gan.networks.sampling import sample
 
-BATCH = 500  # images generated at a time: enough to fill a device, little enough for its memory
+BATCH = 500  # images per forward pass: enough to fill a device, few enough for its memory
 
 
 class Sampler:
-    """Generates samples that depend on a seed alone.
+    """Generates samples as a function of a seed.
 
     Args:
-        method: trained, or in training.
+        method: a trained method, or one in training.
 
     Attributes:
-        offers: what a metric can get of the method beside samples, by name.
+        offers: names of what the method provides to metrics in addition to samples.
     """
 
     def __init__(self, method: Method) -> None:
@@ -28,11 +28,11 @@ class Sampler:
 
     @property
     def names(self) -> list[str]:
-        """The generators: ``raw``, and ``ema`` where an EMA is kept."""
+        """The generators: ``raw``, and ``ema`` if there is one."""
         return list(self.method.generators())
 
     def generator(self, name: str) -> nn.Module:
-        """The generator of that name; raises UserError where there is none."""
+        """The generator of that name; raises UserError if there is none."""
         known = self.method.generators()
         if name not in known:
             raise UserError(
@@ -43,16 +43,16 @@ class Sampler:
         return known[name]
 
     def choose(self, name: str | None) -> str:
-        """``name`` if such a generator exists, else UserError; for None ``ema`` where an EMA is kept, else ``raw``."""
+        """``name``, or UserError if there is no such generator. For None: ``ema`` if there is one, else ``raw``."""
         name = name or self.names[-1]
         self.generator(name)
         return name
 
     def latents(self, count: int, seed: int, stream: str = "samples") -> tuple[Tensor, Tensor]:
-        """``count`` draws from the prior, on the CPU.
+        """Draws ``count`` latents from the prior, on the CPU.
 
         Returns:
-            z (count, dim) and labels int64 (count,), -1 where the prior knows no classes.
+            z (count, dim) and labels int64 (count,), -1 if the prior has no classes.
         """
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
         return self.method.latent(random, torch.full((count,), -1))
@@ -63,7 +63,7 @@ class Sampler:
         Args:
             name: of the generator.
             z: (N, dim).
-            labels: int64 (N,), which a conditional generator needs; None for unknown ones.
+            labels: int64 (N,), required by a conditional generator; None for unknown labels.
 
         Returns:
             float32 (N, C, H, W) in [0, 1], on the CPU.

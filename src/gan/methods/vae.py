@@ -1,4 +1,4 @@
-"""The variational autoencoder of Kingma and Welling 2014: no game, one player, a bound of the likelihood."""
+"""The variational autoencoder of Kingma and Welling 2014: one player, trained on a bound of the likelihood."""
 
 from collections.abc import Mapping
 
@@ -17,13 +17,13 @@ class VAE(Method):
 
         -ELBO = E_q(z|x) [-log p(x | z)] + β · KL(q(z | x) ‖ N(0, I)),
 
-    in nats per image, with q a diagonal Gaussian, one draw of z for each image, and p a product of Bernoulli
+    in nats per image. q is a diagonal Gaussian, with one sample of z per image. p is a product of Bernoulli
     distributions with the generator's pixels as means (Kingma and Welling 2014, equation 10 and appendix B; β: Higgins
-    et al. 2017). Pixels between 0 and 1 count as probabilities.
+    et al. 2017). Pixels between 0 and 1 are treated as probabilities.
 
     Args:
-        encoder: images to mean and log variance of q, (B, 2 · dim).
-        beta: weight of the KL divergence, at least 0; 1 gives the bound.
+        encoder: maps images to mean and log variance of q, (B, 2 · dim).
+        beta: weight of the KL divergence, at least 0; 1 gives the ELBO.
         **base: see :class:`gan.methods.base.Method`; the latent must be N(0, I).
     """
 
@@ -60,7 +60,7 @@ class VAE(Method):
 
 def bernoulli_cross_entropy(means: Tensor, images: Tensor) -> Tensor:
     """-log p(x) under independent Bernoulli pixels, summed over pixels, averaged over images; both (B, …) in [0, 1]."""
-    with torch.autocast(means.device.type, enabled=False):  # which refuses this function on GPUs
+    with torch.autocast(means.device.type, enabled=False):  # autocast refuses this function on GPUs
         each = binary_cross_entropy(means, images, reduction="none")
     return each.flatten(1).sum(1).mean()
 

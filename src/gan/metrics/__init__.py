@@ -1,4 +1,4 @@
-"""Numbers that say how good samples are: pure functions of matrices of features, classes or pixels.
+"""Metrics of sample quality: pure functions of matrices of features, class probabilities or pixels.
 
 May import: data, core.
 """

@@ -1,4 +1,4 @@
-"""Interfaces of metrics: what they get and what they return."""
+"""Interfaces of metrics: their inputs and results."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from gan.core.images import scale
 from gan.metrics.distances import nearest_distances, neighbour_radii
 
-BATCH = 100  # images per batch of the feature extractor: larger batches leave a CPU's cache
+BATCH = 100  # images per batch of the feature extractor: larger batches do not fit a CPU's cache
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Measure:
         name: the key of the number in ``metrics.json``.
         value: in ``unit``.
         unit: of value and error, empty for a plain number.
-        standard_error: of the value, over what ``details`` name; None where there is none.
-        details: whatever else the number depends on, plain values.
-        found: whatever else came out beside the number, plain values.
+        standard_error: of the value; ``details`` names what it is over. None if it is unknown.
+        details: the other settings that the number depends on, plain values.
+        found: additional results, plain values.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Measure:
 
 
 class Images:
-    """Images with their pixels and, computed at the first use, their features.
+    """Images with their pixels and their features, which are computed at the first use.
 
     Args:
         pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
-        look: the feature extractor, for float32 images (B, C, H, W) in [0, 1]; what it returns has attributes
-            ``features`` and ``log_probabilities`` and ``good``, see :class:`gan.metrics.features.base.View`.
+        look: the feature extractor, for float32 images (B, C, H, W) in [0, 1]; its result has attributes
+            ``features``, ``log_probabilities`` and ``good``, see :class:`gan.metrics.features.base.View`.
     """
 
     def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any]) -> None:
@@ -61,7 +61,7 @@ class Images:
     @cached_property
     @torch.no_grad()
     def view(self) -> Any:
-        """What the feature extractor makes of all of them."""
+        """The feature extractor's output for all images."""
         views = [self.look(scale(part)) for part in self.stored.split(BATCH)]
         return type(views[0]).join(views)
 
@@ -76,13 +76,13 @@ class Images:
         return self.view.log_probabilities
 
     def distances_to(self, others: "Images") -> Tensor:
-        """From each image to the nearest of the others in feature space, (N,), float64; computed once."""
-        if id(others) not in self._distances:  # `others` is kept, so that no other object takes its id
+        """Distance of each image to the nearest of the others in feature space, (N,), float64; cached."""
+        if id(others) not in self._distances:  # `others` is kept, so that its id is not reused
             self._distances[id(others)] = (others, nearest_distances(self.features, others.features))
         return self._distances[id(others)][1]
 
     def radii(self, k: int) -> Tensor:
-        """From each image to its k-th nearest other one in feature space, (N,), float64; computed once."""
+        """Distance of each image to its k-th nearest neighbor in feature space, (N,), float64; cached."""
         if k not in self._radii:
             self._radii[k] = neighbour_radii(self.features, k)
         return self._radii[k]
@@ -93,11 +93,11 @@ class Case:
     """Samples and the reference images that they are compared with.
 
     Attributes:
-        samples: what is judged.
-        train, valid, test: the real images of the data's splits, all of them.
+        samples: the images to evaluate.
+        train, valid, test: all real images of the data's splits.
         folds: the pairs ``valid`` and ``test`` over which the data's own protocol averages.
-        model: what made the samples, for a metric that needs more of it (a likelihood bound, reconstructions);
-            None where the samples are real images.
+        model: the model that generated the samples, for a metric that needs more of it, such as a likelihood bound
+            or reconstructions; None if the samples are real images.
     """
 
     samples: Images
@@ -112,11 +112,10 @@ class Metric(ABC):
     """A function of samples and real images.
 
     Attributes:
-        needs: what a feature extractor must give for it (``features``, ``log_probabilities``, ``good``), or the model
-            itself (what its method ``offers``).
-        floor: the split whose images, in place of samples, show what a perfect generator could score.
-        better: whether of two generators the one with the ``lower`` or the ``higher`` first number is the
-            better one; None where neither is.
+        needs: the required outputs of the feature extractor (``features``, ``log_probabilities``, ``good``), or of the
+            model (names in its method's ``offers``).
+        floor: the split whose images replace the samples in the floor, the score of a perfect generator.
+        better: ``lower`` or ``higher``: which first number belongs to the better generator; None if neither does.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
@@ -125,4 +124,4 @@ class Metric(ABC):
 
     @abstractmethod
     def __call__(self, case: Case) -> list[Measure]:
-        """The numbers of the case's samples, the one that the metric is chosen for first."""
+        """The metric's numbers for the case's samples, the main one first."""

@@ -1,7 +1,7 @@
-"""How many different images a generator draws, from how often two of its samples are alike.
+"""The support size of a generator, estimated from how often two of its samples are near-duplicates.
 
-Arora, Zhang 2017, "Do GANs actually learn the distribution? An empirical study". The paper has people judge what
-is alike; here a distance does, the same for samples and real images.
+Arora, Zhang 2017, "Do GANs actually learn the distribution? An empirical study". In the paper people decide which
+images are duplicates. Here a distance threshold does, the same for samples and real images.
 """
 
 import math
@@ -16,23 +16,23 @@ from gan.metrics.distances import squared_distances
 
 @torch.no_grad()
 def pairs_within(points: Tensor, distance: float) -> int:
-    """How many of the N (N - 1) / 2 pairs of rows of points (N, F) are at most ``distance`` apart."""
+    """The number of pairs of rows of points (N, F), of N (N - 1) / 2, that are at most ``distance`` apart."""
     points, pairs, start = points.double(), 0, 0
     for squared in squared_distances(points, points):
-        # Each pair once, and no point with itself: columns right of the diagonal.
+        # Only columns right of the diagonal: each pair once, and no point with itself.
         pairs += int((squared <= distance**2).triu(start + 1).sum())
         start += len(squared)
     return pairs
 
 
 def support_size(pairs: int, samples: int) -> tuple[float, float | None]:
-    """1 / P(two samples are alike), the number of images for equally likely ones, and its standard error.
+    """1 / P(two samples are duplicates) and its standard error; with equally likely images it is their number.
 
     Args:
-        pairs: alike ones that were found; with none the size is a lower bound, below which there would have been
-            one with 95% chance (e^-3 is 5%), and has no error.
-        samples: at least 2. With more pairs than samples, pairs share samples and depend on one another: then
-            there is no error either.
+        pairs: number of duplicate pairs found. With 0 the size is a lower bound without error: for a smaller support
+            at least one pair would have been found with 95% probability (e^-3 is 5%).
+        samples: number of samples, at least 2. With more pairs than samples, the pairs share samples and are not
+            independent: then there is no error either.
     """
     possible = samples * (samples - 1) / 2
     if pairs == 0:
@@ -41,10 +41,10 @@ def support_size(pairs: int, samples: int) -> tuple[float, float | None]:
 
 
 class Birthday(Metric):
-    """:func:`support_size`, two samples being alike where real images of their distance would be remarkably near.
+    """:func:`support_size`, where two samples within a threshold distance in feature space are duplicates.
 
     Args:
-        quantile: the share of test images that have a training image within the distance, in (0, 1).
+        quantile: sets the threshold: this share of test images has a training image within it, in (0, 1).
     """
 
     better = "higher"

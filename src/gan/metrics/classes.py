@@ -1,4 +1,4 @@
-"""How samples spread over classes or modes, as a classifier sees it."""
+"""The distribution of samples over classes or modes, by a classifier."""
 
 import math
 
@@ -10,13 +10,13 @@ from gan.metrics.base import Case, Images, Measure, Metric
 
 
 def histogram(log_probabilities: Tensor, good: Tensor | None = None) -> Tensor:
-    """How many images have each class as their likeliest, (K,), int64; only the ``good`` ones where that is known."""
+    """The number of images predicted as each class, (K,), int64; counts only the ``good`` images if given."""
     chosen = log_probabilities.argmax(1)
     return torch.bincount(chosen if good is None else chosen[good], minlength=log_probabilities.shape[1])
 
 
 def divergence(counts: Tensor, reference: Tensor) -> float:
-    """KL(p ‖ q) in nats of two histograms (K,), at least 0; infinite where q misses a class that p has.
+    """KL(p ‖ q) in nats of two histograms (K,), at least 0; infinite if q misses a class that p has.
 
     Raises:
         ValueError: a histogram is empty.
@@ -28,26 +28,26 @@ def divergence(counts: Tensor, reference: Tensor) -> float:
 
 
 class ClassHistogram(Metric):
-    """KL of the samples' classes from the test images' ones, both as the classifier sees them."""
+    """KL divergence of the samples' predicted classes from those of the test images."""
 
     needs, better = frozenset({"log_probabilities"}), "lower"
 
     def __call__(self, case: Case) -> list[Measure]:
         counts, reference = (histogram(images.log_probabilities) for images in (case.samples, case.test))
-        # A class that no test image has would make every sample of it infinitely wrong: half an image stands for it.
+        # A class without test images would make the divergence infinite: it counts as half an image.
         value = divergence(counts, reference.double().clamp(min=0.5))
         found = {"histogram": counts.tolist(), "histogram_of_test_images": reference.tolist()}
         return [Measure("class_divergence", value, "nats", None, {"test_images": len(case.test)}, found)]
 
 
 class Modes(Metric):
-    """Modes found, KL of the samples over modes from the uniform distribution, and the share of good samples.
+    """Number of modes found, KL of the samples' modes from the uniform distribution, and share of good samples.
 
-    Srivastava et al. 2017, "VEEGAN", section 4: a mode is found when a good sample falls on it. The last number
-    is there only where the data says which samples are good (within some deviations of a mode).
+    Srivastava et al. 2017, "VEEGAN", section 4: a mode is found if a good sample belongs to it. The share of good
+    samples is reported only if the feature extractor defines good samples (within some deviations of a mode).
 
     Args:
-        least: samples on a mode that find it, at least 1.
+        least: number of samples with which a mode counts as found, at least 1.
     """
 
     needs, better = frozenset({"log_probabilities"}), "higher"

@@ -14,16 +14,16 @@ from gan.metrics.base import Case, Measure, Metric
 
 @torch.no_grad()
 def frechet_distance(a: Tensor, b: Tensor) -> float:
-    """‖μ_a - μ_b‖² + Tr(Σ_a + Σ_b - 2 (Σ_a Σ_b)^½) of two normal distributions with the features' moments.
+    """‖μ_a - μ_b‖² + Tr(Σ_a + Σ_b - 2 (Σ_a Σ_b)^½), with the means and covariances of the features.
 
-    Torchmetrics computes it, in float64. Samples from one distribution are apart too, by about
-    (trace terms) / N: compare only numbers of equally many samples.
+    Torchmetrics computes it, in float64. Two sets of N samples from one distribution also have a distance, of about
+    (trace terms) / N. Compare only distances of equal N.
 
     Args:
         a, b: features (N, F) and (M, F), at least two rows each.
     """
     size: Any = (a.shape[1],)
-    with torch.random.fork_rng(devices=[]):  # it looks at an image of random numbers to learn their size
+    with torch.random.fork_rng(devices=[]):  # it runs a random image to get the feature size
         distance = FrechetInceptionDistance(nn.Identity(), input_img_size=size).to(a.device)
     distance.set_dtype(torch.float64)
     distance.update(a.double(), real=True)

@@ -1,4 +1,4 @@
-"""The inception score, with whatever classifier looks at the samples.
+"""The inception score, with any classifier.
 
 Salimans et al. 2016, "Improved Techniques for Training GANs", section 4.
 """
@@ -13,26 +13,26 @@ from torchmetrics.image.inception import InceptionScore as Score
 from gan.core.checks import check_integer
 from gan.metrics.base import Case, Measure, Metric
 
-_LEAST = -600.0  # the log of a probability that float64 still tells from 0
+_LEAST = -600.0  # log of a probability that float64 can still distinguish from 0
 
 
 @torch.no_grad()
 def inception_score(log_probabilities: Tensor, splits: int, seed: int = 0) -> tuple[float, float]:
-    """exp E_x KL(p(y|x) ‖ p(y)), from 1 to the number of classes: mean over splits, and its standard error.
+    """exp E_x KL(p(y|x) ‖ p(y)), from 1 to the number of classes: the mean over splits and its standard error.
 
-    Torchmetrics computes it. Samples that do not fill a split are left out.
+    Torchmetrics computes it. Remaining samples that do not fill a split are ignored.
 
     Args:
-        log_probabilities: log p(y|x), (N, K), at least a row for each split.
-        splits: parts of the samples, at least 2, each with a p(y) of its own.
-        seed: of the order in which the samples fill the splits.
+        log_probabilities: log p(y|x), (N, K), at least one row per split.
+        splits: number of parts of the samples, at least 2, each with its own p(y).
+        seed: seed of the assignment of samples to splits.
     """
     size = len(log_probabilities) // splits
     if size < 1:
         raise ValueError(f"{len(log_probabilities)} samples do not fill {splits} splits")
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.filterwarnings("ignore", message="Metric `InceptionScore` will save all extracted features")
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed a GPU's numbers too
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPU too
         score = Score(nn.Identity(), splits=splits)
         score.set_dtype(torch.float64)
         score.update(log_probabilities[: size * splits].double().cpu().clamp(min=_LEAST))
@@ -41,10 +41,10 @@ def inception_score(log_probabilities: Tensor, splits: int, seed: int = 0) -> tu
 
 
 class InceptionScore(Metric):
-    """:func:`inception_score` of the samples; uses no real image.
+    """:func:`inception_score` of the samples; uses no real images.
 
     Args:
-        splits: at least 2.
+        splits: number of splits, at least 2.
     """
 
     needs, better = frozenset({"log_probabilities"}), "higher"

@@ -1,4 +1,4 @@
-"""Kernel distance between two sets of features: an unbiased relative of the Fréchet distance.
+"""Kernel distance between two sets of features: an unbiased alternative to the Fréchet distance.
 
 Bińkowski et al. 2018, "Demystifying MMD GANs", section 4.
 """
@@ -15,15 +15,15 @@ from gan.metrics.base import Case, Measure, Metric
 
 @torch.no_grad()
 def kernel_distances(a: Tensor, b: Tensor, subsets: int) -> Tensor:
-    """Squared maximum mean discrepancy with the kernel (x·y / F + 1)³, of disjoint subsets, (subsets,), float64.
+    """Squared maximum mean discrepancy with the kernel (x·y / F + 1)³ on disjoint subsets, (subsets,), float64.
 
-    Each is the unbiased estimate, which may be negative, of n rows of a and n of b, n = the smaller number of
-    rows / subsets; torchmetrics computes it. Being disjoint the subsets are independent, and the standard
-    error of their mean is an honest one.
+    Each value is the unbiased estimate, which may be negative, from n rows of a and n rows of b, with
+    n = min(N, M) / subsets. Torchmetrics computes it. Disjoint subsets are independent, so the standard error of their
+    mean is valid.
 
     Args:
-        a, b: features (N, F) and (M, F) in random order, at least 2 rows for each subset.
-        subsets: at least 1.
+        a, b: features (N, F) and (M, F) in random order, at least 2 rows per subset.
+        subsets: number of subsets, at least 1.
     """
     size = min(len(a), len(b)) // subsets
     if size < 2:
@@ -33,11 +33,11 @@ def kernel_distances(a: Tensor, b: Tensor, subsets: int) -> Tensor:
 
 
 class Kernel(Metric):
-    """Mean of :func:`kernel_distances` between samples and test images, its standard error over subsets.
+    """Mean of :func:`kernel_distances` between samples and test images, with its standard error over subsets.
 
     Args:
-        subsets: at least 2.
-        seed: of the order in which the images fill the subsets.
+        subsets: number of subsets, at least 2.
+        seed: seed of the assignment of images to subsets.
     """
 
     better = "lower"
@@ -47,7 +47,7 @@ class Kernel(Metric):
         self.subsets, self.seed = subsets, seed
 
     def __call__(self, case: Case) -> list[Measure]:
-        # Test sets may lie ordered by class.
+        # Test sets may be ordered by class.
         order = torch.randperm(len(case.test), generator=torch.Generator().manual_seed(self.seed))
         test = case.test.features
         values = kernel_distances(case.samples.features, test[order.to(test.device)], self.subsets)

@@ -1,8 +1,8 @@
-"""Fidelity and variety apart: whether samples lie among real images, and real images among samples.
+"""Fidelity and diversity measured separately: whether samples lie near real images, and real images near samples.
 
 Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models", section 2;
 Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", section 3. Points are rows of
-feature matrices, and the ball of a point reaches to its k-th nearest neighbour in its own set.
+feature matrices. The radius of a point's ball is the distance to its k-th nearest neighbor in its own set.
 """
 
 import torch
@@ -15,7 +15,7 @@ from gan.metrics.distances import neighbour_radii, squared_distances
 
 @torch.no_grad()
 def shares_inside(a: Tensor, b: Tensor, a_radii: Tensor, b_radii: Tensor) -> tuple[float, float]:
-    """The share of points a (N, F) in a ball of b (M, F), and of b in a ball of a, each pair compared once."""
+    """The share of points a (N, F) in a ball of b (M, F), and of b in a ball of a; computes each distance once."""
     a_inside, b_inside = [], torch.zeros_like(b_radii, dtype=torch.bool)
     squared_radii, start = b_radii.square(), 0
     for squared in squared_distances(a.double(), b.double()):
@@ -26,13 +26,13 @@ def shares_inside(a: Tensor, b: Tensor, a_radii: Tensor, b_radii: Tensor) -> tup
 
 
 def precision_recall(samples: Tensor, real: Tensor, k: int = 3) -> tuple[float, float]:
-    """The share of samples in a ball of a real image, and of real images in a ball of a sample, in [0, 1]."""
+    """Precision: the share of samples in a ball of a real image. Recall: vice versa. Both in [0, 1]."""
     return shares_inside(samples, real, neighbour_radii(samples, k), neighbour_radii(real, k))
 
 
 @torch.no_grad()
 def balls_filled(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[float, float]:
-    """In how many balls of centres (M, F) a point (N, F) lies, the mean, and the share of balls that hold a point."""
+    """The mean number of balls of centers (M, F) that contain a point (N, F); the share of balls that contain one."""
     pairs, met = radii.new_zeros((), dtype=torch.long), torch.zeros_like(radii, dtype=torch.bool)
     squared_radii = radii.square()
     for squared in squared_distances(points.double(), centres.double()):
@@ -43,8 +43,8 @@ def balls_filled(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[float,
 
 
 def density_coverage(samples: Tensor, real: Tensor, k: int = 5) -> tuple[float, float]:
-    """Density: real images' balls that a sample lies in, over k, about 1 for a perfect generator, at least 0.
-    Coverage: the share of real images whose ball holds a sample, in [0, 1]."""
+    """Density: mean number of real images' balls that contain a sample, over k, at least 0; about 1 is perfect.
+    Coverage: the share of real images whose ball contains a sample, in [0, 1]."""
     balls, coverage = balls_filled(samples, real, neighbour_radii(real, k))
     return balls / k, coverage
 
@@ -53,7 +53,7 @@ class PrecisionRecall(Metric):
     """:func:`precision_recall` against the test images.
 
     Args:
-        k: which neighbour a ball reaches to, at least 1.
+        k: a ball reaches to the k-th nearest neighbor, at least 1.
     """
 
     better = "higher"
@@ -72,7 +72,7 @@ class DensityCoverage(Metric):
     """:func:`density_coverage` against the test images.
 
     Args:
-        k: which neighbour a ball reaches to, at least 1.
+        k: a ball reaches to the k-th nearest neighbor, at least 1.
     """
 
     better = "higher"

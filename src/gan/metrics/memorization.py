@@ -1,4 +1,4 @@
-"""Whether samples lie nearer to the training images than new real images do.
+"""Whether samples are nearer to the training images than new real images are.
 
 Meehan, Chaudhuri, Dasgupta 2020, "A Three Sample Hypothesis Test for Evaluating Generative Models", section 4.
 """
@@ -12,10 +12,10 @@ from gan.metrics.base import Case, Measure, Metric
 
 
 def share_nearer(samples: Tensor, test: Tensor) -> tuple[float, float]:
-    """The chance that a sample lies nearer to the training images than a test image does, ties counting half.
+    """P(a sample is nearer to the training images than a test image), ties counted half, and its standard error.
 
-    The Mann-Whitney statistic over its largest value: ½ where samples are as far as new images, 1 where
-    every one is nearer. And its standard error where both are alike, √((N + M + 1) / (12 N M)).
+    It is the Mann-Whitney statistic divided by its maximum: ½ if samples are as far away as new images, 1 if all are
+    nearer. The standard error is that for equal distributions, √((N + M + 1) / (12 N M)).
 
     Args:
         samples, test: distances to the nearest training image, (N,) and (M,).
@@ -29,10 +29,10 @@ def share_nearer(samples: Tensor, test: Tensor) -> tuple[float, float]:
 
 
 class Memorization(Metric):
-    """:func:`share_nearer` in feature space; its floor is scored by the validation images.
+    """:func:`share_nearer` in feature space; its floor uses the validation images.
 
-    Near ½ the samples keep the distance of new images; well above, they are copies, or blurred towards what
-    all images share; well below, they lie off the data.
+    Near ½, samples are as far from the training images as new images are. Well above ½, they are copies, or blurred
+    toward the common features of all images. Well below ½, they lie off the data.
     """
 
     floor = "valid"

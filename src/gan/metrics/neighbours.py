@@ -1,4 +1,4 @@
-"""Exact nearest neighbours in pixels: the rightmost column of the paper's Figure 2."""
+"""Exact nearest neighbors in pixel space: the rightmost column of the paper's Figure 2."""
 
 import torch
 from torch import Tensor
@@ -6,27 +6,27 @@ from torch import Tensor
 from gan.core.images import scale
 from gan.metrics.distances import squared_distances
 
-_TILE = 4_000_000  # numbers of a chunk of points held in float64 at a time: 32 MB
-_TIE = 1e-12  # share of the norms by which two distances may differ through rounding alone
+_TILE = 4_000_000  # values per chunk of points in float64: 32 MB
+_TIE = 1e-12  # relative to the norms: the largest difference of two distances due to rounding
 
 
 @torch.no_grad()
 def nearest(queries: Tensor, points: Tensor, chunk: int | None = None) -> tuple[Tensor, Tensor]:
-    """For each query the nearest point in Euclidean distance; of equally near ones the first.
+    """The nearest point to each query in Euclidean distance; of equally near points the first.
 
-    Every point is looked at. The points are taken to float64 a chunk at a time, so that 50,000 colour images
-    of 32×32 stay uint8; in float64 rounding (1e-12 of the squared norms) cannot put a farther image first.
+    The search is exhaustive. Points are converted to float64 one chunk at a time, so that 50,000 color images of
+    32×32 stay uint8. In float64, rounding (1e-12 of the squared norms) cannot put a farther image first.
 
     Args:
-        queries: (N, …), float in [0, 1] or uint8, which counts as 0..255 of 255.
-        points: (P, …) with as many numbers each, at least one point; they may lie on another device.
-        chunk: points compared at a time; None for as many as 32 MB hold.
+        queries: (N, …), float in [0, 1] or uint8, which is divided by 255.
+        points: (P, …) of the same size per point, P at least 1; they may be on another device.
+        chunk: points per chunk; None for as many as fit in 32 MB.
 
     Returns:
         Distances (N,), float64, and indices into the points (N,), int64, both on the queries' device.
 
     Raises:
-        ValueError: there is no point, or queries and points have different sizes.
+        ValueError: there are no points, or queries and points have different sizes.
     """
     if len(points) == 0 or queries[0].numel() != points[0].numel():
         raise ValueError(f"cannot compare queries {tuple(queries.shape)} with points {tuple(points.shape)}")
@@ -44,7 +44,7 @@ def nearest(queries: Tensor, points: Tensor, chunk: int | None = None) -> tuple[
         best = torch.where(closer, smallest, best)
         index = torch.where(closer, first + start, index)
         start += len(squared)
-    # The matrix product loses the digits of a small distance: the winners' are computed from the differences.
+    # The matrix product is inexact for small distances, so those of the winners are computed from the differences.
     winners = _float64(points[index.to(points.device)].to(queries.device))
     return (queries - winners).norm(dim=1), index
 

@@ -1,7 +1,7 @@
 """Gaussian Parzen-window log-likelihood, the measure of the paper's Table 1.
 
 Breuleux, Bengio, Vincent 2011, "Quickly generating representative samples from an RBM-derived process", section 3.5;
-Goodfellow et al. 2014, section 5. Exact: every sample counts for every point.
+Goodfellow et al. 2014, section 5. The sum is exact: it runs over all samples for every point.
 """
 
 import math
@@ -15,7 +15,7 @@ from gan.core.checks import check_integer, check_number
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.distances import squared_distances
 
-_CACHED = 2**19  # distances, 4 MiB, that stay in a cache while every width passes over them
+_CACHED = 2**19  # distances, 4 MiB, that stay in the cache while all widths are evaluated
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Estimate:
 
     Attributes:
         mean: over the test points.
-        standard_error: of that mean, sample standard deviation / √points.
+        standard_error: of that mean: sample standard deviation / √points.
         sigma: the kernel's width, the best of the grid on the validation points.
-        on_grid_edge: whether that was the grid's first or last width, so that a better one may lie outside.
+        on_grid_edge: whether sigma is the grid's first or last width, so that a better one may lie outside.
     """
 
     mean: float
@@ -36,11 +36,11 @@ class Estimate:
 
 
 def estimate(samples: Tensor, validation: Tensor, test: Tensor, sigmas: Sequence[float]) -> Estimate:
-    """The paper's protocol: σ chosen on validation points, the mean and its standard error on test points.
+    """The paper's protocol: σ is chosen on validation points, the mean and its standard error are on test points.
 
     Args:
-        samples: (N, …), what the window is put on.
-        validation, test: (V, …) and (T, …) with as many numbers each.
+        samples: (N, …), the centers of the windows.
+        validation, test: (V, …) and (T, …) of the same size per point.
         sigmas: widths to choose from, positive and ascending.
     """
     widths = torch.as_tensor(sigmas, dtype=torch.float64)
@@ -62,13 +62,13 @@ def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
 
     Args:
         samples: (N, …).
-        points: (P, …) with as many numbers each.
+        points: (P, …) of the same size per point.
         sigmas: (S,), positive.
     """
     samples = samples.flatten(1).double()
     points = points.flatten(1).to(samples)
     scales = (-0.5 / sigmas.double().square()).tolist()
-    # The matrix product wants many rows at a time, what follows it passes over them ten times and wants few.
+    # The matrix product is fast with many rows. The rest passes over its result ten times and is fast with few rows.
     rows = max(1, _CACHED // len(samples))
     tiles = squared_distances(points, samples)
     sums = torch.cat([_log_sum_exp(part, scales) for tile in tiles for part in tile.split(rows)], 1).cpu()  # (S, P)
@@ -77,11 +77,11 @@ def log_density(samples: Tensor, points: Tensor, sigmas: Tensor) -> Tensor:
 
 
 def _log_sum_exp(squared_distances: Tensor, scales: Sequence[float]) -> Tensor:
-    """log Σ_j exp(scale · d_ij), (scales, rows); the nearest sample's term is taken out, so nothing underflows."""
+    """log Σ_j exp(scale · d_ij), (scales, rows); the nearest sample's term is factored out to avoid underflow."""
     nearest = squared_distances.amin(1)
     beyond = squared_distances - nearest[:, None]
     terms = torch.empty_like(beyond)
-    # As powers of two: torch has them three times as fast as exp in float64, and as accurate.
+    # As powers of two: torch's exp2 is three times as fast as exp in float64, and as accurate.
     sums = [torch.mul(beyond, scale / math.log(2), out=terms).exp2_().sum(1) for scale in scales]
     return torch.stack([part.log_().add_(scale * nearest) for part, scale in zip(sums, scales, strict=True)])
 
@@ -89,11 +89,11 @@ def _log_sum_exp(squared_distances: Tensor, scales: Sequence[float]) -> Tensor:
 class Parzen(Metric):
     """The paper's Table 1: :func:`estimate` on each fold.
 
-    With one fold the standard error is over the test images, with several the value is their mean and
-    the standard error is over folds, as the table's caption has it.
+    With one fold, the standard error is over the test images. With several, the value is the mean over folds and the
+    standard error is over folds, as in the table's caption.
 
     Args:
-        sigmas: widths from 10^low to 10^high, evenly spaced in the exponent.
+        sigmas: number of widths from 10^low to 10^high, evenly spaced in the exponent.
         low, high: exponents of the first and the last width.
     """
 

@@ -1,6 +1,6 @@
 """The one-dimensional theory of Goodfellow et al. 2014, section 4, on a grid.
 
-Densities are float64 (P,) on the points x of a grid that covers both of them; integrals are trapezoids.
+Densities are float64 (P,) at the points x of a grid that covers both of them. Integrals use the trapezoidal rule.
 """
 
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-EQUILIBRIUM = -math.log(4)  # the value of the game where p_g = p_data (Theorem 1), in nats
+EQUILIBRIUM = -math.log(4)  # the value V at p_g = p_data (Theorem 1), in nats
 _LEAST = torch.finfo(torch.float64).eps
 
 
@@ -23,8 +23,8 @@ def value(d: Tensor, p_data: Tensor, p_g: Tensor, x: Tensor) -> Tensor:
     """V(D) = ∫ p_data log D + p_g log(1 - D) dx in nats (equation 3), a scalar.
 
     Args:
-        d: D(x) in [0, 1], (P,); kept 2e-16 away from 0 and 1, where 1 - D can still be told: a D that is certain
-            and wrong loses 36 nats there rather than all.
+        d: D(x) in [0, 1], (P,); clamped 2e-16 away from 0 and 1, so that V stays finite: where D is certain and
+            wrong, log D or log(1 - D) is -36 nats.
         p_data, p_g: densities at x.
         x: the grid's points, ascending.
     """
@@ -35,7 +35,7 @@ def value(d: Tensor, p_data: Tensor, p_g: Tensor, x: Tensor) -> Tensor:
 def jensen_shannon(p: Tensor, q: Tensor, x: Tensor) -> Tensor:
     """JSD(p ‖ q) = ½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q) / 2, in nats: 0 to log 2, a scalar.
 
-    With it V(D*) = -log 4 + 2 JSD(p_data ‖ p_g) (equation 6).
+    V(D*) = -log 4 + 2 JSD(p_data ‖ p_g) (equation 6).
     """
     m = (p + q) / 2
     divergences = torch.xlogy(p, p) - torch.xlogy(p, m) + torch.xlogy(q, q) - torch.xlogy(q, m)
@@ -43,13 +43,13 @@ def jensen_shannon(p: Tensor, q: Tensor, x: Tensor) -> Tensor:
 
 
 def push_forward(values: Tensor, masses: Tensor, edges: Tensor) -> Tensor:
-    """The density of G(z), from G at the edges of small cells of z.
+    """The density of G(z), from the values of G at the edges of small cells of z.
 
-    The mass of a cell is spread evenly between G at its two ends, which is exact where G is linear in the
-    cell and needs no monotone G: masses that fall on the same x add up. What falls outside the bins is lost.
+    The mass of a cell is spread evenly between the values of G at its two edges. This is exact if G is linear in the
+    cell. G need not be monotone: masses at the same x are added. Mass outside the bins is lost.
 
     Args:
-        values: G at the cells' edges, (Z + 1,).
+        values: G(z) at the cells' edges, (Z + 1,).
         masses: the prior's mass in each cell, (Z,).
         edges: edges of the bins of x, ascending, (P + 1,).
 
@@ -59,7 +59,7 @@ def push_forward(values: Tensor, masses: Tensor, edges: Tensor) -> Tensor:
     values, masses, edges = values.double(), masses.double(), edges.double()
     low = torch.minimum(values[:-1], values[1:])
     width = (values[1:] - values[:-1]).abs().clamp_min(torch.finfo(torch.float64).tiny)
-    # A bin's mass is a difference of the distribution function, in rows of at most some ten megabytes.
+    # A bin's mass is a difference of the distribution function. It is computed in parts of about ten megabytes.
     cumulative = [
         (((part[:, None] - low) / width).clamp_(0, 1) * masses).sum(1)
         for part in edges.split(max(1, 2_000_000 // len(masses)))
@@ -69,14 +69,14 @@ def push_forward(values: Tensor, masses: Tensor, edges: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Report:
-    """The distance of D from the optimal discriminator, and of V from the equilibrium's value.
+    """The distance of D from the optimal discriminator, and V compared with its optimum.
 
     Attributes:
         value: V(D) in nats.
-        optimal_value: V(D*), the most that any D reaches against this G.
+        optimal_value: V(D*), the maximum over D for this G.
         from_divergence: -log 4 + 2 JSD, which equals ``optimal_value``.
         mean_gap: mean of |D - D*| under (p_data + p_g) / 2.
-        largest_gap: the largest |D - D*| where the middle 98% of that mixture's mass lie.
+        largest_gap: the largest |D - D*| within the middle 98% of that mixture's mass.
         mean_d: mean of D under that mixture, ½ for D*.
     """
 

@@ -1,4 +1,4 @@
-"""How many different images a set of images amounts to.
+"""The Vendi score: the effective number of different images in a set.
 
 Friedman and Dieng 2023, "The Vendi Score: A Diversity Evaluation Metric for Machine Learning", definition 3.1.
 """
@@ -17,12 +17,12 @@ from gan.metrics.distances import squared_distances
 def vendi_score(points: Tensor, width: float) -> float:
     """exp of the entropy of the eigenvalues of K / n, K_ij = exp(-‖x_i - x_j‖² / (2 width²)).
 
-    1 where all points are the same, n where all are far apart; m groups of equally many, each of one
-    point and far from the others, give m. Needs no other set to compare with.
+    It is 1 if all points are equal and n if all are far apart. For m distant groups of equal size, each of identical
+    points, it is m. It needs no reference set.
 
     Args:
         points: (n, D), finite.
-        width: of the kernel, in the unit of the points: how far apart two points are that count as different.
+        width: of the kernel, in the unit of the points: the distance at which two points count as different.
 
     Returns:
         The score, in [1, n].
@@ -34,27 +34,27 @@ def vendi_score(points: Tensor, width: float) -> float:
     points = points.double().cpu()
     squared = torch.cat(list(squared_distances(points, points)))
     kernel = squared.div_(-2 * width**2).exp_()
-    kernel.fill_diagonal_(1)  # what rounding has left of the distance to itself is no distance
+    kernel.fill_diagonal_(1)  # removes the rounding error of a point's distance to itself
     shares = torch.linalg.eigvalsh(kernel / len(points)).clamp(min=0)  # (n,), they sum to 1
     return float(torch.special.entr(shares).sum().exp())
 
 
 @torch.no_grad()
 def median_distance(points: Tensor) -> float:
-    """Median Euclidean distance between two different ones of n points (n, D), n at least 2."""
+    """Median Euclidean distance over all pairs of n points (n, D), n at least 2."""
     return float(torch.pdist(points.double().cpu()).median())
 
 
 class Vendi(Metric):
-    """:func:`vendi_score` of samples in feature space; the floor says how varied as many real images are.
+    """:func:`vendi_score` of samples in feature space; the floor is the score of as many real images.
 
-    Neither more nor less is better: copies score below the floor, noise may score above it.
+    Neither higher nor lower is better: copies score below the floor, and noise images may score above it.
 
     Args:
-        count: how many samples are compared with one another, at least 2; fewer where there are not as many.
-        width: of the kernel, over the median distance between as many test images: with ½ real images of different
-            kinds count as different, those of one kind as somewhat so.
-        seed: of the choice of samples and test images.
+        count: number of samples that are compared with each other, at least 2; fewer if there are not as many.
+        width: of the kernel, divided by the median distance between as many test images. With ½, real images of
+            different classes count as different, those of one class as partly different.
+        seed: seed of the choice of samples and test images.
     """
 
     def __init__(self, count: int = 1000, width: float = 0.5, seed: int = 0) -> None:
@@ -66,11 +66,11 @@ class Vendi(Metric):
         samples, test = self._choose(case.samples), self._choose(case.test)
         width = self.width * median_distance(test)
         details = {"samples_compared": len(samples), "test_images": len(test), "width": self.width}
-        # Test images that are all the same give no width; then nothing can be told.
+        # Identical test images give width 0; then the score is undefined.
         value = vendi_score(samples, width) if width > 0 else math.nan
         return [Measure("vendi_score", value, details=details, found={"kernel_width": width})]
 
     def _choose(self, images: Images) -> Tensor:
-        """Features of ``count`` of the images, (count, F); sets may lie ordered by class."""
+        """Features of ``count`` random images, (count, F); random because sets may be ordered by class."""
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(self.seed))[: self.count]
         return images.features[order.to(images.features.device)]

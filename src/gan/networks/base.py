@@ -1,4 +1,4 @@
-"""What every generator and every discriminator is."""
+"""Base classes of generators, discriminators and encoders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,19 +13,19 @@ from gan.networks.layers import Constrained
 
 
 class Network(nn.Module, ABC):
-    """What a player trains."""
+    """A network whose weights a player trains."""
 
     @cached_property
     def mixes_batch(self) -> bool:
         """Whether the output for one example depends on the other examples of the batch.
 
-        Several processes, each with a part of the batch, would play another game then, and so would one pass
-        over real images and samples together. Told of any network with batch normalization; others say so.
+        If so, splitting the batch over processes would change the result, and so would one forward pass over real
+        images and samples together. True for any network with batch normalization; others override it.
         """
         return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.modules())
 
     def constrain(self) -> None:
-        """Called after each update: brings the weights of constrained layers back to where they may be."""
+        """Called after each update: projects the weights of constrained layers back into their bounds."""
         for layer in self._constrained:
             layer.constrain()
 
@@ -35,25 +35,25 @@ class Network(nn.Module, ABC):
 
 
 class Generator(Network):
-    """Noise (B, latent_dim) to images, float32 (B, C, H, W) in [0, 1].
+    """Latents (B, latent_dim) to images, float32 (B, C, H, W) in [0, 1].
 
     Attributes:
-        start_from: a checkpoint whose generator's weights :meth:`load_trained` is to get before a training
-            begins, or None.
+        start_from: a checkpoint whose generator's weights are passed to :meth:`load_trained` before training, or
+            None.
     """
 
     start_from: str | None = None
 
     def load_trained(self, weights: dict[str, Tensor]) -> None:
-        """Takes the weights of the generator in ``start_from``; raises RuntimeError where they do not fit."""
+        """Loads the weights of the generator in ``start_from``; raises RuntimeError if they do not fit."""
         raise NotImplementedError
 
     @abstractmethod
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images for latents; a conditional generator reads the labels, int64 (B,), -1 where unknown."""
+        """Images for latents; a conditional generator uses the labels, int64 (B,), -1 where unknown."""
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        """Called once before a training begins. Most generators start from random weights alone and do nothing.
+        """Called once before training. Most generators start from random weights alone and do nothing here.
 
         Args:
             mean_image: computes the mean training image, (C, H, W) in [0, 1].
@@ -61,10 +61,10 @@ class Generator(Network):
 
 
 class Discriminator(Network):
-    """A batch to what it makes of each example, see :class:`gan.core.batch.Output`.
+    """A batch to an output for each example, see :class:`gan.core.batch.Output`.
 
-    Most look at the images alone and answer with one logit each: these define :meth:`score`. One that reads labels or
-    latents, or has several heads, defines ``forward``.
+    Most use the images alone and return one logit each; these define :meth:`score`. A discriminator that uses labels
+    or latents, or has several heads, defines ``forward``.
     """
 
     def forward(self, batch: Batch) -> Output:
@@ -83,7 +83,7 @@ class Encoder(Network):
 
 
 def check_widths(name: str, widths: Sequence[int]) -> list[int]:
-    """The layer widths as a list; raises ValueError unless there is at least one and all are positive."""
+    """The layer widths as a list; raises ValueError if it is empty or a width is not positive."""
     widths = [widths] if isinstance(widths, int) else list(widths)
     if not widths or not all(isinstance(w, int) and w > 0 for w in widths):
         raise ValueError(f"{name} must be a list of positive widths such as [256, 512], got {widths}")
@@ -91,6 +91,6 @@ def check_widths(name: str, widths: Sequence[int]) -> list[int]:
 
 
 def expect_shape(key: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Raises UserError unless what the network at ``key`` returns has this shape."""
+    """Raises UserError if the output of the network at ``key`` does not have this shape."""
     if tensor.shape != torch.Size(shape):
         raise UserError(f"{key} returns shape {tuple(tensor.shape)}, expected {tuple(shape)}.")

@@ -1,5 +1,5 @@
-"""The fully connected pair with labels beside its inputs: Mirza and Osindero 2014, "Conditional Generative Adversarial
-Nets"."""
+"""Fully connected G and D with the label as an additional input: Mirza and Osindero 2014, "Conditional Generative
+Adversarial Nets"."""
 
 import math
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from gan.networks import latents, mlp
 
 
 class Labelled(latents.Gaussian):
-    """z ~ N(0, I) and a label for each z: the requested one, or a uniform draw where none is requested.
+    """z ~ N(0, I) and a label for each z: the requested one, or a uniform random one where none is requested.
 
     Args:
         dim: the number of coordinates of z, at least 1.
-        classes: of the labels, at least 2.
+        classes: number of classes, at least 2.
     """
 
     def __init__(self, dim: int, classes: int) -> None:
@@ -32,13 +32,13 @@ class Labelled(latents.Gaussian):
 
 
 class Generator(mlp.Generator):
-    """The MLP generator on z and the label's one-hot vector.
+    """The MLP generator; its input is z and the label's one-hot vector.
 
     Args:
         latent_dim: length of z.
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
-        classes: of the labels, at least 2.
+        classes: number of classes, at least 2.
         **layers: see :class:`gan.networks.mlp.Generator`.
     """
 
@@ -56,12 +56,12 @@ class Generator(mlp.Generator):
 
 
 class Discriminator(mlp.Discriminator):
-    """The MLP discriminator on the image and the label's one-hot vector.
+    """The MLP discriminator; its input is the image and the label's one-hot vector.
 
     Args:
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
-        classes: of the labels, at least 2.
+        classes: number of classes, at least 2.
         **layers: see :class:`gan.networks.mlp.Discriminator`.
     """
 
@@ -75,11 +75,11 @@ class Discriminator(mlp.Discriminator):
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """float32 (B, classes) for labels (B,); zeros for -1. Without a wait for the device, unlike torch's."""
+    """float32 (B, classes) for labels (B,); zeros for -1. Unlike torch's, it does not synchronize the device."""
     return (labels[:, None] == torch.arange(classes, device=labels.device)).float()
 
 
 def check_classes(classes: int) -> None:
-    """Raises ValueError unless there is something to choose from."""
+    """Raises ValueError if there are fewer than two classes."""
     if classes < 2:
         raise ValueError(f"classes must be at least 2, got {classes}: conditional networks need data with classes")

@@ -1,4 +1,4 @@
-"""Encoders: from images to codes."""
+"""Encoders: images to codes."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from gan.networks import base
 
 
 class Encoder(base.Encoder):
-    """Linear layers with LeakyReLU, then a linear layer to the code.
+    """Linear layers with LeakyReLU, then a linear layer that outputs the code.
 
     Args:
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         latent_dim: length of a code.
-        per_code: numbers for each coordinate of a code: 1 for the code itself, 2 for mean and log variance.
+        per_code: outputs per coordinate of a code: 1 for the code itself, 2 for mean and log variance.
         slope: LeakyReLU's slope for negative inputs.
     """
 

@@ -1,4 +1,4 @@
-"""Noise priors p_z(z), each of zero mean and, by default, unit variance per coordinate, and paths between draws."""
+"""Priors p_z(z) with zero mean and, by default, unit variance per coordinate; paths between two latents."""
 
 import math
 from abc import ABC, abstractmethod
@@ -25,8 +25,8 @@ class Latent(ABC):
         """One latent for each label.
 
         Args:
-            random: the source.
-            labels: the wanted classes, int64 (B,), -1 where none is wanted. A latent that knows classes draws those.
+            random: the source of random numbers.
+            labels: the requested classes, int64 (B,), -1 for none. A latent with classes draws a class for each -1.
 
         Returns:
             z, float32 (B, dim), and the labels (B,).
@@ -38,13 +38,13 @@ class Latent(ABC):
         """``count`` latents, float32 (count, dim)."""
 
     def cells(self, count: int) -> tuple[Tensor, Tensor]:
-        """The line, cut into ``count`` cells, of a prior in one dimension.
+        """Divides the z axis of a one-dimensional prior into ``count`` cells.
 
         Returns:
             The cells' edges, ascending, (count + 1,), and the prior's mass in each, (count,), with sum 1; float64.
 
         Raises:
-            ValueError: the prior has more dimensions, or no density.
+            ValueError: the prior has more than one dimension, or no density.
         """
         if self.dim != 1:
             raise ValueError(f"latent.dim={self.dim}: only a prior in one dimension can be cut into cells")
@@ -55,7 +55,7 @@ class Latent(ABC):
         return edges, masses / masses.sum()
 
     def edges(self, count: int) -> Tensor | None:
-        """``count`` + 1 evenly spaced numbers over which all but 1e-10 of the mass lies; None without a density."""
+        """``count`` + 1 evenly spaced edges that contain all but 1e-10 of the mass; None without a density."""
         return None
 
     def distribution_function(self, z: Tensor) -> Tensor:
@@ -100,41 +100,41 @@ class Uniform(Latent):
 
 
 class Spherical(Latent):
-    """z uniform on the sphere of radius √dim: a normalized Gaussian draw."""
+    """z uniform on the sphere of radius √dim: a normalized Gaussian vector."""
 
     def draw(self, random, count):
         z = random.normal(count, self.dim)
         return z.mul_(math.sqrt(self.dim) / z.norm(dim=1, keepdim=True).clamp_min(1e-12))
 
 
-# Paths between two draws
+# Paths between two latents
 
 
 def lerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """The straight line from start to end: the paper's Figure 3, "linearly interpolating between coordinates in z".
 
-    Half-way between two independent Gaussian vectors the norm is √½ of theirs: for a large ``dim`` a region
-    where G was never trained. Uniform vectors stay inside their cube.
+    Halfway between two independent Gaussian vectors the norm is √½ of theirs. For a large ``dim`` G was never trained
+    on latents of such a norm. Uniform vectors stay inside their cube.
 
     Args:
         start, end: (N, dim).
-        t: places along the path, 0 for start and 1 for end, (T,).
+        t: positions along the path, 0 for start and 1 for end, (T,).
 
     Returns:
-        (N, T, dim); start and end themselves, to the bit, at t = 0 and t = 1.
+        (N, T, dim); exactly start and end, to the bit, at t = 0 and t = 1.
     """
     return torch.lerp(start[:, None], end[:, None], t[None, :, None])
 
 
 def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """The great circle from start to end (Shoemake 1985; for GANs White 2016), arguments as for :func:`lerp`.
+    """The great circle from start to end (Shoemake 1985; for GANs White 2016); arguments as for :func:`lerp`.
 
-    Vectors of the same norm keep it all along. Between nearly parallel or opposite vectors, or from 0, the circle
-    is undetermined, and the straight line is taken.
+    Between vectors of the same norm the norm stays constant. Between nearly parallel or opposite vectors, or from 0,
+    the circle is not determined; the straight line is used instead.
     """
     norms = [v.norm(dim=1, keepdim=True) for v in (start, end)]
     a, b = (v / norm.clamp_min(1e-12) for v, norm in zip((start, end), norms, strict=True))
-    angle = 2 * torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))  # exact for small ones too, unlike acos
+    angle = 2 * torch.atan2((a - b).norm(dim=1), (a + b).norm(dim=1))  # exact for small angles too, unlike acos
     angle, t_ = angle[:, None, None], t[None, :, None]  # (N, 1, 1), (1, T, 1)
     sine = angle.sin()
     arc = ((1 - t_) * angle).sin() / sine * start[:, None] + (t_ * angle).sin() / sine * end[:, None]

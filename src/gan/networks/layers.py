@@ -1,4 +1,4 @@
-"""Layers that torch lacks, or has in a form that does not suit several processes."""
+"""Layers that torch lacks, or whose torch version does not suit several processes."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,7 +13,7 @@ from gan.core.errors import UserError
 
 
 def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
-    """Linear layers of these widths, at least two, with an activation that has no weights between them."""
+    """Linear layers of these widths, at least two, with a parameter-free activation between them."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), activation]
@@ -21,10 +21,10 @@ def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
 
 
 class Constrained(nn.Module):
-    """A layer whose units' incoming weights may not grow beyond a norm.
+    """A layer that bounds the norm of each unit's incoming weights.
 
     Args:
-        max_norm: the largest Euclidean norm of a unit's weights, or None for no limit.
+        max_norm: the largest Euclidean norm of a unit's weights; None for no limit.
     """
 
     linear: nn.Linear
@@ -36,16 +36,16 @@ class Constrained(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Shrinks the weights of each unit that is beyond the limit to it (pylearn2's max_col_norm).
+        """Scales the weights of each unit above the limit down to the limit (pylearn2's max_col_norm).
 
         Raises:
-            UserError: the layer computes its weights from others.
+            UserError: the layer's weights are parametrized, that is computed from other weights.
         """
         if self.max_norm is None:
             return
         if is_parametrized(self.linear, "weight"):
-            # Spectral normalization computes the weights anew for each use: a shrunk copy would be forgotten. Nor do
-            # shrunk weights in its place help: it divides by their largest singular value, and would undo a part.
+            # Spectral normalization recomputes the weights for each use, so scaling the result has no effect.
+            # Scaling the original weights is partly undone, because they are divided by their largest singular value.
             raise UserError(
                 f"max_norm={self.max_norm:g} cannot hold for weights that are computed from others, as under spectral "
                 "normalization, which bounds each unit's norm by 1 itself; set max_norm=null."
@@ -54,15 +54,15 @@ class Constrained(nn.Module):
 
 
 class Dense(Constrained):
-    """activation(W x + b), started as pylearn2 started it.
+    """activation(W x + b), initialized as in pylearn2.
 
     Args:
         in_features: width of the input, (B, in_features).
         units: width of the output, (B, units).
-        activation: what follows the linear map.
+        activation: applied after the linear map.
         init_range: weights start uniform on [-init_range, init_range] …
-        nonzero_weights: … or this many weights of each unit start as N(0, 1) and the others at 0; one of the two.
-        bias: where the biases start.
+        nonzero_weights: … or this many weights of each unit start from N(0, 1), the others at 0. Give one of the two.
+        bias: initial value of the biases.
         max_norm: the largest norm of a unit's weights, or None.
     """
 
@@ -112,14 +112,14 @@ class Maxout(Constrained):
         self.linear = uniform_linear(in_features, pieces * units, init_range)
 
     def forward(self, x: Tensor) -> Tensor:
-        # The pieces lie apart and the units side by side, so that the maximum runs over whole rows.
+        # The units of one piece are contiguous, so that the maximum runs over whole rows.
         return self.linear(x).unflatten(1, (self.pieces, self.units)).max(dim=1).values  # (B, units)
 
 
 class MaxoutConv2d(nn.Module):
-    """Maxout over the channels of a convolution, then the maximum over neighbourhoods.
+    """A convolution with maxout over its channels, then max pooling.
 
-    Goodfellow et al. 2013, section 2. As in pylearn2 the last neighbourhood may reach over the border.
+    Goodfellow et al. 2013, section 2. As in pylearn2 the last pooling window may extend over the border.
 
     Args:
         in_channels: channels of the input, (B, in_channels, H, W).
@@ -127,7 +127,7 @@ class MaxoutConv2d(nn.Module):
         pieces: linear functions per output channel, at least 1.
         kernel: side of the convolution's kernel.
         padding: zeros on each side of the input.
-        pool, stride: side and step of the neighbourhoods.
+        pool, stride: side and stride of the pooling windows.
         init_range: weights start uniform on [-init_range, init_range], biases at 0.
     """
 
@@ -155,14 +155,14 @@ class MaxoutConv2d(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout whose mask belongs to the whole batch, however many processes share it.
+    """Dropout with a mask of the whole batch, independent of the number of processes.
 
-    Every process draws the mask of all rows from the same random numbers and keeps its own rows
-    (process r of w has rows r, r + w, …, as it has of the images and the noise), so that w processes
-    drop what one process with the w-fold batch drops.
+    Every process draws the mask of all rows from the same random numbers and keeps its own rows: process r of w
+    has rows r, r + w, …, the same as for images and latents. Then w processes drop the same values as one process
+    with a batch w times as large.
 
     Args:
-        p: the share of values set to zero while training, in [0, 1); the rest is divided by 1 - p.
+        p: the share of values set to zero in training, in [0, 1); the others are divided by 1 - p.
     """
 
     def __init__(self, p: float) -> None:
@@ -178,7 +178,7 @@ class Dropout(nn.Module):
         return x * self.mask(x, rank, world)
 
     def mask(self, x: Tensor, rank: int, world: int) -> Tensor:
-        """0 or 1 / (1 - p) for each value of x, the rows of process ``rank`` of ``world``."""
+        """0 or 1 / (1 - p) for each value of x: the rows of process ``rank`` of ``world``."""
         draws = torch.rand(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
         return (draws >= self.p).to(x.dtype) / (1 - self.p)
 

@@ -1,4 +1,4 @@
-"""The fully connected pair of the paper's MNIST experiment, from the authors' published configuration."""
+"""Fully connected G and D of the paper's MNIST experiment, from the authors' published configuration."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from gan.networks.layers import Dense, Dropout, Maxout, uniform_linear
 
 
 class Generator(base.Generator):
-    """Rectified linear layers and a sigmoid output whose bias starts at the data's marginals.
+    """ReLU layers and a sigmoid output, whose bias starts at the logit of the mean image.
 
     Args:
         latent_dim: length of z.
@@ -35,26 +35,26 @@ class Generator(base.Generator):
         return self.output(self.hidden(z)).sigmoid().unflatten(1, self.image_shape)  # (B, C, H, W)
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        """Sets the output bias to logit(mean image): an untrained G then generates the mean image.
+        """Sets the output bias to logit(mean image), so that an untrained G generates the mean image.
 
-        As pylearn2 did, pixels that are always black or white are kept 1e-7 away from 0 and 1.
+        Pixels that are always black or white are clamped 1e-7 away from 0 and 1, as in pylearn2.
         """
         with torch.no_grad():
             self.output.bias.copy_(mean_image().flatten().clamp(1e-7, 1 - 1e-7).logit())
 
 
 class Discriminator(base.Discriminator):
-    """Maxout layers with dropout on the input and after each layer, one logit at the end.
+    """Maxout layers with dropout on the input and after each layer, then one logit.
 
     Args:
         image_shape: (C, H, W) of the images.
-        hidden: maxout units of each hidden layer.
+        hidden: number of maxout units of each hidden layer.
         pieces: linear functions per maxout unit.
         init_range: weights start uniform on [-init_range, init_range], biases at 0.
-        input_dropout: share of pixels dropped while training, in [0, 1).
-        hidden_dropout: share of hidden units dropped while training, in [0, 1).
+        input_dropout: share of pixels dropped in training, in [0, 1).
+        hidden_dropout: share of hidden units dropped in training, in [0, 1).
         max_norm: the largest norm of any unit's incoming weights, or None.
-        centre, spread: what is subtracted from a pixel, and what it is divided by then.
+        centre, spread: the input is (pixel - centre) / spread.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The fully connected pair that the widely copied MNIST tutorials train."""
+"""Fully connected G and D of the widely copied MNIST tutorials."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from gan.networks.layers import Dropout
 
 
 class Generator(base.Generator):
-    """Linear and LeakyReLU layers of growing width, tanh at the output.
+    """Linear and LeakyReLU layers, typically of growing width, and a tanh output.
 
     Args:
         latent_dim: length of z.
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
-        batch_norm: whether each hidden layer's outputs are normalized over the batch.
+        batch_norm: whether to apply batch normalization to the outputs of each hidden layer.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Generator(base.Generator):
 
 
 class Discriminator(base.Discriminator):
-    """Linear, LeakyReLU and dropout layers of shrinking width, one logit at the end.
+    """Linear, LeakyReLU and dropout layers, typically of shrinking width, then one logit.
 
     Args:
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         slope: LeakyReLU's slope for negative inputs.
-        dropout: share of hidden units dropped while training, in [0, 1).
-        batch_norm: whether each hidden layer's outputs are normalized over the batch.
+        dropout: share of hidden units dropped in training, in [0, 1).
+        batch_norm: whether to apply batch normalization to the outputs of each hidden layer.
     """
 
     def __init__(

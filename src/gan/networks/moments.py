@@ -1,4 +1,4 @@
-"""The discriminator of the one-dimensional tutorial: it judges a batch by four numbers."""
+"""The discriminator of the one-dimensional tutorial: its input is four moments of a batch."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,10 +10,10 @@ from gan.networks import base
 
 
 class Discriminator(base.Discriminator):
-    """Sees the batch's mean, standard deviation, skewness and excess kurtosis; all its members get one logit.
+    """An MLP on a batch's mean, standard deviation, skewness and excess kurtosis; all examples get the same logit.
 
     Args:
-        hidden: widths of the hidden layers, sigmoid units.
+        hidden: widths of the hidden layers, with sigmoid units.
     """
 
     mixes_batch = True
@@ -31,9 +31,9 @@ class Discriminator(base.Discriminator):
 
 
 def moments(x: Tensor) -> Tensor:
-    """Mean, standard deviation, third and fourth standardized moment (the latter minus 3) of all values, (4,)."""
+    """Mean, standard deviation, skewness and excess kurtosis (fourth moment minus 3) of all values, (4,)."""
     x = x.flatten()
     mean = x.mean()
-    deviation = (x - mean).square().mean().add(1e-12).sqrt()  # no infinite slope where all values agree
+    deviation = (x - mean).square().mean().add(1e-12).sqrt()  # finite gradient where all values are equal
     standard = (x - mean) / deviation
     return torch.stack([mean, deviation, standard.pow(3).mean(), standard.pow(4).mean() - 3])

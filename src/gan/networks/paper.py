@@ -1,4 +1,4 @@
-"""The paper's larger nets, for faces and for CIFAR-10, from the authors' published configurations."""
+"""The paper's larger networks, for TFD faces and CIFAR-10, from the authors' published configurations."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,15 +13,15 @@ MakeDense = Callable[..., Dense]
 
 
 class Generator(base.Generator):
-    """Any dense layers one after the other, the last as wide as an image.
+    """A stack of dense layers; the last one has one unit per pixel.
 
     Args:
         latent_dim: length of z.
         image_shape: (C, H, W) of the images.
-        layers: what makes each hidden layer of the width of its input.
-        output: what makes the last layer of the width of its input and its units.
+        layers: for each hidden layer, a factory called with the width of its input.
+        output: a factory for the last layer, called with the width of its input and the number of units.
         mean_bias: whether the output's biases start at logit(mean image), for a sigmoid output.
-        centre, spread: a pixel is centre + spread · output; what leaves [0, 1] is cut off outside of training.
+        centre, spread: a pixel is centre + spread · output, clipped to [0, 1] in evaluation mode.
     """
 
     def __init__(
@@ -45,20 +45,21 @@ class Generator(base.Generator):
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         if self.mean_bias:
-            with torch.no_grad():  # 1e-7 away from 0 and 1, as pylearn2 did
+            with torch.no_grad():  # 1e-7 away from 0 and 1, as in pylearn2
                 self.output.linear.bias.copy_(mean_image().flatten().clamp(1e-7, 1 - 1e-7).logit())
 
 
 class Prepended(base.Generator):
-    """A trained generator with new layers before it, which learn better latents for it.
+    """A trained generator preceded by new layers, which map z to better latents for it.
 
     The second stage of the authors' TFD training. All layers are trained.
 
     Args:
         latent_dim: length of z.
-        layers: what makes each new layer of the width of its input; the last as wide as the generator's noise.
-        generator: the one to go on with.
-        start_from: the checkpoint with its weights; None starts it anew.
+        layers: for each new layer, a factory called with the width of its input. The last layer is as wide as the
+            generator's latent.
+        generator: the generator of the first stage.
+        start_from: the checkpoint with its weights; None for random weights.
     """
 
     def __init__(
@@ -86,16 +87,16 @@ class Prepended(base.Generator):
 
 
 class DeconvolutionalGenerator(base.Generator):
-    """Dense layers whose last units are channels of a small image, and one transposed convolution.
+    """Dense layers whose output is reshaped to a small feature map, then one transposed convolution.
 
     Args:
         latent_dim: length of z.
         image_shape: (C, H, W) of the images.
-        layers: what makes each dense layer of the width of its input.
-        channels: channels of the small image; its side follows from the width of the last dense layer.
+        layers: for each dense layer, a factory called with the width of its input.
+        channels: channels of the feature map; its side follows from the width of the last dense layer.
         kernel, stride: of the transposed convolution: H = stride · (side - 1) + kernel.
         init_range: its weights start uniform on [-init_range, init_range].
-        centre, spread: a pixel is centre + spread · output; what leaves [0, 1] is cut off outside of training.
+        centre, spread: a pixel is centre + spread · output, clipped to [0, 1] in evaluation mode.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class DeconvolutionalGenerator(base.Generator):
         self.small_shape, self.centre, self.spread = (channels, side, side), centre, spread
         self.output = nn.ConvTranspose2d(channels, image_channels, kernel, stride, bias=False)
         nn.init.uniform_(self.output.weight, -init_range, init_range)
-        self.bias = nn.Parameter(torch.zeros(tuple(image_shape)))  # one for each pixel
+        self.bias = nn.Parameter(torch.zeros(tuple(image_shape)))  # one bias per pixel
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         small = self.hidden(z).unflatten(1, self.small_shape)  # (B, channels, side, side)
@@ -131,16 +132,16 @@ class DeconvolutionalGenerator(base.Generator):
 
 
 class ConvolutionalDiscriminator(base.Discriminator):
-    """Convolutional maxout layers, one dense maxout layer, dropout before each, one logit.
+    """Convolutional maxout layers and one dense maxout layer, with dropout before each layer, then one logit.
 
     Args:
         image_shape: (C, H, W) of the images.
-        convolutions: what makes each convolutional layer of its input's channels.
+        convolutions: for each convolutional layer, a factory called with the number of its input channels.
         units, pieces: of the dense maxout layer.
         init_range: dense weights start uniform on [-init_range, init_range].
-        input_dropout: share of pixels dropped while training, in [0, 1).
-        hidden_dropout: share of hidden units dropped while training, in [0, 1).
-        centre, spread: what is subtracted from a pixel, and what it is divided by then.
+        input_dropout: share of pixels dropped in training, in [0, 1).
+        hidden_dropout: share of hidden units dropped in training, in [0, 1).
+        centre, spread: the input is (pixel - centre) / spread.
     """
 
     def __init__(
@@ -173,7 +174,7 @@ class ConvolutionalDiscriminator(base.Discriminator):
 
 
 def stack(width: int, layers: Sequence[MakeDense]) -> tuple[nn.Sequential, int]:
-    """Layers one after the other, the first for inputs of ``width``; and the width of the last."""
+    """Builds layers in sequence, the first for inputs of ``width``; returns them and the width of the last."""
     made: list[Dense] = []
     for make in layers:
         made.append(make(width))
@@ -182,6 +183,6 @@ def stack(width: int, layers: Sequence[MakeDense]) -> tuple[nn.Sequential, int]:
 
 
 def pixels(network: Generator | DeconvolutionalGenerator, x: Tensor) -> Tensor:
-    """The network's outputs as pixels: in [0, 1] when in use, unclipped for the gradient's sake in training."""
+    """The network's outputs as pixels: clipped to [0, 1] in evaluation mode, unclipped in training for the gradient."""
     x = x * network.spread + network.centre
     return x if network.training else x.clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The fully connected pair for points of the plane, as the literature on dropped modes has it."""
+"""Fully connected G and D for points in the plane, as in the literature on dropped modes."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from gan.networks.layers import perceptron
 
 
 class Generator(base.Generator):
-    """Linear layers with rectifiers between them; nothing confines the output.
+    """Linear layers with ReLU between them; the output is unbounded.
 
     Args:
         latent_dim: length of z.
-        image_shape: (C, H, W) of what is drawn.
+        image_shape: (C, H, W) of the samples.
         hidden: widths of the hidden layers.
     """
 
@@ -29,7 +29,7 @@ class Generator(base.Generator):
 
 
 class Discriminator(base.Discriminator):
-    """Linear layers with rectifiers between them, one logit at the end.
+    """Linear layers with ReLU between them, then one logit.
 
     Args:
         image_shape: (C, H, W) of the points.

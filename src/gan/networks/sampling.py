@@ -1,4 +1,4 @@
-"""Samples of a generator."""
+"""Sampling from a generator."""
 
 import torch
 from torch import Tensor, nn
@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def sample(generator: nn.Module, z: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Generates images in evaluation mode: no dropout, running statistics.
+    """Generates images in evaluation mode: no dropout, running batch statistics.
 
     Args:
-        generator: latents and labels to images.
+        generator: maps latents and labels to images.
         z: latents (B, dim) on the generator's device.
-        labels: int64 (B,), on any device; None for unknown ones.
+        labels: int64 (B,), on any device; None for unknown labels.
 
     Returns:
         float32 (B, C, H, W) in [0, 1].

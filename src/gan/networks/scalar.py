@@ -1,7 +1,7 @@
-"""Small networks for numbers rather than images: nothing squashes their output into [0, 1].
+"""Small networks for numbers instead of images: their output is not limited to [0, 1].
 
-Made for one dimension (``data=gaussian latent.dim=1``), where the theory of the paper's section 4 can be drawn;
-they take any image shape.
+They are meant for one dimension (``data=gaussian latent.dim=1``), where the theory of the paper's section 4 can be
+plotted. They accept any image shape.
 """
 
 import math
@@ -16,15 +16,15 @@ from gan.networks.layers import perceptron
 
 
 class Affine(base.Generator):
-    """x = deviation · z + mean at the start, and any affine map of z after that.
+    """An affine map of z, which starts as x = deviation · z + mean.
 
-    In one dimension with Gaussian noise G's density is N(mean, deviation²) and its optimum is the data's.
+    In one dimension with a Gaussian prior G's density is N(mean, deviation²); at the optimum it is the data's density.
 
     Args:
         latent_dim: length of z.
-        image_shape: (C, H, W) of what is drawn.
-        mean, deviation: of each number drawn from noise of zero mean and unit variance, before training; with
-            fewer coordinates of z than numbers the remaining numbers start constant.
+        image_shape: (C, H, W) of the samples.
+        mean, deviation: of each output value before training, for a prior of zero mean and unit variance. If z has
+            fewer coordinates than the output has values, the remaining values start constant.
     """
 
     def __init__(self, latent_dim: int, image_shape: Sequence[int], mean: float = 0.0, deviation: float = 1.0) -> None:
@@ -40,17 +40,17 @@ class Affine(base.Generator):
 
 
 class Generator(base.Generator):
-    """An affine map plus hidden layers with softplus that bend it: x = W z + b + h(z), without bounds.
+    """An affine map plus a softplus MLP h: x = W z + b + h(z), unbounded.
 
-    h is 0 before training, so that G starts as the affine map: a random h would fold the line, and unfolding it
-    again is beyond a gradient method.
+    h is 0 before training, so that G starts as the affine map. A random h would make G non-monotone, and gradient
+    descent does not undo that.
 
     Args:
         latent_dim: length of z.
-        image_shape: (C, H, W) of what is drawn.
+        image_shape: (C, H, W) of the samples.
         hidden: widths of the hidden layers.
         mean, deviation: before training, as for :class:`Affine`.
-        sharpness: of the softplus; the larger, the nearer to a rectifier.
+        sharpness: of the softplus; larger is closer to ReLU.
     """
 
     def __init__(
@@ -75,13 +75,13 @@ class Generator(base.Generator):
 
 
 class Discriminator(base.Discriminator):
-    """Hidden layers with softplus on the standardized values, one logit at the end.
+    """Softplus hidden layers on the standardized values, then one logit.
 
     Args:
         image_shape: (C, H, W) of the values.
         hidden: widths of the hidden layers.
-        center, scale: the network sees (x - center) / scale; the scale is positive.
-        sharpness: of the softplus; the larger, the nearer to a rectifier.
+        center, scale: the input is (x - center) / scale; the scale is positive.
+        sharpness: of the softplus; larger is closer to ReLU.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Discriminator(base.Discriminator):
 
 
 def softplus(sharpness: float) -> nn.Softplus:
-    """log(1 + exp(sharpness · x)) / sharpness, smooth, without bound.
+    """log(1 + exp(sharpness · x)) / sharpness: smooth and unbounded.
 
     Raises ValueError unless the sharpness is positive.
     """

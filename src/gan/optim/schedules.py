@@ -1,4 +1,4 @@
-"""Schedules: (updates done, updates of the whole run) -> factor on the initial learning rate, or a momentum."""
+"""Schedules: (updates done, updates of the whole run) -> factor on the initial learning rate, or the momentum."""
 
 from abc import ABC, abstractmethod
 
@@ -6,11 +6,11 @@ from gan.core.checks import check_integer, check_number
 
 
 class Schedule(ABC):
-    """A pure function of how far the training is; called once after each update of its optimizer."""
+    """A pure function of training progress, called once after each update of its optimizer."""
 
     @abstractmethod
     def __call__(self, update: int, total: int) -> float:
-        """The factor on the initial rate for the update that comes after ``update`` updates, in [0, 1].
+        """The factor on the initial rate for the next update, in [0, 1].
 
         Args:
             update: updates done so far, from 0.
@@ -19,17 +19,17 @@ class Schedule(ABC):
 
 
 class Constant(Schedule):
-    """The initial rate throughout."""
+    """A constant rate."""
 
     def __call__(self, update: int, total: int) -> float:
         return 1.0
 
 
 class Exponential(Schedule):
-    """max(decay^-update, floor): the rate divided by ``decay`` at each update, as pylearn2 did.
+    """max(decay^-update, floor): the rate is divided by ``decay`` at each update, as in pylearn2.
 
     Args:
-        decay: what the rate is divided by, at least 1 (1.000004 in the authors' code of 2014).
+        decay: the divisor per update, at least 1 (1.000004 in the authors' code of 2014).
         floor: the smallest factor, in [0, 1]: the smallest rate divided by the initial one.
     """
 
@@ -43,10 +43,10 @@ class Exponential(Schedule):
 
 
 class Linear(Schedule):
-    """The initial rate for the first ``hold`` of the run, then straight to zero at its end.
+    """The initial rate for the share ``hold`` of the run, then linear decay to zero at the end.
 
     Args:
-        hold: the share of the run before the rate begins to fall, in [0, 1).
+        hold: the share of the run with a constant rate, in [0, 1).
     """
 
     def __init__(self, hold: float = 0.0) -> None:
@@ -58,13 +58,13 @@ class Linear(Schedule):
 
 
 class Ramp(Schedule):
-    """Straight from ``start`` to ``end`` over the first ``updates`` updates, then ``end``: pylearn2's momentum.
+    """Linear from ``start`` to ``end`` over the first ``updates`` updates, then ``end``: pylearn2's momentum.
 
-    The one schedule whose values stand for themselves.
+    Its values are used directly (a momentum), not as factors on the initial learning rate.
 
     Args:
         start, end: the values, in [0, 1).
-        updates: when ``end`` is reached, at least 1.
+        updates: the number of updates until ``end`` is reached, at least 1.
     """
 
     def __init__(self, start: float, end: float, updates: int) -> None:

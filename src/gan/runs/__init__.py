@@ -1,4 +1,4 @@
-"""A run: its configuration, checkpoints and folder, and the objects that these describe.
+"""Runs: configuration, checkpoints and folder, and the objects built from them.
 
 May import: methods, metrics, data and below.
 """

@@ -1,4 +1,4 @@
-"""From the configuration to the objects of a run: the only place that instantiates anything."""
+"""Builds the objects of a run from the configuration; no other module instantiates a run's parts."""
 
 import inspect
 import logging
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Experiment:
-    """Everything that a training consists of."""
+    """All parts of a training."""
 
     module: Method
     data: Source
@@ -34,14 +34,14 @@ class Experiment:
 
 
 def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
-    """Builds a training without touching its data.
+    """Builds a training without loading its data.
 
     Args:
-        cfg: the configuration; ``trainer.precision=auto`` in it is replaced by what it means here.
+        cfg: the configuration; ``trainer.precision=auto`` in it is replaced by the resolved precision.
         saved: the checkpoint that the run resumes from, or None.
 
     Raises:
-        UserError: a key or value that cannot be, named.
+        UserError: an invalid key or value; the message names it.
     """
     check_texts(cfg)
     resolve_precision(cfg, saved)
@@ -56,10 +56,10 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
 
 
 def module(cfg: DictConfig) -> Method:
-    """The method with freshly initialized networks, a function of the configuration alone.
+    """The method with newly initialized networks, a function of the configuration alone.
 
-    Its class is handed what its constructor names: networks of ``model``, the penalties and auxiliary terms, and every
-    other key of the configuration that holds a part, such as ``latent`` and ``loss``.
+    Its constructor gets the arguments that it names: networks of ``model``, the penalties and auxiliary terms, and
+    every other part of the configuration, such as ``latent`` and ``loss``.
     """
     key = "method"
     cls = get_object(target_of(cfg, key))
@@ -69,27 +69,27 @@ def module(cfg: DictConfig) -> Method:
     torch.manual_seed(derive(cfg.seed, "parts"))
     given |= {name: part(cfg, name) for name in groups}
     torch.manual_seed(derive(cfg.seed, "weights"))
-    # G first, then as configured: each network takes the random numbers that the one before has left.
+    # G first, then in the configured order: the networks share one stream of random numbers.
     for name in sorted(cfg.model, key=lambda name: name != "generator"):
         if name in names and chosen(cfg, f"model.{name}"):
             given[name] = part(cfg, f"model.{name}")
     if "terms" in names:
         given["terms"] = build_terms(cfg)
     for name in required - given.keys() - set(cfg.method):
-        target_of(cfg, name if name in cfg else f"model.{name}")  # says what is missing
+        target_of(cfg, name if name in cfg else f"model.{name}")  # raises an error that names the missing key
     given |= {name: lookup(cfg, where, False) for name, where in SHARED.items()}
-    # Not as arguments of Hydra's, which would copy what they hold.
+    # Not passed through Hydra, which would copy the objects.
     method = explain(key, cfg[key], part(cfg, key, _partial_=True), **given)
     if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
-        # The one gradient scaler changes with D's step, which here comes after G's gradient.
+        # D's step changes the common gradient scale, but here it comes after G's scaled gradient is computed.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
-    # Kept in every checkpoint: it alone rebuilds the method.
+    # Saved in every checkpoint: the configuration is enough to rebuild the method.
     method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
     return method
 
 
 def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:
-    """The names of a class's arguments, those of its bases that it hands on included; and those without a default."""
+    """The names of a class's arguments, including those that it passes on to its bases; and the required ones."""
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if "__init__" in vars(base):
@@ -102,13 +102,13 @@ def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:
 
 
 def build_player(cfg: DictConfig, player: str) -> Player:
-    """How a player is optimized: its part of ``optim``, and of ``constraint`` where one is chosen."""
+    """A player's optimizer settings: its part of ``optim``, and of ``constraint`` if one is chosen."""
     key = f"optim.{player}"
     lookup(cfg, key)
     if "lr" in cfg.optim[player]:
         explain(key, cfg.optim[player], check_number, "[0, inf)", lr=cfg.optim[player].lr)
     optimizer = part(cfg, key, **_not_fused(cfg, player))
-    # A rate that torch refuses should be refused now, and not when the fit begins.
+    # Reports an invalid learning rate now, and not when the fit starts.
     tried = explain(key, cfg.optim[player], optimizer, [torch.nn.Parameter(torch.zeros(1))])
     if cfg.optim.get("momentum") and "momentum" not in tried.defaults:
         raise UserError(f"optim.momentum: {type(tried).__name__}, optim.{player}, has no momentum; take optim=sgd.")
@@ -123,7 +123,7 @@ def build_player(cfg: DictConfig, player: str) -> Player:
 
 
 def build_terms(cfg: DictConfig) -> dict[str, Any]:
-    """The penalties and auxiliary terms by their names; raises UserError for a name that both groups have."""
+    """The penalties and auxiliary terms by their names; raises UserError for a name that is in both groups."""
     terms: dict[str, Any] = {}
     for group in ("penalty", "auxiliary"):
         for name in cfg.get(group) or {}:
@@ -141,7 +141,7 @@ def networks_of(method: Method) -> dict[str, Network]:
 
 
 def load_weights(method: Method, saved: dict, source: str) -> None:
-    """Puts a checkpoint's weights into the method's networks; raises UserError unless they are of the same networks."""
+    """Loads a checkpoint's weights into the method's networks; raises UserError if they are of other networks."""
     try:
         method.load_state_dict(saved["state_dict"])
     except RuntimeError as error:
@@ -154,5 +154,5 @@ def load_weights(method: Method, saved: dict, source: str) -> None:
 
 
 def _not_fused(cfg: DictConfig, player: str) -> dict[str, bool]:
-    """Fused optimizers unscale 16-mixed gradients themselves, too late to be clipped or measured."""
+    """Turns off fused optimizers under 16-mixed: they unscale gradients too late for clipping and norms."""
     return {"fused": False} if cfg.trainer.precision == "16-mixed" and cfg.optim[player].get("fused") else {}

@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, read without unpickling."""
+"""Checkpoint files: written atomically, read without unpickling."""
 
 import warnings
 from pathlib import Path
@@ -10,12 +10,12 @@ from gan.core.errors import UserError
 from gan.core.files import write_whole
 from gan.runs.migrations import FORMAT, migrate_checkpoint
 
-#: what only our checkpoints have beside Lightning's own entries
+#: entries that only this project's checkpoints have, in addition to Lightning's
 OWN_KEYS = ("iteration", "hyper_parameters", "state_dict")
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the target, forces it to the disk, then renames: a kill leaves the old file whole."""
+    """Writes a temporary file, flushes it to disk, then renames it: a killed process leaves the old file intact."""
 
     def save_checkpoint(self, checkpoint, path, storage_options=None) -> None:
         path = Path(path)
@@ -35,11 +35,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def read(path: str | Path, key: str = "ckpt_path") -> dict:
-    """The contents of one of our checkpoints, on the CPU.
+    """The contents of a checkpoint of this project, on the CPU.
 
     Args:
         path: the file.
-        key: what the user named it with, for the messages.
+        key: the configuration key that named the file, for messages.
 
     Raises:
         UserError: there is no such file, or it is not a checkpoint of this project.
@@ -51,9 +51,9 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
         raise UserError(f"{key}={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch muses about foreign pickles before it refuses them
+            warnings.simplefilter("ignore")  # torch's warnings about foreign pickles, which it then refuses
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes of something else can trip the unpickler in any way
+    except Exception as error:  # a file of another kind can raise any exception here
         raise UserError(
             f"{key}={path} is not a readable checkpoint (cut short, or a file of something else): expected "
             "a .ckpt written by train.py."
@@ -66,7 +66,7 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
 
 
 def _reason(error: BaseException) -> str:
-    """The operating system's words where there are any in the chain of causes."""
+    """The operating system's error message, if the chain of causes contains one."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

@@ -1,4 +1,4 @@
-"""A run's folder: its checkpoints, settings and curves. Reading them builds no network and needs no torch."""
+"""A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,25 +10,25 @@ from omegaconf import OmegaConf
 from gan.core.errors import UserError, did_you_mean
 from gan.runs.migrations import migrate_config
 
-BEST = "best"  # the checkpoint that evaluate.py select=best has chosen
+BEST = "best"  # the checkpoint chosen by evaluate.py select=best
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What ``train.py`` has written.
+    """The output folder of ``train.py``.
 
     Attributes:
-        path: of the folder.
+        path: path of the folder.
     """
 
     path: Path
 
     @cached_property
     def settings(self) -> dict:
-        """The configuration of the run's last start, resolved, with today's keys.
+        """The configuration of the run's last start, resolved and migrated to the current keys.
 
         Raises:
-            UserError: the folder has none.
+            UserError: the folder has no configuration.
         """
         file = self.path / ".hydra" / "config.yaml"
         if not file.is_file():
@@ -39,16 +39,16 @@ class RunFolder:
         return plain if "method" in plain else migrate_config(plain)
 
     def checkpoints(self) -> dict[str, Path]:
-        """The checkpoint files by their names without the ending."""
+        """The checkpoint files by name without the extension."""
         return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
 
     def read_scalars(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
         """Points (epoch, value) of each scalar in the event files.
 
-        An iteration that was trained twice, before and after a resume, counts as it was the second time.
+        If an iteration was trained twice, before and after a resume, the second value is used.
 
         Raises:
-            UserError: the run has no curves, or none of such a name.
+            UserError: the run has no curves, or none with this name.
         """
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -68,12 +68,12 @@ class RunFolder:
 
 
 def latest(events: Sequence) -> dict[int, float]:
-    """Iteration to value of TensorBoard's scalar events, for a repeated iteration the one written last."""
+    """Maps iterations to values of TensorBoard's scalar events; for a repeated iteration the last value."""
     return {event.step: event.value for event in sorted(events, key=lambda event: event.wall_time)}
 
 
 def find_checkpoint(folder: str | Path | None, which: str) -> Path:
-    """The file that ``run=folder checkpoint=which`` means; raises UserError where there is none."""
+    """The file of ``run=folder checkpoint=which``; raises UserError if there is none."""
     if not folder:
         raise UserError("run is missing; give a run's folder: run=outputs/runs/DATE/TIME.")
     folder = Path(folder)
@@ -94,7 +94,7 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
 
 
 def runs_in(folder: str | Path | None) -> list[Path]:
-    """The folders of runs that ``folder`` means: itself, or the jobs of the sweep that it holds, in their order."""
+    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order."""
     if folder and Path(folder).is_dir() and not (Path(folder) / "checkpoints").is_dir():
         jobs = [path.parent for path in Path(folder).glob("*/checkpoints")]
         if jobs:

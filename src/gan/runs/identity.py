@@ -1,4 +1,4 @@
-"""Which keys of a configuration say what a run is, where it lies, and who watches it."""
+"""Classifies configuration keys: what a run trains, where it is stored, and what only observes it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,31 +8,31 @@ from omegaconf import OmegaConf
 from gan.core.containers import flatten
 
 AUTO = "auto"
-#: the key beside ``trainer.precision`` that says why ``auto`` became this value; absent where the user named a value
+#: the key next to ``trainer.precision`` with the reason for the choice of ``auto``; absent if the user set a value
 REASON = "precision_reason"
 
 Setting = tuple[tuple[str, str], ...]
 
-#: where a run lies, and with what it was started
+#: keys for paths and the logger, and the checkpoint from which a run was started
 PLACES = re.compile(r"output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*")
-#: what leaves the training as it is
+#: keys that do not affect training
 WATCHERS = re.compile(r"(callbacks|logger|metrics|features|figures|objective)(\..*)?")
-#: seeds, of the run and of its data's order
+#: seeds of the run and of the order of its data
 SEEDS = re.compile(r"(.*\.)?seed")
-#: how the optimizers were built, whose state is in the checkpoint
+#: arguments of the optimizers, whose state is in the checkpoint
 OPTIMIZERS = re.compile(r"optim\.(?!schedule\b|momentum\b)\w+\..*|recipe\.lr")
 
 
 def setting(config: Mapping) -> Setting:
-    """What a run was trained with, but for its seed, its place and what only watched it.
+    """The configuration of a run without its seed, its paths and the keys that do not affect training.
 
-    Runs with the same setting form a group, which has a mean over seeds.
+    Runs with the same setting form a group, over whose seeds results are averaged.
 
     Args:
         config: a run's configuration.
     """
     flat = _flat(config)
-    if flat.pop(f"trainer.{REASON}", None) is not None:  # the seeds of a sweep may come from different machines
+    if flat.pop(f"trainer.{REASON}", None) is not None:  # a sweep may run on different machines
         flat["trainer.precision"] = AUTO
     place = str(flat.get("output_dir"))
     return tuple(
@@ -43,13 +43,13 @@ def setting(config: Mapping) -> Setting:
 
 
 def distinguish(one: Setting, group: Iterable[Setting]) -> str:
-    """The entries of one setting that not all settings share, as on a command line."""
+    """The entries of one setting that not all settings have, written as on a command line."""
     shared = set.intersection(*(set(other) for other in group))
     return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)
 
 
 def changes(before: Mapping, now: Mapping) -> dict[str, tuple[object, object]]:
-    """The values of each key in which two configurations differ, places apart."""
+    """The two values of each key in which two configurations differ, except paths."""
     old, new = _flat(before), _flat(now)
     return {
         key: (old.get(key), new.get(key))
@@ -59,10 +59,10 @@ def changes(before: Mapping, now: Mapping) -> dict[str, tuple[object, object]]:
 
 
 def labels(configs: Sequence[Mapping]) -> list[str]:
-    """For each run what it was trained with and the others were not: ``loss=adversarial.Minimax seed=2``.
+    """A label for each run with its differences from the others: ``loss=adversarial.Minimax seed=2``.
 
-    Of several keys that divide the runs alike (``seed`` and ``data.seed``) the first one is taken, top-level
-    keys before choices of a class before the rest.
+    If several keys divide the runs in the same way (``seed`` and ``data.seed``), only the first is used. Top-level keys
+    come first, then choices of a class, then the rest.
     """
     flat = [_flat(config) for config in configs]
     keys = {key: None for config in flat for key in config if not PLACES.fullmatch(key)}
@@ -77,7 +77,7 @@ def labels(configs: Sequence[Mapping]) -> list[str]:
 
 
 def _flat(config: Mapping) -> dict[str, object]:
-    """Dotted keys to values, interpolations resolved."""
+    """Dotted keys to values, with interpolations resolved."""
     return flatten(OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config)
 
 
@@ -86,5 +86,5 @@ def _short(key: str) -> str:
 
 
 def _brief(value: object) -> str:
-    """Of ``gan.losses.adversarial.Minimax`` the last two names."""
+    """The last two parts of a dotted path such as ``gan.losses.adversarial.Minimax``."""
     return ".".join(value.split(".")[-2:]) if isinstance(value, str) else str(value)

@@ -1,4 +1,4 @@
-"""Parts of a configuration to objects; a failure names the key as the user writes it."""
+"""Instantiates parts of a configuration; an error names the key as the user writes it."""
 
 import inspect
 import re
@@ -12,21 +12,21 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.core.checks import ArgumentError
 from gan.core.errors import UserError, did_you_mean, one_line
 
-#: arguments that every method takes, and the keys of their values
+#: arguments that every method takes, with the configuration keys of their values
 SHARED = {"ema_decay": "ema.decay", "ema_power": "ema.power", "capture": "trainer.capture", "seed": "seed"}
 #: keys that hold text or null
 TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder", "select", "select_by")
 
 
 def check_texts(cfg: DictConfig) -> None:
-    """Raises UserError for a key that should hold text, such as a path, and does not."""
+    """Raises UserError if a key that must hold text, such as a path, does not."""
     for key in TEXTS:
         if not isinstance(cfg.get(key), str | None):
             raise UserError(f"{key} must be text or null, got {cfg[key]}.")
 
 
 def lookup(cfg: DictConfig, key: str, default: Any = None) -> Any:
-    """The value at a dotted key; raises UserError where a parent is no mapping."""
+    """The value at a dotted key; raises UserError if a parent is not a mapping."""
     where, _, name = key.rpartition(".")
     parent = OmegaConf.select(cfg, where) if where else cfg
     if not OmegaConf.is_dict(parent):
@@ -35,16 +35,16 @@ def lookup(cfg: DictConfig, key: str, default: Any = None) -> Any:
 
 
 def chosen(cfg: DictConfig, key: str) -> bool:
-    """Whether there is anything to build at ``key``.
+    """Whether there is a part to build at ``key``.
 
-    Where the choice is ``none`` a preset may still have set a key of what it had chosen itself.
+    With the choice ``none``, keys may still remain that a preset set for its own choice.
     """
     node = OmegaConf.select(cfg, key)
     return bool(node) and (not OmegaConf.is_dict(node) or "_target_" in node)
 
 
 def target_of(cfg: DictConfig, key: str) -> str:
-    """The dotted path of the class at ``key``; raises UserError where there is none."""
+    """The dotted path of the class at ``key``; raises UserError if there is none."""
     node = OmegaConf.select(cfg, key)
     if not OmegaConf.is_dict(node) or "_target_" not in node:
         raise UserError(f"{key} must be a mapping with a _target_ (a class to build), got {node}.")
@@ -52,7 +52,7 @@ def target_of(cfg: DictConfig, key: str) -> str:
 
 
 def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
-    """Instantiates the node at ``key``; a failure names the key."""
+    """Instantiates the node at ``key``; an error names the key."""
     target_of(cfg, key)
     node = OmegaConf.select(cfg, key)
     if missing := OmegaConf.missing_keys(node):
@@ -61,12 +61,12 @@ def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
 
 
 def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -> Any:
-    """Calls ``make`` and turns what it complains of into one line that begins with the key."""
+    """Calls ``make`` and converts its errors to one line that starts with the key."""
     try:
         return make(*args, **kwargs)
     except (InstantiationException, MisconfigurationException, ImportError, ValueError, TypeError) as error:
         cause: BaseException = error
-        where = key  # a part within the part, such as callbacks.diagnosis.symptoms.oscillation
+        where = key  # a nested part, such as callbacks.diagnosis.symptoms.oscillation
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
             inner = re.search(r"full_key: (\S+)$", str(cause))
             cause, where = cause.__cause__, inner[1] if inner else where
@@ -82,13 +82,13 @@ def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) ->
             target = get_object(node["_target_"]) if "_target_" in node else make
             words = {*node, *inspect.signature(target).parameters} - {unknown[1]}
             raise UserError(f"{key} has no key '{unknown[1]}'.{did_you_mean(unknown[1], words)}") from error
-        if isinstance(cause, TypeError):  # Python's words: show what it was given
+        if isinstance(cause, TypeError):  # Python's own message: add the arguments
             message += f" (given {', '.join(f'{k}={v}' for k, v in node.items() if k[0] != '_')})"
         raise UserError(f"{key}: {message}.") from error
 
 
 def _written(key: str, node: DictConfig, name: str) -> str:
-    """How a user writes an argument of the part at ``key``: ``k`` where ``method.k`` is ``${k}``."""
+    """How a user writes an argument of the part at ``key``: ``k`` if ``method.k`` is ``${k}``."""
     if name not in node:
         return SHARED.get(name, f"{key}: {name}")
     followed = re.fullmatch(r"\$\{([\w.]+)\}", str(node._get_node(name)._value()))

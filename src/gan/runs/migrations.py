@@ -1,7 +1,7 @@
-"""What older versions wrote, in today's names: class paths, configuration keys, checkpoint entries, command lines.
+"""Migrates files of older versions to current names: class paths, configuration keys, checkpoint entries, overrides.
 
-A checkpoint carries the number of its format. Format 0, written before there was a number, is read through the tables
-below; format 1 is today's. A change of names adds a table and a number.
+A checkpoint contains its format number. Format 0, from before there was a number, is converted with the tables below;
+format 1 is the current one. A change of names adds a table and increases the number.
 """
 
 import re
@@ -11,7 +11,7 @@ from gan.core.errors import UserError
 
 FORMAT = 1
 
-#: dotted paths of format 0, of modules and of classes; the longest entry that fits counts
+#: dotted paths of modules and classes in format 0; the longest matching entry is used
 MOVED = {
     "gan.callbacks": "gan.training",
     "gan.callbacks.Pictures": "gan.training.SampleGrids",
@@ -25,22 +25,22 @@ MOVED = {
     "gan.schedules": "gan.optim.schedules",
     "gan.symptoms": "gan.training.symptoms",
 }
-#: keys of format 0, as patterns for a whole dotted key
+#: keys of format 0, as patterns for full dotted keys
 RENAMED = {
     r"callbacks\.pictures(.*)": r"callbacks.sample_grids\1",
     r"callbacks\.portraits(.*)": r"callbacks.snapshots\1",
     r"callbacks\.diagnosis\.looks_to_clear": r"callbacks.diagnosis.checks_to_clear",
     r"callbacks\.diagnosis\.symptoms\.(\w+)\.looks": r"callbacks.diagnosis.symptoms.\1.checks",
-    r"penalty\.(weight|_target_)": r"penalty.r1.\1",  # there was one at a time, and of one kind
+    r"penalty\.(weight|_target_)": r"penalty.r1.\1",  # format 0 allowed one penalty, of one kind
 }
 
 
 def migrate_checkpoint(checkpoint: dict, source: str) -> dict:
-    """A checkpoint of any known format in today's.
+    """Converts a checkpoint of any known format to the current format.
 
     Args:
-        checkpoint: as read, changed in place.
-        source: names the file in messages.
+        checkpoint: as read from the file; changed in place.
+        source: name of the file in messages.
 
     Raises:
         UserError: the format is unknown.
@@ -64,7 +64,7 @@ def migrate_checkpoint(checkpoint: dict, source: str) -> dict:
 
 
 def migrate_config(config: dict) -> dict:
-    """A configuration of format 0, as plain containers, with today's keys and class paths."""
+    """Converts a configuration of format 0, as plain containers, to the current keys and class paths."""
     migrated: dict = {}
     for key, value in flatten(config).items():
         *parents, name = migrate_key(key).split(".")
@@ -85,7 +85,7 @@ def migrate_config(config: dict) -> dict:
 
 
 def migrate_path(path: str) -> str:
-    """The dotted path of a class of format 0 as it is today."""
+    """The current dotted path of a class of format 0."""
     for old in sorted(MOVED, key=len, reverse=True):
         if path == old or path.startswith(f"{old}."):
             return MOVED[old] + path.removeprefix(old)
@@ -93,7 +93,7 @@ def migrate_path(path: str) -> str:
 
 
 def migrate_key(key: str) -> str:
-    """A dotted key of format 0 as it is today."""
+    """The current dotted key for a key of format 0."""
     for pattern, new in RENAMED.items():
         if re.fullmatch(pattern, key):
             return re.sub(pattern, new, key, count=1)
@@ -101,7 +101,7 @@ def migrate_key(key: str) -> str:
 
 
 def migrate_override(word: str) -> str:
-    """A recorded command-line argument, such as ``callbacks.pictures.count=9``, with today's keys and class paths."""
+    """Converts a recorded override such as ``callbacks.pictures.count=9`` to the current keys and class paths."""
     match = re.fullmatch(r"(\+\+|\+|~)?([\w.@/]+)(=.*)?", word, re.DOTALL)
     if match is None:
         return word

@@ -1,4 +1,4 @@
-"""``trainer.precision=auto``: bf16-mixed on a device that is fast with it, 32-true on every other one."""
+"""``trainer.precision=auto``: bf16-mixed on devices where it is fast, 32-true on all others."""
 
 import logging
 from pathlib import Path
@@ -16,16 +16,16 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def resolve_precision(cfg: DictConfig, saved: dict | None = None) -> None:
-    """Replaces ``trainer.precision=auto`` in ``cfg`` by a precision, and adds the reason beside it.
+    """Replaces ``trainer.precision=auto`` in ``cfg`` by a precision and adds a key with the reason.
 
-    A resumed run keeps the precision of its checkpoint: ``auto`` is not decided again on another machine.
+    A resumed run keeps the precision of its checkpoint: ``auto`` is not resolved again on another machine.
 
     Args:
         cfg: the configuration of a training, changed in place.
         saved: the checkpoint that the run resumes from, or None.
 
     Raises:
-        UserError: the precision is none of ``auto`` and ``PRECISIONS``.
+        UserError: the precision is neither ``auto`` nor in ``PRECISIONS``.
     """
     asked = cfg.trainer.get("precision")
     if asked not in (AUTO, *PRECISIONS):
@@ -45,7 +45,7 @@ def resolve_precision(cfg: DictConfig, saved: dict | None = None) -> None:
 
 
 def warn_if_slow(cfg: DictConfig) -> None:
-    """Warns in one line of bf16-mixed on a CPU that emulates bfloat16."""
+    """Logs a one-line warning if bf16-mixed is used on a CPU that emulates bfloat16."""
     if cfg.trainer.precision != "bf16-mixed" or device_type(cfg.trainer.accelerator) != "cpu":
         return
     fast, reason = has_fast_bfloat16("cpu")
@@ -66,9 +66,9 @@ def describe_precision(cfg: DictConfig) -> str:
 
 
 def record_settings(cfg: DictConfig, folder: Path) -> None:
-    """Makes ``.hydra/config.yaml`` in a run's folder say what ``trainer.precision=auto`` became.
+    """Records the precision that ``trainer.precision=auto`` resolved to in a run's ``.hydra/config.yaml``.
 
-    Hydra has written the file; without Hydra's application it is written here.
+    Under ``train.py`` Hydra has already written the file; from Python it is created here.
     """
     path = folder / ".hydra" / "config.yaml"
     kept = OmegaConf.load(path) if path.is_file() else cfg.copy()

@@ -1,4 +1,4 @@
-"""A run's folder with its networks and data, which are built when they are asked for."""
+"""A run's folder with its networks and data, which are built at the first use."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -21,11 +21,11 @@ class Run:
 
     Args:
         folder: the run's folder.
-        cfg: what it was trained with.
-        restore: builds the method with its weights.
-        iteration: of the weights; None for that of the method.
-        checkpoint: the file that the weights are read from; None for a method in training.
-        data: None to build it from ``cfg``; it is loaded when :meth:`load_data` is called.
+        cfg: the configuration of its training.
+        restore: builds the method and loads its weights.
+        iteration: the iteration of the weights; None for that of the method.
+        checkpoint: the file of the weights; None for a method in training.
+        data: the data; None to build it from ``cfg``. It is loaded when :meth:`load_data` is called.
     """
 
     def __init__(
@@ -44,44 +44,44 @@ class Run:
 
     @cached_property
     def module(self) -> Method:
-        """The method with the run's weights; raises UserError where they do not fit its configuration."""
+        """The method with the run's weights; raises UserError if they do not fit its configuration."""
         return self._restore()
 
     @property
     def iteration(self) -> int:
-        """Batches that the weights were trained on."""
+        """Number of batches that the weights were trained on."""
         return self.module.iteration if self._iteration is None else self._iteration
 
     @cached_property
     def sampler(self) -> Sampler:
-        """Generates samples of the method."""
+        """The sampler of the method."""
         return Sampler(self.module)
 
     @cached_property
     def data(self) -> Source:
-        """The data, not loaded yet."""
+        """The data, not necessarily loaded."""
         return part(self.cfg, "data")
 
     @property
     def origin(self) -> dict:
-        """Where samples come from, for the records in ``metrics.json``."""
+        """The origin of samples, for the records in ``metrics.json``."""
         if self.checkpoint is None:
-            name = "last.ckpt"  # of a training that has just ended
+            name = "last.ckpt"  # a training that has just ended
         else:
-            path = self.checkpoint.resolve()  # best.ckpt is another's name
+            path = self.checkpoint.resolve()  # best.ckpt is a link to another checkpoint
             name = path.name if path.is_relative_to(self.folder.resolve()) else str(self.checkpoint)
         device = next(self.module.parameters()).device.type
         return {"checkpoint": name, "iteration": self.iteration, "data": self.data.describe(), "device": device}
 
     def load_data(self) -> Source:
-        """The data, read if it has not been."""
+        """The data, loaded if it is not yet."""
         if not self.data.is_loaded:
             self.data.prepare_data()
             self.data.setup("fit")
         return self.data
 
     def load_images(self) -> ImageData:
-        """The data, read, of a run on images; raises UserError for another source."""
+        """The loaded data of a run on images; raises UserError for other data."""
         data = self.load_data()
         if not isinstance(data, ImageData):
             raise UserError(f"{self.folder} was trained on {data.describe()}; this needs a set of images.")
@@ -89,16 +89,16 @@ class Run:
 
 
 def open_run(folder: str | Path | None, which: str = "last", root: str | None = None, device: str = "auto") -> Run:
-    """The run in ``folder``; its networks are built at their first use.
+    """Opens the run in ``folder``; its networks are built at the first use.
 
     Args:
         folder: a run's folder.
         which: the name of a checkpoint in its ``checkpoints/`` without the ending, or a path to one.
-        root: where the data lies, if not where it lay in training.
-        device: where the networks go: a device, or ``auto`` for the GPU where there is one.
+        root: the data's folder, if it has moved since the training.
+        device: device of the networks, or ``auto`` for the GPU if there is one.
 
     Raises:
-        UserError: no folder, no checkpoint, or one that does not fit.
+        UserError: there is no such folder or checkpoint, or the checkpoint does not fit.
     """
     path = find_checkpoint(folder, which)
     saved = checkpoint.read(path, key="checkpoint")
@@ -118,7 +118,7 @@ def open_run(folder: str | Path | None, which: str = "last", root: str | None = 
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name, or the best there is for ``auto``."""
+    """The device of that name; for ``auto`` the best available one."""
     if name != "auto":
         try:
             return torch.empty(0, device=name).device

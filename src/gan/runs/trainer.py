@@ -1,4 +1,4 @@
-"""Lightning's Trainer from its part of the configuration."""
+"""Builds Lightning's Trainer from its part of the configuration."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from gan.runs.identity import REASON
 from gan.runs.instantiate import chosen, explain, part
 from gan.runs.processes import DDP, Processes
 
-#: arguments of the Trainer that another key of ours stands for
+#: arguments of the Trainer that another key of this project replaces
 ELSEWHERE = {
     "gradient_clip_val": "optim.gradient_clip",
     "accumulate_grad_batches": "data.batch_size",
@@ -28,13 +28,13 @@ ELSEWHERE = {
 
 
 def build_trainer(cfg: DictConfig) -> pl.Trainer:
-    """Lightning's Trainer without a limit of its own: the module ends the run at its last batch."""
+    """Lightning's Trainer without limits: the module itself ends the run at its last batch."""
     arguments = OmegaConf.to_container(cfg.trainer, resolve=True)
     for name in ("max_epochs", "max_steps"):
         if arguments.get(name) != -1:
             explain("trainer", cfg.trainer, check_integer, "[1, inf)", or_none=True, **{name: arguments.get(name)})
     explain("trainer", cfg.trainer, check_number, "[0, inf)", limit_train_batches=cfg.trainer.limit_train_batches)
-    if not isinstance(arguments.pop("capture", False), bool):  # for the module
+    if not isinstance(arguments.pop("capture", False), bool):  # used by the module
         raise UserError(f"trainer.capture={cfg.trainer.capture}: choose true or false.")
     arguments.pop(REASON, None)
     if arguments.get("accelerator") in ("gpu", "cuda") and not torch.accelerator.is_available():
@@ -56,19 +56,19 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         "enable_progress_bar": any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
         "plugins": [AtomicCheckpointIO()],
         "default_root_dir": cfg.output_dir,
-        # The loader shards the batches itself; Lightning's sampler would shuffle them.
+        # The loader shards the batches itself; Lightning's sampler would reorder them.
         "use_distributed_sampler": False,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
         "max_epochs": -1,
         "max_steps": -1,
-        "log_every_n_steps": 0,  # the monitor does it, on its own axis
+        "log_every_n_steps": 0,  # the monitor logs, over the number of batches
     }
     return explain("trainer", cfg.trainer, pl.Trainer, **arguments)
 
 
 def _several(arguments: dict[str, Any]) -> bool:
-    """Whether the Trainer's arguments ask for more than one process."""
+    """Whether the Trainer's arguments request more than one process."""
     devices = arguments.get("devices", 1)
     if devices in ("auto", -1, "-1"):
         return arguments.get("accelerator") != "cpu" and torch.cuda.device_count() > 1

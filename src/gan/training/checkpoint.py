@@ -1,4 +1,4 @@
-"""Stopping and going on: when a checkpoint is written, and what Ctrl-C means."""
+"""When checkpoints are written, and how Ctrl-C and SIGTERM stop a run."""
 
 import os
 import signal
@@ -14,21 +14,21 @@ from gan.core.checks import check_integer, check_number
 from gan.core.errors import Stopped
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-AGREE_EVERY = 10  # batches between two agreements of several processes on whether to save or stop
+AGREE_EVERY = 10  # with several processes: batches between two decisions on whether to save or stop
 
 
 class Checkpoint(callbacks.Checkpoint):
-    """Writes ``last.ckpt`` after the first iteration, every so often, at the end, on Ctrl-C and on SIGTERM.
+    """Writes ``last.ckpt`` after the first iteration, at intervals, at the end, on Ctrl-C and on SIGTERM.
 
-    Lightning's ModelCheckpoint counts optimizer steps, which alternating players take unevenly, and its
-    time interval does not work with manual optimization; this one counts batches. A signal is
-    answered between two batches, where the state is whole.
+    Lightning's ModelCheckpoint counts optimizer steps, of which D and G take different numbers, and its time interval
+    does not work with manual optimization. This callback counts batches. It handles a signal between two batches,
+    when the state is consistent.
 
     Args:
-        folder: where the checkpoints go.
+        folder: the folder of the checkpoints.
         every_n_minutes: minutes between two writes of ``last.ckpt``, or None.
         every_n_batches: batches between two writes of ``last.ckpt``, or None.
-        keep_every_n_epochs: epochs between two checkpoints ``epoch=….ckpt`` that are kept, or None.
+        keep_every_n_epochs: epochs between two permanent checkpoints ``epoch=….ckpt``, or None.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Checkpoint(callbacks.Checkpoint):
         epochs, into_epoch = divmod(iteration, trainer.num_training_batches)
         if self.keep_every_n_epochs and into_epoch == 0 and epochs % self.keep_every_n_epochs == 0:
             self.save(trainer, f"epoch={epochs:04d}.ckpt")
-        # The first one at once: from then on there is always one to go on from.
+        # The first one at once, so that the run can always be resumed.
         due = self.last_saved is None or (bool(self.every_n_batches) and iteration % self.every_n_batches == 0)
         if trainer.world_size == 1 or iteration % AGREE_EVERY == 0:
             due = due or self._agreed(trainer, self._time_is_up())
@@ -83,7 +83,7 @@ class Checkpoint(callbacks.Checkpoint):
         self._restore_handlers()
 
     def save(self, trainer: pl.Trainer, name: str) -> None:
-        """Writes a checkpoint; every process calls it, one writes."""
+        """Writes a checkpoint; all processes must call it, and one of them writes."""
         trainer.save_checkpoint(self.folder / name)
         self.last_saved, self._saved_at = self.folder / name, time.monotonic()
 
@@ -92,14 +92,14 @@ class Checkpoint(callbacks.Checkpoint):
 
     @staticmethod
     def _agreed(trainer: pl.Trainer, mine: bool) -> bool:
-        """Whether any process wants it: all must save together."""
+        """Whether any process requests it; all processes must save together."""
         return trainer.strategy.reduce_boolean_decision(mine, all=False) if trainer.world_size > 1 else mine
 
     def _note_signal(self, number: int, frame) -> None:
         if self._signal is not None:
-            raise KeyboardInterrupt  # asked twice: at once, without a checkpoint
+            raise KeyboardInterrupt  # second signal: stops at once, without a checkpoint
         self._signal = number
-        if self._speaks:  # with os.write, not print: the signal may have come in the middle of one
+        if self._speaks:  # os.write and not print, because the signal may have interrupted a print
             os.write(2, b"\nstopping after this batch (again to stop without saving)\n")
 
     def _restore_handlers(self) -> None:

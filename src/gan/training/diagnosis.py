@@ -1,4 +1,4 @@
-"""Says what goes wrong in the game while it is played."""
+"""Detects and reports training problems while a run trains."""
 
 import logging
 import math
@@ -25,23 +25,23 @@ log = logging.getLogger(__name__)
 
 
 class Diagnosis(Callback):
-    """Every n-th batch checks for symptoms, and says each in one line when it comes and when it has gone.
+    """Checks for symptoms every n-th batch, and logs one line when a symptom starts and one when it ends.
 
-    The line goes to the terminal, to ``train.log`` and to TensorBoard's texts; there a curve ``diagnosis/NAME``
-    is 1 from the one line to the other. Nothing is said of the warm-up.
+    The line goes to the terminal, to ``train.log`` and to TensorBoard's texts. A TensorBoard curve ``diagnosis/NAME``
+    is 1 while the symptom is present. Nothing is reported during the warm-up.
 
-    As for the monitor, between two checks only references to scalars on the device are kept. All that decides
-    what is said travels in the checkpoint: a resumed run says the same.
+    As in the monitor, only references to scalars on the device are kept between two checks. The state is part of the
+    checkpoint, so a resumed run logs the same lines.
 
     Args:
-        features: the space in which the variety of samples is measured; plain pixels are taken where the net
-            would first have to be trained or fetched, or cannot look at these images.
-        symptoms: what to look for, by name.
+        features: the feature extractor for the variety of samples. Pixels are used instead if it first needs training
+            or a download, or does not support these images.
+        symptoms: the symptoms to check for, by name.
         every_n_batches: batches between two checks, at least 1.
-        warm_up: batches at the start that are looked at to learn what is usual, at least 0.
-        samples: drawn to measure their variety, and as many real images, at least 2.
-        samples_every_n_batches: batches between two such measurements, a multiple of ``every_n_batches``.
-        checks_to_clear: checks without a symptom after which it has gone, at least 1.
+        warm_up: batches at the start that define the usual levels, at least 0.
+        samples: number of samples, and of real images, for the variety, at least 2.
+        samples_every_n_batches: batches between two measurements of the variety, a multiple of ``every_n_batches``.
+        checks_to_clear: number of checks without a symptom after which it has ended, at least 1.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Diagnosis(Callback):
         self.checks_to_clear = checks_to_clear
         self.kept = max((symptom.checks for symptom in self.symptoms.values()), default=1)
         self.history = History()
-        #: for each symptom that was told and has not gone: the checks since it was last seen
+        #: for each reported symptom that has not ended: the number of checks since it was last found
         self.present: dict[str, int] = {}
         self.window: dict[str, list[Tensor]] = {}
         self._real: tuple[float, float] | None = None  # the kernel's width, and the variety of real images
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if not self.history.early:  # what is usual for the weights is what they start from
+        if not self.history.early:  # the usual level of a weight norm is its initial value
             norms = {name: float(norm) for name, norm in weight_norms(pl_module).items()}
             self.history.early.append(Observation(pl_module.iteration, norms))
         if trainer.is_global_zero and trainer.datamodule.has_fixed_examples:
@@ -90,7 +90,7 @@ class Diagnosis(Callback):
             if pl_module.iteration > self.warm_up:
                 self.judge(trainer, pl_module)
 
-    # Looking
+    # Observations
 
     def observe(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Observation:
         """The scalars since the previous check, averaged over batches and processes."""
@@ -98,7 +98,7 @@ class Diagnosis(Callback):
         norms = gradients | weight_norms(pl_module)
         counts = [len(values) for values in self.window.values()]
         everything = torch.cat([*map(torch.stack, self.window.values()), torch.stack(list(norms.values()))])
-        # The callback's only wait for the device between two checks.
+        # The callback's only device synchronization between two checks.
         numbers = trainer.strategy.reduce(everything, reduce_op="mean").tolist()
         series = {}
         for name, count in zip(self.window, counts, strict=True):
@@ -110,40 +110,40 @@ class Diagnosis(Callback):
         return Observation(pl_module.iteration, values, series.get("D(G(z))", []))
 
     def remember(self, observation: Observation) -> None:
-        """Keeps an observation: of the warm-up all, of the later ones as many as a symptom needs."""
+        """Stores an observation: all of the warm-up, and as many of the later ones as a symptom needs."""
         if observation.iteration <= self.warm_up:
             self.history.early.append(observation)
         else:
             self.history.latest = [*self.history.latest, observation][-self.kept :]
 
     def variety(self, pl_module: pl.LightningModule) -> dict[str, float]:
-        """The effective number of different samples and of different real images; empty where it cannot be computed."""
+        """The effective numbers of different samples and real images; empty if they cannot be computed."""
         if self._real is None:
             return {}
         width, real = self._real
         random = RandomRows(generator=torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis")))
         z, labels = pl_module.latent(random, torch.full((self.samples,), -1))
         features = Images(sample(pl_module.generator, z.to(pl_module.device), labels), self.net).features
-        if not features.isfinite().all():  # for the guard to tell
+        if not features.isfinite().all():  # the guard reports it
             return {}
         return {"variety/samples": vendi_score(features, width), "variety/real": real}
 
     def _see_real_images(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Measures the variety of real images, the yardstick for the samples'."""
+        """Measures the variety of real images, with which that of the samples is compared."""
         self.net = extractor_for(trainer.datamodule, self.net).to(pl_module.device)
         images = trainer.datamodule.splits["train"].images
         choice = torch.Generator().manual_seed(derive(pl_module.seed, "diagnosis"))
         some = images[torch.randperm(len(images), generator=choice)[: self.samples]]
-        self.samples = len(some)  # no more samples than there are images, or they would seem more varied
+        self.samples = len(some)  # no more samples than images, otherwise samples would seem more varied
         features = Images(some.to(pl_module.device), self.net).features
-        # Half the median: real images of different kinds count as different, those of one kind as somewhat so.
+        # Half the median: real images of different classes count as different, those of one class as partly so.
         width = median_distance(features) / 2 if len(features) > 1 else 0.0
         self._real = (width, vendi_score(features, width)) if width > 0 else None
 
-    # Telling
+    # Reports
 
     def judge(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Checks each symptom, logs those that came or went, and writes the curves."""
+        """Checks each symptom, logs those that started or ended, and writes the curves."""
         for name, symptom in self.symptoms.items():
             found = symptom(self.history)
             if found is not None:
@@ -161,19 +161,19 @@ class Diagnosis(Callback):
 
     @staticmethod
     def tell(trainer: pl.Trainer, pl_module: pl.LightningModule, message: str) -> None:
-        """One line on the terminal and in the log, and a text in TensorBoard."""
+        """Writes one line to the terminal and the log, and a text to TensorBoard."""
         if not trainer.is_global_zero:
             return
-        with tqdm.external_write_mode():  # a progress bar makes room for the line
+        with tqdm.external_write_mode():  # clears a progress bar while the line is written
             log.warning("iteration %s: %s", f"{pl_module.iteration:,}", message)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_text("diagnosis", message, pl_module.iteration)
 
-    # Going on
+    # Checkpoints
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
-        # One file for all processes, so it holds the means over them.
+        # All processes share one file, so it contains the means over processes.
         checkpoint["diagnosis"] = {
             "history": asdict(self.history),
             "present": dict(self.present),
@@ -199,11 +199,11 @@ def weight_norms(pl_module: pl.LightningModule) -> dict[str, Tensor]:
 
 
 def extractor_for(data, net: FeatureExtractor) -> FeatureExtractor:
-    """The feature extractor if it is ready for images of ``data``, else plain pixels."""
+    """The feature extractor if it is ready for images of ``data``, else pixels."""
     if not net.ready:
         return Pixels()
     try:
         net.prepare(data)
-    except UserError:  # its own words are for who asks for metrics
+    except UserError:  # its message concerns only metrics
         return Pixels()
     return net.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Stops a run whose numbers are no longer numbers, before they reach a checkpoint."""
+"""Stops a run at NaN or infinite values, before they reach a checkpoint."""
 
 import pytorch_lightning as pl
 import torch
@@ -10,13 +10,13 @@ from gan.core.errors import UserError
 
 
 class Guard(Callback):
-    """Raises at the first NaN or infinite quantity, naming it and its batch.
+    """Raises an error at the first NaN or infinite quantity, with its name and batch.
 
-    The device is asked every n-th batch and before each checkpoint, so no checkpoint is ever
-    written after the first bad number: the last one on disk is good.
+    It checks every n-th batch and before each checkpoint. No checkpoint is written after the first bad value, so the
+    last one on disk is good.
 
     Args:
-        every_n_batches: batches between two looks, at least 1.
+        every_n_batches: batches between two checks, at least 1.
     """
 
     def __init__(self, every_n_batches: int = 50) -> None:
@@ -34,18 +34,18 @@ class Guard(Callback):
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
         self.check(trainer)
-        # A finite loss can still have had an infinite gradient: look at the weights themselves.
+        # A finite loss can have an infinite gradient, so the weights are checked too.
         for name, parameter in pl_module.named_parameters():
             if not parameter.isfinite().all():
                 raise self.error(trainer, f"the weight {name}", "NaN or infinite", pl_module.iteration)
 
     def check(self, trainer: pl.Trainer) -> None:
-        """Checks all scalars since the last check, at the cost of one device sync."""
+        """Checks all scalars since the last check, with one device synchronization."""
         if not self.unchecked:
             return
         values = torch.stack([value for _, _, value in self.unchecked])
         bad = (~values.isfinite()).nonzero().flatten().tolist()
-        # All processes must stop together, also those whose own share of the batch was fine.
+        # All processes must stop together, even those with finite values.
         several = trainer.world_size > 1
         if trainer.strategy.reduce_boolean_decision(bool(bad), all=False) if several else bad:
             iteration, name, value = self.unchecked[bad[0] if bad else -1]
@@ -54,7 +54,7 @@ class Guard(Callback):
 
     @staticmethod
     def error(trainer: pl.Trainer, name: str, value: str, iteration: int) -> UserError:
-        """What ends the run: which number, when, and the last good checkpoint."""
+        """The error that stops the run: the quantity, its iteration and the last good checkpoint."""
         saved = [callback.last_saved for callback in trainer.checkpoint_callbacks if callback.last_saved]
         kept = f"The last good checkpoint is {saved[0]}." if saved else "No checkpoint had been written yet."
         return UserError(

@@ -1,4 +1,4 @@
-"""The curves: every scalar that a method reports, averaged over batches and written on one axis."""
+"""The curves: every scalar that a method reports, averaged over batches, over the number of batches."""
 
 import logging
 import time
@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 class Monitor(Callback):
     """Every n-th batch writes the mean of each reported scalar since the last point.
 
-    ``D(x)`` and ``D(G(z))`` are probabilities averaged over all those batches, with D as it is in training (dropout on,
-    before its step). Gradient norms are those of each player's latest step, before clipping. The x axis is the number
+    ``D(x)`` and ``D(G(z))`` are probabilities averaged over these batches, with D in training mode (dropout on) and
+    before its step. Gradient norms are those of each player's latest step, before clipping. The x axis is the number
     of batches trained on.
 
-    Between two points only references to scalars on the device are kept: no arithmetic and no wait for the device.
-    They travel in the checkpoint, so that a resumed run writes the same points.
+    Between two points only references to scalars on the device are kept, without arithmetic or synchronization.
+    They are part of the checkpoint, so that a resumed run writes the same points.
 
     Args:
         every_n_batches: batches between two points, at least 1.
@@ -32,7 +32,7 @@ class Monitor(Callback):
         self.every_n_batches = every_n_batches
         self.window: dict[str, list[Tensor]] = {}
         self.latest: dict[str, float] = {}
-        self._since = (0, 0.0)  # iteration and clock at the last point
+        self._since = (0, 0.0)  # iteration and time at the last point
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = (pl_module.iteration, time.perf_counter())
@@ -41,18 +41,18 @@ class Monitor(Callback):
         for name, value in outputs.items():
             self.window.setdefault(name, []).append(value)
         on_time = pl_module.iteration % self.every_n_batches == 0
-        # A last point shows what is left over but keeps it: a resumed run averages it in.
+        # The last point of a run uses an incomplete window and keeps it, so that a longer run can complete it.
         if on_time or pl_module.iteration == pl_module.total_iterations:
             self.write_point(trainer, pl_module, len(batch))
         if on_time:
             self.window = {}
 
     def write_point(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch_size: int) -> None:
-        """Averages the window over batches and processes, and writes it."""
+        """Averages the scalars since the last point over batches and processes, and writes them."""
         norms = {f"gradient_norm/{player}": norm for player, norm in pl_module.gradient_norms().items()}
         names = [*self.window, *norms]
         means = [torch.stack(values).mean() for values in self.window.values()]
-        # The callback's only wait for the device between two points.
+        # The callback's only device synchronization between two points.
         values = trainer.strategy.reduce(torch.stack([*means, *norms.values()]), reduce_op="mean").tolist()
         now = (pl_module.iteration, time.perf_counter())
         images = (now[0] - self._since[0]) * batch_size * trainer.world_size
@@ -74,7 +74,7 @@ class Monitor(Callback):
             log.debug("iteration %d  %s", pl_module.iteration, numbers)
 
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
-        # One file for all processes, so it holds the means over them.
+        # All processes share one file, so it contains the means over processes.
         checkpoint["monitor"] = {
             "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
         }
@@ -86,7 +86,7 @@ class Monitor(Callback):
 
 
 def scalars_of(players: tuple[str, ...]) -> list[str]:
-    """The scalars that the monitor adds to those of a method with these players."""
+    """The names of the scalars that the monitor adds to those of a method with these players."""
     return [
         *(f"{kind}/{player}" for kind in ("gradient_norm", "learning_rate") for player in players),
         "speed/images_per_second",
@@ -97,6 +97,6 @@ def scalars_of(players: tuple[str, ...]) -> list[str]:
 def publish(trainer: pl.Trainer, numbers: dict[str, float]) -> None:
     """Stores the latest numbers in ``trainer.callback_metrics``, for early stopping and a sweep's objective.
 
-    Not by ``self.log``, after which Lightning goes through all that was ever logged on every batch.
+    It avoids ``self.log``, which makes Lightning iterate over everything ever logged on every batch.
     """
     trainer.callback_metrics.update({name: torch.tensor(value) for name, value in numbers.items()})

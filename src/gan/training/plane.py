@@ -1,4 +1,4 @@
-"""Where samples lie in the plane beside real points, over time."""
+"""Samples and real points in the plane, over the training."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ ARROWS = 150  # samples with an arrow
 
 
 class Plane(SampleGrids):
-    """Every n-th batch, at the start and at the end plots samples of fixed latents over real points.
+    """Plots samples of fixed latents over real points, every n-th batch, at the start and at the end.
 
-    Behind them D as a heat map (red: generated, blue: real), and arrows that show where G's loss would move samples.
+    The background is D as a heat map (red: generated, blue: real). Arrows show where G's loss would move samples.
 
-    Files, curves' axis and generators as for :class:`gan.training.SampleGrids`.
+    Files, x axis and generators are as for :class:`gan.training.SampleGrids`.
 
     Args:
-        folder: where the PNG files go.
-        every_n_batches: batches between two pictures, at least 1.
-        count: samples in a picture, at least 1, and real points, at most as many as the data has set aside.
-        epochs: epochs after which to draw one besides.
+        folder: the folder of the PNG files.
+        every_n_batches: batches between two images, at least 1.
+        count: number of samples, at least 1, and of real points, at most those of the training split.
+        epochs: additional epochs after which to draw an image.
     """
 
     def __init__(self, folder: str, every_n_batches: int = 500, count: int = 2500, epochs: Sequence[int] = ()) -> None:

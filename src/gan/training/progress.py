@@ -1,4 +1,4 @@
-"""One line for the whole training on a terminal, or a line now and then in a log file."""
+"""Training progress: one updated line on a terminal, or a line per tenth of the training in a log file."""
 
 import logging
 import re
@@ -18,8 +18,8 @@ class Bar(tqdm):
     """A tqdm bar that fits its fields into the terminal's width.
 
     Args:
-        describe: the epoch, and the scalars in the order of their importance.
-        **options: of tqdm.
+        describe: returns the epoch, and the scalars in order of importance.
+        **options: options of tqdm.
     """
 
     def __init__(self, describe: Callable[[], tuple[str, list[str]]], **options) -> None:
@@ -44,10 +44,10 @@ class Bar(tqdm):
 
 
 class Progress(ProgressBar):
-    """Epoch, share done, time left, D(x) and D(G(z)) or the scores, the losses and images per second.
+    """Shows epoch, share done, time left, D(x) and D(G(z)) or the scores, the losses and images per second.
 
-    On a terminal one line that is written again; fields that do not fit are left out. Elsewhere (a log file, a cluster)
-    a line at every tenth of the training.
+    On a terminal it updates one line and omits fields that do not fit. Elsewhere, in a log file or on a cluster, it
+    writes a line at every tenth of the training.
     """
 
     def __init__(self) -> None:
@@ -91,14 +91,14 @@ class Progress(ProgressBar):
 
     @staticmethod
     def epoch(trainer: pl.Trainer, pl_module: pl.LightningModule) -> str:
-        """``epoch 3/120``: the one in progress, counted from 1."""
+        """``epoch 3/120``: the current epoch, counted from 1."""
         per_epoch = trainer.num_training_batches
         last = -(-pl_module.total_iterations // per_epoch)
         return f"epoch {min(pl_module.iteration // per_epoch + 1, last)}/{last}"
 
     @staticmethod
     def fields(trainer: pl.Trainer) -> list[str]:
-        """The scalars of the monitor's latest point; none before the first."""
+        """The scalars of the monitor's latest point; empty before the first."""
         monitor = next((c for c in trainer.callbacks if isinstance(c, Monitor)), None)
         if monitor is None or not monitor.latest:
             return []

@@ -1,4 +1,4 @@
-"""What G draws from the same noise, over time."""
+"""Samples of the same latents over the training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +18,18 @@ from gan.networks.sampling import sample
 
 
 class SampleGrids(Callback):
-    """Every n-th batch, at the start and at the end saves a grid of samples from fixed latents.
+    """Saves a grid of samples of fixed latents every n-th batch, at the start and at the end.
 
-    Written as ``step=…_raw.png`` and, where an average is kept, ``step=…_ema.png``, and to TensorBoard
-    as ``samples/raw`` and ``samples/ema`` on the axis of the curves. Raises UserError before the first step
-    where the data cannot be drawn.
+    The files are ``step=…_raw.png`` and, if there is an EMA, ``step=…_ema.png``. TensorBoard gets the same images as
+    ``samples/raw`` and ``samples/ema``, with the x axis of the curves. Raises UserError before the first step if the
+    data cannot be shown as images.
 
     Args:
-        folder: where the PNG files go.
+        folder: the folder of the PNG files.
         every_n_batches: batches between two grids, at least 1.
         count: images in a grid, at least 1.
-        columns: images in a row of it, at least 1.
-        epochs: epochs after which to draw one besides.
+        columns: images per row, at least 1.
+        epochs: additional epochs after which to save a grid.
     """
 
     def __init__(

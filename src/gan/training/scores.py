@@ -1,4 +1,4 @@
-"""How good the samples are, while the training goes on."""
+"""Metrics of the samples during training."""
 
 import logging
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ log = logging.getLogger(__name__)
 
 
 class Scores(Callback):
-    """Every n-th epoch and at the end scores each generator by the run's metrics, against validation images.
+    """Evaluates the run's metrics of each generator against validation images, every n-th epoch and at the end.
 
-    Written as ``valid/METRIC/GENERATOR``, the floor among the generators, on the axis of the curves. The test
-    images are left for the end. Draws its own random numbers: a run is the same with and without.
+    The curves are ``valid/METRIC/GENERATOR``, including the floor as a generator, with the x axis of the other curves.
+    The test images are not used. The callback has its own random numbers and does not affect training.
 
     Args:
-        metrics: what to measure; none for nothing at all.
-        features: what looks at the images for them.
-        every_n_epochs: epochs between two scorings, at least 1.
-        num_samples: samples of each generator, at least 2; but no more than there are training images.
-        seed: of their noise.
+        metrics: the metrics; None to compute nothing.
+        features: the feature extractor of the metrics.
+        every_n_epochs: epochs between two evaluations, at least 1.
+        num_samples: samples per generator, at least 2; at most the number of training images.
+        seed: seed of the latents.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Scores(Callback):
         self.metrics, self.features = list((metrics or {}).values()), features
         self.every_n_epochs, self.num_samples, self.seed = every_n_epochs, num_samples, seed
         self.reference: ReferenceImages | None = None
-        self.better: dict[str, str | None] = {}  # of a sweep's objective
+        self.better: dict[str, str | None] = {}  # the direction of a sweep's objective
         self.latest: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -61,12 +61,12 @@ class Scores(Callback):
             self.score(trainer, pl_module)
 
     def score(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Scores every generator and writes the numbers."""
+        """Evaluates every generator and writes the scores."""
         sampler = Sampler(pl_module)
         count = min(self.num_samples, len(trainer.datamodule.splits["train"]))
         try:
             rows, _ = evaluate(sampler, self.reference, self.metrics, sampler.names, count, self.seed)
-        except UserError as error:  # no reason to end a training
+        except UserError as error:  # this does not stop the training
             log.warning("iteration %s: not scored: %s", f"{pl_module.iteration:,}", error)
             return
         self.better = {f"valid/{row.measure.name}/{row.generator}": row.better for row in rows}

@@ -1,4 +1,4 @@
-"""Keeps what a film of a one-dimensional game is made of."""
+"""Saves snapshots of a one-dimensional GAN, from which an animation can be made."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from gan.figures.snapshot1d import snapshot
 
 
 class Snapshots(Callback):
-    """Every n-th batch, at the start and at the end, writes ``step=….npz`` with the densities, D and G.
+    """Writes ``step=….npz`` with the densities, D and G every n-th batch, at the start and at the end.
 
-    The arrays and not pictures of them, so that the film can be drawn anew; see :mod:`gan.figures.snapshot1d`.
-    Raises UserError before the first step where the game is not one-dimensional.
+    It saves arrays and not images, so that the animation can be redrawn; see :mod:`gan.figures.snapshot1d`. Raises
+    UserError before the first step if the GAN is not one-dimensional.
 
     Args:
-        folder: where the files go.
-        every_n_batches: batches between two of them, at least 1.
-        points: on the x axis, at least 2.
+        folder: the folder of the files.
+        every_n_batches: batches between two snapshots, at least 1.
+        points: number of points on the x axis, at least 2.
     """
 
     def __init__(self, folder: str, every_n_batches: int = 100, points: int = 500) -> None:
@@ -35,7 +35,7 @@ class Snapshots(Callback):
             self.keep(trainer, pl_module)
 
     def keep(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes the current state, with the raw generator and not the EMA."""
+        """Writes a snapshot of the current state, with the raw generator and not the EMA."""
         now = snapshot(pl_module, trainer.datamodule, pl_module.generator, self.points)
         if trainer.is_global_zero:
             now.save(self.folder / f"step={pl_module.iteration:07d}.npz")

@@ -1,7 +1,7 @@
-"""What goes wrong in the game, as functions of what was seen lately.
+"""Symptoms of training problems, as functions of the latest checks.
 
-Goodfellow et al. 2014, sections 3 and 6, name the first three: a D so good that G gets no gradient, a G that runs
-ahead of D, and "the Helvetica scenario", a G that maps many z to the same x.
+Goodfellow et al. 2014, sections 3 and 6, describe the first three: D is so good that G gets no gradient, G is trained
+too much relative to D, and "the Helvetica scenario", in which G maps many z to the same x.
 """
 
 import math
@@ -13,20 +13,20 @@ from typing import ClassVar
 
 from gan.core.checks import check_integer, check_number
 
-#: what D's loss is at the equilibrium, where D says ½ of everything
+#: D's loss at the equilibrium, where D(x) = ½ everywhere
 LOG_4 = math.log(4)
 
 
 @dataclass(frozen=True)
 class Observation:
-    """The scalars of one check, as plain numbers.
+    """The scalars of one check, as Python numbers.
 
     Attributes:
         iteration: batches trained on so far.
-        values: the means since the observation before, under the names of the curves (``D(x)``, ``loss/generator``, …);
-            ``gradient_norm/PLAYER`` of each player's latest step and ``weight_norm/PLAYER``, Euclidean; and, at
-            some checks, ``variety/samples`` and ``variety/real``, how many different images each set amounts to.
-        course: D(G(z)) of each batch since the observation before, in order.
+        values: the means since the previous observation, by the names of the curves (``D(x)``, ``loss/generator``, …);
+            the Euclidean norms ``gradient_norm/PLAYER`` of each player's latest step and ``weight_norm/PLAYER``; and at
+            some checks ``variety/samples`` and ``variety/real``, the effective number of different images of each set.
+        course: D(G(z)) of each batch since the previous observation, in order.
     """
 
     iteration: int
@@ -36,12 +36,12 @@ class Observation:
 
 @dataclass
 class History:
-    """The checks that a diagnosis rests on.
+    """The checks that a diagnosis uses.
 
     Attributes:
-        early: those of the warm-up, the first of them at the start and of the weights alone: what is usual in
-            this run.
-        latest: those since then, as many as a symptom asks for.
+        early: the observations of the warm-up, which define this run's usual levels. The first one is from the
+            start and contains only weight norms.
+        latest: the latest observations since then, as many as a symptom needs.
     """
 
     early: list[Observation] = field(default_factory=list)
@@ -49,13 +49,13 @@ class History:
 
 
 class Symptom(ABC):
-    """Something that goes wrong.
+    """A symptom of a training problem.
 
     Attributes:
-        title: in a few words.
-        helps: what usually does.
-        needs: scalars without which it is silent: a loss without a probability has no D(x).
-        checks: how many of the latest checks it wants to see; it is silent until there are that many.
+        title: a short name.
+        helps: changes that usually help.
+        needs: required scalars, without which nothing is reported: a loss without a probability has no D(x).
+        checks: number of latest checks that it uses; nothing is reported before there are that many.
     """
 
     title: ClassVar[str]
@@ -67,7 +67,7 @@ class Symptom(ABC):
         self.checks = checks
 
     def __call__(self, history: History) -> str | None:
-        """What is wrong, with its numbers, or None."""
+        """A description of the problem with its numbers, or None."""
         latest = history.latest[-self.checks :]
         if len(latest) < self.checks or any(name not in o.values for o in latest for name in self.needs):
             return None
@@ -75,19 +75,19 @@ class Symptom(ABC):
 
     @abstractmethod
     def find(self, latest: Sequence[Observation], early: Sequence[Observation]) -> str | None:
-        """What is wrong in the ``checks`` latest checks, or None; ``early`` as in :class:`History`."""
+        """A description of the problem in the ``checks`` latest checks, or None; ``early`` as in :class:`History`."""
 
 
 class DiscriminatorWon(Symptom):
-    """D separates real from generated perfectly at all of the latest checks: G has nothing to learn from.
+    """D separates real from generated images almost perfectly at all of the latest checks, so G learns nothing.
 
-    With ``loss=minimax`` G's gradient is gone then (section 3 of the paper), with the other loss it points to
-    wherever D is least sure, which is seldom nearer to the data (Arjovsky and Bottou 2017).
+    With ``loss=minimax`` G's gradient then vanishes (section 3 of the paper). With the non-saturating loss it points to
+    where D is least certain, which is rarely closer to the data (Arjovsky and Bottou 2017).
 
     Args:
         real: D(x) is above this, in [0, 1].
         fake: D(G(z)) is below this, in [0, 1].
-        checks: for so many checks.
+        checks: number of consecutive checks.
     """
 
     title = "D has won"
@@ -109,15 +109,15 @@ class DiscriminatorWon(Symptom):
 
 
 class GeneratorAhead(Symptom):
-    """D is worse than one that says ½ of everything, at every one of the latest checks.
+    """D is worse than a constant D(x) = ½ at all of the latest checks.
 
-    D's loss is at least -log D(x) - log(1 - D(G(z))) of its mean outputs (Jensen), whatever penalty comes on top.
-    That is log 4 at the equilibrium and where D has learnt nothing, less where D is right, and more where D takes
-    samples for real or images for drawn: then G has overtaken it and follows a D that is mistaken.
+    By Jensen's inequality D's loss without penalties is at least -log D(x) - log(1 - D(G(z))) of its mean outputs. This
+    bound is log 4 at the equilibrium and for an untrained D. It is lower if D is right and higher if D classifies
+    samples as real or images as generated. Then G is ahead of D and follows wrong gradients.
 
     Args:
-        margin: by how much the bound is above log 4, in nats, positive.
-        checks: for so many checks.
+        margin: the bound exceeds log 4 by at least this, in nats, positive.
+        checks: number of consecutive checks.
     """
 
     title = "G is ahead of D"
@@ -140,17 +140,17 @@ class GeneratorAhead(Symptom):
 
 
 class ModeCollapse(Symptom):
-    """Samples are hardly varied and do not become more so, or have lost most of the variety that they had.
+    """The variety of samples is low and does not grow, or has dropped far below its earlier value.
 
-    The measure is :func:`gan.metrics.vendi.vendi_score`. How varied samples are that have come far enough differs:
-    healthy runs on MNIST begin at a twentieth of the real images' variety, and some pass an eighth only after
-    1,500 batches. So neither a low share alone nor a slow rise is an alarm.
+    The variety is :func:`gan.metrics.vendi.vendi_score`. Its normal value depends on the progress of the training:
+    healthy runs on MNIST start at a twentieth of the real images' variety, and some exceed an eighth only after
+    1,500 batches. So neither a low share alone nor slow growth alone is reported.
 
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
-        growth: … the last is less than this many times the first, above 1.
+        growth: … the last one is less than this many times the first, above 1.
         fall: or the last two are below this share of the highest one, in (0, 1).
-        checks: the checks that are compared; at least two of them must have measured the variety.
+        checks: number of latest checks; at least two of them must have measured the variety.
     """
 
     title = "mode collapse"
@@ -179,12 +179,12 @@ class ModeCollapse(Symptom):
 
 
 class Oscillation(Symptom):
-    """The players take turns at winning: D(G(z)) swings from one side to the other, again and again.
+    """D(G(z)) oscillates between low and high values: neither D nor G stays ahead.
 
     Args:
-        low, high: a swing leads from below ``low`` to above ``high`` or back, both in [0, 1].
-        swings: so many of them, or more.
-        checks: within so many checks.
+        low, high: a swing goes from below ``low`` to above ``high`` or back, both in [0, 1].
+        swings: least number of swings.
+        checks: number of latest checks in which they are counted.
     """
 
     title = "the players swing"
@@ -212,12 +212,12 @@ class Oscillation(Symptom):
 class BlowUp(Symptom):
     """A loss, a gradient or the weights have grown by orders of magnitude.
 
-    The guard stops a run whose numbers are infinite; this is said before. A level below 1 counts as 1: losses are
-    in nats, and a gradient may start from nearly nothing.
+    This is reported before the guard stops a run with infinite values. A level below 1 counts as 1, because losses are
+    in nats and a gradient may start near 0.
 
     Args:
-        factor: against the highest value in the warm-up (for weights: at the start), above 1.
-        checks: for so many checks, the same quantity at each.
+        factor: growth relative to the highest value in the warm-up (for weights: at the start), above 1.
+        checks: number of consecutive checks, with the same quantity at each.
     """
 
     title = "blow-up"
@@ -239,22 +239,22 @@ class BlowUp(Symptom):
 
 
 def least_loss(real: float, fake: float) -> float:
-    """-log D(x) - log(1 - D(G(z))) for mean outputs in [0, 1]: no more than D's mean loss."""
+    """-log D(x) - log(1 - D(G(z))) for mean outputs in [0, 1]: a lower bound of D's mean loss."""
     tiny = 1e-12
     return -math.log(max(real, tiny)) - math.log(max(1 - fake, tiny))
 
 
 def swings(course: Sequence[float], low: float, high: float) -> int:
-    """How often a curve goes from below ``low`` to above ``high`` or back; what it does between them is no swing."""
+    """The number of times that a curve goes from below ``low`` to above ``high`` or back."""
     sides = [value > high for value in course if value < low or value > high]
     return sum(a != b for a, b in pairwise(sides))
 
 
 def usual(early: Sequence[Observation], name: str) -> float:
-    """A quantity's highest level in the warm-up (for weights: at the start), at least 1."""
+    """A quantity's usual level: its highest value in the warm-up (for weights: at the start), at least 1."""
     levels = [abs(observation.values[name]) for observation in early if name in observation.values]
     if name.startswith("weight_norm/"):
-        levels = levels[:1]  # a rate much too high has moved them before the second observation
+        levels = levels[:1]  # a learning rate much too high changes them before the second observation
     return max([1.0, *levels])
 
 
@@ -264,5 +264,5 @@ def told(observation: Observation, *names: str) -> str:
 
 
 def lasting(latest: Sequence[Observation]) -> str:
-    """Since when it has been so, as far as these checks tell."""
+    """Since which iteration the symptom has been present, according to these checks."""
     return f"since iteration {latest[0].iteration - len(latest[0].course):,}"

@@ -1,4 +1,4 @@
-"""Feature extractors: images to a matrix of features."""
+"""The base class of feature extractors, which map images to a matrix of features."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class View:
-    """What a feature extractor makes of N images.
+    """A feature extractor's output for N images.
 
     Attributes:
-        features: (N, F), float32; Euclidean distances between rows are what metrics compare.
-        log_probabilities: log p(class | image), (N, K), or None where the net knows no classes.
-        good: whether an image is of the data at all, bool (N,), or None where the net cannot tell.
+        features: (N, F), float32; metrics compare Euclidean distances between rows.
+        log_probabilities: log p(class | image), (N, K); None if the extractor has no classes.
+        good: whether an image is a plausible sample of the data, bool (N,); None if the extractor cannot decide it.
     """
 
     features: Tensor
@@ -23,23 +23,22 @@ class View:
 
     @staticmethod
     def join(parts: "list[View]") -> "View":
-        """The views of consecutive parts of the images as one."""
+        """Concatenates the views of consecutive parts of the images."""
         columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(View)}
         return View(**{name: None if column[0] is None else torch.cat(column) for name, column in columns.items()})
 
 
-#: what a metric may need of a feature extractor
+#: outputs of a feature extractor that a metric may need
 OUTPUTS = frozenset(field.name for field in fields(View))
 
 
 class FeatureExtractor(nn.Module, ABC):
-    """Images to features; scores are named after the extractor.
+    """Images to features; scores are labeled with the extractor's name.
 
     Attributes:
-        name: what tells this net from every other, its weights included: numbers under different names are
-            not comparable.
-        ready: whether it can look at once, with nothing to train or to fetch first.
-        device: where it will look, and so where :meth:`prepare` trains what has to be trained.
+        name: identifies this extractor and its weights: scores under different names are not comparable.
+        ready: whether it can be used at once, without training or a download.
+        device: the device of its forward pass, and of the training in :meth:`prepare`.
     """
 
     name: str
@@ -50,12 +49,12 @@ class FeatureExtractor(nn.Module, ABC):
         """Fits the extractor to the data or downloads its weights; called before the first use.
 
         Args:
-            data: a :class:`gan.data.base.Source` that has been read.
+            data: a :class:`gan.data.base.Source` that has been loaded.
 
         Raises:
-            UserError: the net cannot serve this data.
+            UserError: the extractor does not support this data.
         """
 
     @abstractmethod
     def forward(self, images: Tensor) -> View:
-        """Looks at images float32 (B, C, H, W) in [0, 1] on the net's device."""
+        """The view of images float32 (B, C, H, W) in [0, 1] on the extractor's device."""

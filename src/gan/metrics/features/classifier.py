@@ -1,4 +1,4 @@
-"""A small convolutional classifier, whose last hidden layer is a feature space for images with classes."""
+"""A small convolutional classifier; its last hidden layer is a feature space for images with classes."""
 
 import errno
 import hashlib
@@ -24,18 +24,18 @@ from gan.metrics.features.base import FeatureExtractor, View
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = Path(__file__).parent / "weights"  # what is shipped
+WEIGHTS = Path(__file__).parent / "weights"  # the packaged weights
 CPU = torch.device("cpu")
 FEATURES = 128
-BATCH = 100  # images looked at in one go when nothing is learnt
-_SMALLEST_SIDE = 8  # of the feature maps that the dense layer sees, at most
+BATCH = 100  # images per forward pass outside of training
+_SMALLEST_SIDE = 8  # largest side of the feature maps before the dense layer
 
 
 class Classifier(nn.Module):
     """Stages of two convolutions and a pooling, a dense layer of 128 features, one logit per class.
 
-    A stage has twice the channels of the one before it and half its side; there are as many as bring the
-    side to at most 8 pixels, and at least two.
+    Each stage doubles the channels and halves the side. There are as many stages as reduce the side to at most 8
+    pixels, and at least two.
 
     Args:
         channels: of the images.
@@ -63,7 +63,7 @@ class Classifier(nn.Module):
         self.output = nn.Sequential(nn.Dropout(0.3), nn.Linear(FEATURES, classes))
 
     def features(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] to (B, 128), not negative."""
+        """(B, C, H, W) in [0, 1] to non-negative features (B, 128)."""
         return self.dense(self.convolutions(2 * images - 1).flatten(1))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -73,15 +73,15 @@ class Classifier(nn.Module):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a classifier is trained: Adam, one cycle of the rate, images turned, scaled and shifted a little.
+    """How a classifier is trained: Adam, a one-cycle learning rate, images slightly rotated, scaled and shifted.
 
     Attributes:
         epochs: passes over the training images.
         batch_size: images per step.
-        lr: the highest rate.
-        turn: degrees, the most to either side.
-        zoom: share, the most to either side.
-        shift: share of the side, the most to either side.
+        lr: the highest learning rate.
+        turn: the largest rotation to either side, in degrees.
+        zoom: the largest relative change of scale to either side.
+        shift: the largest shift to either side, as a share of the image's side.
     """
 
     epochs: int = 10
@@ -97,18 +97,18 @@ def fit(
 ) -> Classifier:
     """Trains a classifier; the same seed gives the same bits on the same machine and device.
 
-    Weights, order and augmentation are drawn on the CPU whatever the device, dropout where it happens.
+    The random numbers for weights, order and augmentation are drawn on the CPU, those for dropout on the device.
 
     Args:
         images: uint8 (N, C, H, W).
         labels: (N,), each in 0 … classes - 1.
         classes: at least 2.
-        recipe: how.
-        seed: of weights, order, dropout and augmentation; the global random numbers are left as they were.
-        device: where it is trained; the images are brought there a batch at a time.
+        recipe: the training settings.
+        seed: seed of weights, order, dropout and augmentation; the global generators are not changed.
+        device: the device of the training; the images are moved there one batch at a time.
 
     Returns:
-        The classifier, ready for use, on the device.
+        The classifier in evaluation mode, on the device.
     """
     batches = len(images) // min(recipe.batch_size, len(images))
     with forked(device), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
@@ -131,20 +131,20 @@ def fit(
 
 
 def augment(images: Tensor, recipe: Recipe) -> Tensor:
-    """Images (B, C, H, W) rotated, scaled and shifted at random within the recipe's bounds, by the CPU's generator."""
+    """Images (B, C, H, W), randomly rotated, scaled and shifted within the recipe's bounds, by the CPU's generator."""
     turn, zoom, *shift = torch.rand(4, len(images)).to(images.device).mul(2).sub(1)  # each (B,) in [-1, 1)
     angle, size = turn * math.radians(recipe.turn), 1 + zoom * recipe.zoom
-    shift = [2 * recipe.shift * s for s in shift]  # of a side that runs from -1 to 1
+    shift = [2 * recipe.shift * s for s in shift]  # in coordinates from -1 to 1
     cos, sin = angle.cos() * size, angle.sin() * size
     matrix = torch.stack([torch.stack([cos, -sin, shift[0]], 1), torch.stack([sin, cos, shift[1]], 1)], 1)  # (B, 2, 3)
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    # Beyond the border an image goes on as it ends: black digits' background stays black, a photograph's its colour.
+    # Border padding repeats the edge pixels, which suits both digits on black and photographs.
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 @torch.no_grad()
 def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
-    """The share of uint8 images (N, C, H, W) whose class is the likeliest one, in [0, 1]; the net's device counts."""
+    """The classification accuracy on uint8 images (N, C, H, W), in [0, 1]; runs on the classifier's device."""
     device = next(net.parameters()).device
     right = [
         (net(scale(part.to(device))).argmax(1) == true.to(device)).sum()
@@ -153,11 +153,11 @@ def accuracy(net: Classifier, images: Tensor, labels: Tensor) -> float:
     return float(sum(right)) / len(images)
 
 
-# The feature extractors made of it
+# Feature extractors
 
 
 def save(net: Classifier, path: Path, record: dict) -> str:
-    """Writes a classifier as safetensors with what rebuilds it and ``record`` in its metadata; returns its SHA-256."""
+    """Writes a classifier as safetensors, with its arguments and ``record`` as metadata; returns the SHA-256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"shape": json.dumps(net.shape), "record": json.dumps(record)}
     with write_whole(path) as unfinished:
@@ -166,11 +166,11 @@ def save(net: Classifier, path: Path, record: dict) -> str:
 
 
 def load(path: Path) -> Classifier:
-    """The classifier in a file that :func:`save` wrote, ready for use."""
+    """The classifier in a file that :func:`save` wrote, in evaluation mode."""
     with safe_open(path, framework="pt") as file:
         net = Classifier(**json.loads(file.metadata()["shape"]))
     net.load_state_dict(load_file(path))
-    # With the channels innermost a CPU convolves in less than half the time.
+    # On a CPU, convolutions in channels-last format take less than half the time.
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net.eval().requires_grad_(False)
 
@@ -182,9 +182,9 @@ def checksum(path: Path) -> str:
 
 
 class Shipped(FeatureExtractor):
-    """A classifier that comes with this package: the same for everybody, so that numbers can be compared.
+    """A pretrained classifier included in this package. It is the same everywhere, so that scores are comparable.
 
-    Images of another size are resized to what it was trained on.
+    Images of another size are resized to the size that it was trained on.
 
     Args:
         of: the data set it was trained on, ``mnist`` or ``digits``.
@@ -221,14 +221,15 @@ class Shipped(FeatureExtractor):
 class Trained(FeatureExtractor):
     """A classifier of the data's own classes, trained at the first use and cached.
 
-    Where the data has no classes the pixels themselves are looked at, and the name says so.
+    If the data has no classes, the features are the pixels and the name is ``pixels``.
 
-    It is trained where it will look. Two machines, or a CPU and a GPU, train slightly different ones: the name
-    holds a checksum of the weights, and numbers under different names are not comparable. Copy the file to compare.
+    It is trained on the device where it will be used. Classifiers trained on two machines, or on CPU and GPU, differ
+    slightly. The name therefore contains a checksum of the weights, and scores under different names are not
+    comparable. To compare scores, copy the file.
 
     Args:
-        cache: the folder that keeps classifiers.
-        seed: of the training.
+        cache: the folder of cached classifiers.
+        seed: seed of the training.
         **recipe: see :class:`Recipe`.
     """
 
@@ -271,7 +272,7 @@ class Trained(FeatureExtractor):
 
 
 def look(classifier: Classifier, images: Tensor) -> View:
-    """The last hidden layer and the log-probabilities, of images as the classifier was trained on."""
+    """The last hidden layer and the log-probabilities for images of the size that the classifier was trained on."""
     features = classifier.features(images.contiguous(memory_format=torch.channels_last))
     return View(features, classifier.output(features).log_softmax(1))
 

@@ -1,4 +1,4 @@
-"""Inception v3 as the published Fréchet distances use it."""
+"""Inception v3 as used for published Fréchet distances."""
 
 import logging
 
@@ -14,11 +14,11 @@ log = logging.getLogger(__name__)
 class Inception(FeatureExtractor):
     """The pool features (2,048) and the class probabilities (1,008) of TensorFlow's Inception of 2015.
 
-    torch-fidelity has the net, which Torchmetrics uses too, and fetches its weights (95 MB) on first use. Means
-    little on images that are not photographs. Grey images are repeated over three channels.
+    The network is that of torch-fidelity, which Torchmetrics uses too; its weights (95 MB) are downloaded at the first
+    use. Its features are meaningful only for photographs. Gray images are repeated over three channels.
 
     Args:
-        weights: a file with the weights, where they cannot be fetched; None to fetch them.
+        weights: a local file with the weights; None to download them.
     """
 
     name, ready = "inception-v3-compat", False
@@ -39,12 +39,12 @@ class Inception(FeatureExtractor):
                 "features=trained and features=pixels need nothing more."
             ) from error
         try:
-            if self.weights:  # torch-fidelity unpickles whatever is in the file; this refuses all but tensors
+            if self.weights:  # torch-fidelity unpickles any object in the file; this call refuses all but tensors
                 torch.load(self.weights, map_location="cpu", weights_only=True)
             self.net = FeatureExtractorInceptionV3(
                 self.name, ["2048", "logits_unbiased"], feature_extractor_weights_path=self.weights
             )
-        except Exception as error:  # urllib's, torch.hub's, pickle's: whatever the fetching or reading trips over
+        except Exception as error:  # any error of urllib, torch.hub or pickle
             tried = f"read from {self.weights}" if self.weights else "fetched"
             raise UserError(
                 f"features=inception: its weights could not be {tried} "

@@ -1,4 +1,4 @@
-"""Points of the plane as they are, and the modes of their mixture that they belong to."""
+"""Features for points in the plane: their coordinates, and the mode of the mixture that each belongs to."""
 
 from torch import Tensor
 
@@ -6,15 +6,15 @@ from gan.core.errors import UserError
 from gan.data.mixture import Mixture
 from gan.metrics.features.base import FeatureExtractor, View
 
-GOOD = 3.0  # deviations
+GOOD = 3.0  # standard deviations
 
 
 class Components(FeatureExtractor):
-    """The coordinates are the features, the modes of the data's mixture are the classes.
+    """The features are the coordinates; the classes are the modes of the data's mixture.
 
-    A point is good within three deviations of the nearest centre, in Euclidean distance (Srivastava et al. 2017,
-    "VEEGAN", section 4.1): of the data itself that is 1 - exp(-9/2) = 98.9 %. The class probabilities are those of
-    the mode given the point, by Bayes' rule with equal weights.
+    A point is good within three standard deviations of the nearest center, in Euclidean distance (Srivastava et al.
+    2017, "VEEGAN", section 4.1). For the data itself that share is 1 - exp(-9/2) = 98.9 %. The class probabilities
+    are p(mode | point) by Bayes' rule with equal weights.
     """
 
     centres: Tensor

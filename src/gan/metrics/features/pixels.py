@@ -1,4 +1,4 @@
-"""No net at all: the images themselves."""
+"""Pixels as features, without a network."""
 
 from torch import Tensor
 
@@ -6,7 +6,7 @@ from gan.metrics.features.base import FeatureExtractor, View
 
 
 class Pixels(FeatureExtractor):
-    """A feature for each pixel; knows no classes."""
+    """One feature per pixel; there are no classes."""
 
     name = "pixels"
 

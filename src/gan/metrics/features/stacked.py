@@ -1,4 +1,4 @@
-"""A shipped classifier that looks at each channel of an image: classes are all combinations of its own."""
+"""A packaged classifier applied to each channel of an image; a class is a combination of the channels' classes."""
 
 from functools import reduce
 from types import SimpleNamespace
@@ -11,14 +11,14 @@ from gan.metrics.features.classifier import Shipped
 
 
 class Stacked(FeatureExtractor):
-    """Features of all channels side by side; the probabilities of a combination are the product of its channels'.
+    """Concatenated features of all channels; the probability of a combination is the product of its channels'.
 
-    With three channels of MNIST's digits that is 3 · 128 features and the 1,000 classes 100 a + 10 b + c of
+    With three channels of MNIST digits there are 3 · 128 features and the 1,000 classes 100 a + 10 b + c of
     ``data=stacked_mnist`` (Metz et al. 2017, "Unrolled generative adversarial networks", section 3.3.1).
 
     Args:
-        of: the data set of grey images that the classifier was trained on, ``mnist`` or ``digits``.
-        channels: of the images, at least 1.
+        of: the data set of gray images that the classifier was trained on, ``mnist`` or ``digits``.
+        channels: number of channels of the images, at least 1.
     """
 
     def __init__(self, of: str, channels: int = 3) -> None:
@@ -41,8 +41,8 @@ class Stacked(FeatureExtractor):
 
 
 def joint(log_probabilities: Tensor) -> Tensor:
-    """Of C independent choices among K, (B, C, K), the log-probabilities of all K^C combinations, (B, K^C).
+    """Log-probabilities (B, C, K) of C independent variables to those of all K^C combinations, (B, K^C).
 
-    The first choice is the most significant digit of a combination's number.
+    The first variable is the most significant digit of a combination's index.
     """
     return reduce(lambda a, b: (a[:, :, None] + b[:, None]).flatten(1), log_probabilities.unbind(1))
