@@ -116,7 +116,7 @@ SMALL = ["model.generator.hidden=[32]", "++model.discriminator.hidden=[32]", "la
 
 
 def small(output_dir: Path, *words: str) -> DictConfig:
-    """The real configuration with small nets, its run in ``output_dir``; ``words`` may hold a ``ckpt_path``."""
+    """The real configuration with small networks, its run in ``output_dir``; ``words`` may hold a ``ckpt_path``."""
     from_checkpoint = [word for word in words if word.startswith("ckpt_path=")]
     cfg = composed(*SMALL, *(word for word in words if word not in from_checkpoint))
     cfg.output_dir = str(output_dir)  # set here, so that the cached composition can be reused
@@ -127,7 +127,7 @@ def small(output_dir: Path, *words: str) -> DictConfig:
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Callable[..., DictConfig]:
-    """Composes the real configuration with small nets: ``configure("k=2", folder="resumed")``."""
+    """Composes the real configuration with small networks: ``configure("k=2", folder="resumed")``."""
 
     def configured(*overrides: str, folder: str = "run") -> DictConfig:
         return small(tmp_path / folder, *overrides)

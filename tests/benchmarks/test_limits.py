@@ -65,7 +65,7 @@ def test_flops_and_bytes_of_two_layers_by_hand():
     generator = layers(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)), torch.zeros(1, 2))
     discriminator = layers(nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 1)), torch.zeros(1, 4))
     # Multiplications of one example: 6 and 12 in G, 20 and 5 in D. With 10 examples:
-    d_step = 10 * (6 + 12) + 20 * ((20 + 5) + (20 + 5) + 5)  # draw; forward, weights and inputs of twice as many
+    d_step = 10 * (6 + 12) + 20 * ((20 + 5) + (20 + 5) + 5)  # sample; forward, weights and inputs of twice as many
     g_step = 10 * (2 * (6 + 12) + 12 + 2 * (20 + 5))
     assert sum(product.flops for product in products(generator, discriminator, 10)) == 2 * (d_step + g_step)
     # Weights: 9 + 16 in G, read by D's step, then 9 times by its own, twice by the EMA; 25 + 6 in D, 9 + 1 times.

@@ -35,7 +35,7 @@ def test_discriminator_loss_at_equilibrium_is_log_four():
 
 
 def test_only_the_minimax_gradient_saturates():
-    """dL/dt is -D for the minimax loss and -(1 - D) for the other: D = sigmoid(-12) tells them apart."""
+    """dL/dt is -D for the minimax loss and -(1 - D) for the other; they differ strongly at D = sigmoid(-12)."""
     d = torch.tensor(-12.0).sigmoid().item()
     for loss, expected in ((Minimax(), -d), (NonSaturating(), -(1 - d))):
         logits = torch.tensor([-12.0], requires_grad=True)

@@ -68,7 +68,7 @@ def test_generator_ahead_thresholds(pairs, alarm):
 
 @pytest.mark.parametrize(("excess", "alarm"), [(0.099, False), (0.101, True)])
 def test_generator_ahead_margin(excess, alarm):
-    half = math.exp(-(math.log(4) + excess) / 2)  # D(x) = 1 - D(G(z)) with the wanted bound
+    half = math.exp(-(math.log(4) + excess) / 2)  # D(x) = 1 - D(G(z)) with the required bound
     assert least_loss(half, 1 - half) == pytest.approx(math.log(4) + excess)
     assert (GeneratorAhead(margin=0.1)(outputs(*[(half, 1 - half)] * 3)) is not None) is alarm
 
@@ -124,7 +124,7 @@ def test_mode_collapse_uses_only_checks_with_a_variety():
 
 
 def history_of(values, checks=20):
-    """The same number of batches in each observation."""
+    """A history with the same number of values in each observation."""
     size = len(values) // checks
     return History([], [Observation(0, {}, values[i * size : (i + 1) * size]) for i in range(checks)])
 
