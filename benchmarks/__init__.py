@@ -1,1 +1,1 @@
-"""Speed and what it costs, run by hand: ``python -m benchmarks.NAME --help``. Every claim is a ratio from one call."""
+"""Benchmarks, run by hand: ``python -m benchmarks.NAME --help``. Every claim about speed is a ratio from one call."""

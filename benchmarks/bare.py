@@ -1,6 +1,6 @@
-"""The game of ``train.py`` as a bare loop: the same numbers to the bit, without Lightning and without its module.
+"""The training of ``train.py`` as a bare loop: the same weights to the bit, without Lightning and its module.
 
-What this loop takes is what the mathematics costs; what ``train.py`` takes beyond it is the price of its comfort.
+The time of this loop is the cost of the mathematics; the rest of ``train.py``'s time is overhead.
 """
 
 import copy
@@ -20,10 +20,10 @@ from gan.methods.tricks import configure_process, use_fast_layers
 
 
 class Bare:
-    """Both players, their optimizers and the data, all on one device.
+    """Generator, discriminator, their optimizers and the data, all on one device.
 
     Args:
-        game: what to play: one step of D and one of G on every minibatch, with Adam and a linear schedule.
+        game: what to train: one step of D and one of G on every batch, with Adam and a linear schedule.
     """
 
     def __init__(self, game: Game) -> None:
@@ -43,9 +43,9 @@ class Bare:
         self.played = 0
 
     def minibatch(self) -> None:
-        """One step of each player."""
+        """One step of D and one of G."""
         game = self.game
-        # As in Lightning without a cache of cast weights, which would keep a graph out of G's step.
+        # As in Lightning, without a cache of cast weights: cached weights would lack the graph in G's step.
         with game.autocast(cache_enabled=False):
             reseed(self.device, derive(game.seed, "step", self.played))
             real = self.images[next(self.rows)].to(torch.float32).div_(255)
@@ -62,7 +62,7 @@ class Bare:
         self.update(self.discriminator, self.discriminator_optimizer, "discriminator")
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """D's logits of images and of samples, (B,) each."""
+        """D's logits for images and for samples, (B,) each."""
         if self.discriminator.mixes_batch:
             return self.discriminator.score(real).float(), self.discriminator.score(fake).float()
         return self.discriminator.score(torch.cat([real, fake])).float().chunk(2)
@@ -78,7 +78,7 @@ class Bare:
         self.update_average()
 
     def update(self, network: nn.Module, optimizer: torch.optim.Optimizer, player: str) -> None:
-        """A step at this minibatch's rate."""
+        """An optimizer step with the learning rate of this batch."""
         game = self.game
         left = (1 - self.played / game.minibatches) / (1 - game.hold)
         optimizer.param_groups[0]["lr"] = game.optimizers[player]["lr"] * min(1.0, max(0.0, left))
@@ -87,7 +87,7 @@ class Bare:
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Moves the averaged generator by one update."""
+        """Updates the EMA of the generator."""
         update = self.played + 1
         decay = min(self.game.ema_decay, (1 + update) / (1 + update + self.game.ema_power))
         current, average = self.weights
@@ -99,7 +99,7 @@ class Bare:
         return self.latent.draw(RandomRows(self.device), self.game.batch_size)
 
     def order(self) -> Iterator[Tensor]:
-        """Which images make up the minibatches: (B,) for each, without end."""
+        """Yields the indices (B,) of the images of each batch, without end."""
         batch_size, epoch = self.game.batch_size, 0
         while True:
             generator = torch.Generator().manual_seed(derive(self.game.seed, "order", epoch))
@@ -110,20 +110,20 @@ class Bare:
 
 
 def answered(real: Tensor | None, fake: Tensor) -> Pair:
-    """A pair with D's logits of images and of samples."""
+    """A pair with D's logits for images and for samples."""
     pair = Pair(None, None, None)
     pair.real_output, pair.fake_output = Output(logits=real), Output(logits=fake)
     return pair
 
 
 def freeze(network: nn.Module, frozen: bool) -> None:
-    """Whether gradients for the network's weights are computed."""
+    """Turns gradients of the network's weights off or on."""
     for parameter in network.parameters():
         parameter.requires_grad_(not frozen)
 
 
 def main(path: str) -> None:
-    # As train.py runs: Lightning sets the same.
+    # As in train.py, where Lightning sets them.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     configure_process()

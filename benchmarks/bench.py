@@ -1,4 +1,4 @@
-"""Where the checks of ``benchmarks.check_gpu`` work: a folder, a device, the time that is left, and its commands."""
+"""The environment of the checks in ``benchmarks.check_gpu``: a folder, a device, the time left, and the commands."""
 
 import json
 import os
@@ -26,11 +26,11 @@ SPEED = re.compile(r"speed/images_per_second (\S+)")
 
 @dataclass(frozen=True)
 class Trained:
-    """A run that has ended.
+    """A finished run.
 
     Args:
-        folder: the run's.
-        output: what it said.
+        folder: the run's folder.
+        output: what the command printed.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class Trained:
 
     @property
     def points(self) -> list[list[float]]:
-        """D(x), D(G(z)) and both losses, as they were logged."""
+        """The logged values of D(x), D(G(z)) and both losses."""
         found = [POINT.findall(line) for line in self.log.splitlines()]
         return [[float(number) for _, number in line] for line in found if line]
 
@@ -52,7 +52,7 @@ class Trained:
 
     @property
     def peak_memory(self) -> str:
-        """The most memory that the GPU gave the run, in words; empty where there is none."""
+        """The peak GPU memory of the run as text; empty without a GPU."""
         path = self.folder / "peak_memory.json"
         return f"{json.loads(path.read_text())['bytes'] / 2**20:,.0f} MiB" if path.exists() else ""
 
@@ -60,7 +60,7 @@ class Trained:
         return self.folder / "checkpoints" / name
 
     def state(self, name: str = "last.ckpt") -> dict[str, torch.Tensor]:
-        """Weights, averages and optimizers' states, as one mapping."""
+        """Weights, EMA weights and optimizer states in one mapping."""
         saved = read(self.checkpoint(name))
         of_optimizers = {
             f"optimizer {number} {parameter} {key}": value
@@ -74,14 +74,14 @@ class Trained:
 
 @dataclass
 class Bench:
-    """What every check is given.
+    """The argument of every check.
 
     Args:
         device: ``cuda`` or ``cpu``.
-        folder: for the runs.
-        deadline: when all must be over, by ``time.monotonic``.
-        epochs: of a training; an even number.
-        words: further ones for ``train.py``.
+        folder: the folder of the runs.
+        deadline: when all checks must be finished, by ``time.monotonic``.
+        epochs: epochs of a training run; an even number.
+        words: further overrides for ``train.py``.
     """
 
     device: str
@@ -89,21 +89,21 @@ class Bench:
     deadline: float
     epochs: int = 6
     words: Sequence[str] = ()
-    commands: list[list[str]] = field(default_factory=list)  # of the check that is going on
+    commands: list[list[str]] = field(default_factory=list)  # of the current check
     _runs: dict[str, Trained | Exception] = field(default_factory=dict)
 
     @property
     def left(self) -> float:
-        """Seconds."""
+        """The seconds left."""
         return self.deadline - time.monotonic()
 
     @property
     def half(self) -> str:
-        """The checkpoint in the middle of a training."""
+        """The name of the checkpoint in the middle of a run."""
         return f"epoch={self.epochs // 2:04d}.ckpt"
 
     def train(self, name: str, *words: str) -> Trained:
-        """The run of that name: trained when first asked for."""
+        """Returns the run of that name; trains it on the first call."""
         if name not in self._runs:
             try:
                 self._runs[name] = Trained(self.folder / name, self.run("train.py", *self.training(name), *words))
@@ -117,7 +117,7 @@ class Bench:
     def training(self, name: str) -> list[str]:
         return [
             f"trainer={'gpu' if self.device == 'cuda' else 'cpu'}",
-            "trainer.precision=32-true",  # unless a check asks for another
+            "trainer.precision=32-true",  # unless a check overrides it
             f"trainer.max_epochs={self.epochs}",
             f"callbacks.checkpoint.keep_every_n_epochs={self.epochs // 2}",
             "callbacks.monitor.every_n_batches=10",
@@ -127,20 +127,23 @@ class Bench:
         ]
 
     def go_on(self, name: str, run: Trained, middle: str) -> Trained:
-        """The run again from one of its checkpoints, as the command line of README.md does it."""
-        words = [f"ckpt_path='{run.checkpoint(middle)}'", f"output_dir={self.folder / name}"]  # the name has a =
+        """Resumes the run from one of its checkpoints, with the command line of README.md."""
+        words = [
+            f"ckpt_path='{run.checkpoint(middle)}'",
+            f"output_dir={self.folder / name}",
+        ]  # quoted: the name contains =
         return Trained(self.folder / name, self.run("train.py", *words))
 
     def evaluate(self, run: Trained, device: str, *words: str) -> tuple[dict[tuple[str, str], Any], str]:
-        """The records of ``evaluate.py`` by metric and generator, and what it said."""
+        """The records of ``evaluate.py`` by metric and generator, and its output."""
         output = self.run("evaluate.py", f"run={run.folder}", f"device={device}", "num_samples=1000", *words)
         path = run.folder / "metrics.json"
         records = json.loads(path.read_text(encoding="utf-8"))
-        path.unlink()  # numbers of two devices would take one another's place
+        path.unlink()  # else the scores of one device would replace those of the other
         return {(record["metric"], record["generator"]): record for record in records}, output
 
     def run(self, *words: str, python: Sequence[str] = ()) -> str:
-        """Runs a command of the repository to its end and returns what it said.
+        """Runs a command of the repository to its end and returns its output.
 
         Raises:
             Failure: it ended with an error.
@@ -151,7 +154,7 @@ class Bench:
         if self.left <= 0:
             raise OutOfTime
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        # A session of its own: Ctrl-C is for this process, which then ends all that the command has started.
+        # A session of its own: Ctrl-C goes only to this process, which then ends all that the command has started.
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), start_new_session=True, **pipes)
         try:
             output, _ = process.communicate(timeout=self.left)
@@ -168,7 +171,7 @@ class Bench:
 
 
 def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
-    """Of any two numbers of the same name, over the largest of its tensor or 1; infinite where one is not finite."""
+    """The largest difference of tensors of one name, relative to the largest value or 1; NaN counts as infinity."""
     if a.keys() != b.keys():
         raise Failure(f"different tensors: {sorted(a.keys() ^ b.keys())[:5]}")
     differences = [
@@ -178,5 +181,5 @@ def largest_difference(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -
 
 
 def same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
-    """Whether all tensors are the same to the last bit."""
+    """Whether all tensors are equal to the last bit."""
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)

@@ -1,4 +1,4 @@
-"""Callbacks for ``+callbacks.NAME._target_=benchmarks.callback.…``: how a run takes part in a contest, its memory."""
+"""Callbacks for ``+callbacks.NAME._target_=benchmarks.callback.…``: taking turns in a contest, and peak memory."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmarks.turns import Turns
 
 
 class TakeTurns(Callback):
-    """Plays when it is this process's turn; to be the last of the callbacks, so that a turn has the work of all."""
+    """Trains only in this process's turns; must be the last callback, so that a turn includes the work of all."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.turns = Turns.from_environment(trainer.strategy.root_device.type)
@@ -21,7 +21,7 @@ class TakeTurns(Callback):
 
 
 class PeakMemory(Callback):
-    """Writes ``peak_memory.json`` into the run's folder: the most memory that tensors had on the GPU."""
+    """Writes ``peak_memory.json`` into the run's folder: the peak memory of tensors on the GPU."""
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.strategy.root_device.type == "cuda" and trainer.is_global_zero:

@@ -1,10 +1,10 @@
-"""Whether all that is promised holds on this machine's GPU: one report, in less than ten minutes.
+"""Checks all documented guarantees on this machine's GPU: one report, in less than ten minutes.
 
     python -m benchmarks.check_gpu                # or make check-gpu
     python -m benchmarks.check_gpu --device cpu   # the same checks without a GPU
 
-Each check runs the commands that a user gives, as processes of their own. One that fails stops no other. The exit
-code is 1 when one failed, and 0 otherwise: also where there is no GPU, which is said in one line.
+Each check runs the user's commands in processes of their own. A failed check does not stop the others. The exit code
+is 1 if a check failed, and 0 otherwise, also without a GPU, which is reported in one line.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from benchmarks.verdicts import Failure, Outcome, OutOfTime, Skip, Verdict, last
 
 
 class Stopped(BaseException):
-    """Ctrl-C, SIGTERM or SIGHUP."""
+    """Raised by Ctrl-C, SIGTERM or SIGHUP."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def play(bench: Bench, checks: Sequence[Check], path: Path) -> int:
-    """Does the checks in their order and writes the report after each of them; returns the exit code."""
+    """Runs the checks in order and writes the report after each; returns the exit code."""
     facts, verdicts, stopped = machine(bench), [], 0
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, *SIGNALS)}
     try:
@@ -72,7 +72,7 @@ def play(bench: Bench, checks: Sequence[Check], path: Path) -> int:
 
 
 def verdict(check: Check, bench: Bench) -> Verdict:
-    """Does one check; whatever goes wrong in it becomes a row of the report."""
+    """Runs one check; any error in it becomes a row of the report."""
     bench.commands = []
     if bench.left < check.seconds:
         return Verdict(check.name, Outcome.NOT_RUN, f"time: {max(0, bench.left):.0f} s were left")
@@ -86,13 +86,13 @@ def verdict(check: Check, bench: Bench) -> Verdict:
         outcome, figures = Outcome.NOT_RUN, "time: it was over before this had ended"
     except Failure as error:
         outcome, figures, details = Outcome.FAILED, str(error).partition("\n")[0], fenced(str(error))
-    except Exception as error:  # of the check itself: no reason to leave out the others
+    except Exception as error:  # an error in the check itself must not stop the others
         outcome, figures, details = Outcome.FAILED, f"{type(error).__name__}: {error}", fenced(traced(error))
     return Verdict(check.name, outcome, figures, bench.commands, details, time.monotonic() - started)
 
 
 def stop(number: int, frame: object) -> None:
-    """Ends the check that is going on, and all that would follow."""
+    """Ends the current check and skips the rest."""
     raise Stopped(number)
 
 
@@ -107,7 +107,7 @@ def traced(error: Exception) -> str:
 
 
 def machine(bench: Bench) -> dict[str, object]:
-    """What is checked, and on what."""
+    """The commit, the device and the hardware."""
     facts = {"commit": commit(), "device": bench.device, **describe()}
     if bench.device == "cuda":
         properties = torch.cuda.get_device_properties(0)
@@ -122,7 +122,7 @@ def machine(bench: Bench) -> dict[str, object]:
 
 
 def driver() -> str:
-    """The version of NVIDIA's driver, as its own tool tells it."""
+    """The version of NVIDIA's driver, from nvidia-smi."""
     words = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         answer = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20)
@@ -136,17 +136,17 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.check_gpu",
         description="Trains, resumes, captures, evaluates and samples on the GPU with the commands that a user gives, "
-        "and writes a report of what holds. Exit code 1 when a check failed, 0 otherwise, also where there is no GPU: "
+        "and writes a report. Exit code 1 if a check failed, 0 otherwise, also without a GPU: "
         "then one line says so and nothing is checked.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = made.add_argument
-    add("--device", choices=["cuda", "cpu"], default="cuda", help="cpu plays the checks that a CPU can")
-    add("--report", type=Path, default=Path("outputs/check_gpu.md"), help="where the report goes")
-    add("--minutes", type=float, default=9.5, help="time for everything; what does not fit is reported as not run")
-    add("--epochs", type=int, default=6, help="of 21 minibatches, of a training; an even number")
-    add("--only", nargs="+", choices=[check.name for check in CHECKS], metavar="CHECK", help="these checks alone")
-    add("--train", nargs="+", default=[], metavar="KEY=VALUE", help="further words for train.py")
+    add("--device", choices=["cuda", "cpu"], default="cuda", help="cpu runs the checks that need no GPU")
+    add("--report", type=Path, default=Path("outputs/check_gpu.md"), help="the file of the report")
+    add("--minutes", type=float, default=9.5, help="time for all checks; those that do not fit are reported as not run")
+    add("--epochs", type=int, default=6, help="epochs of a run, 21 batches each; an even number")
+    add("--only", nargs="+", choices=[check.name for check in CHECKS], metavar="CHECK", help="run only these checks")
+    add("--train", nargs="+", default=[], metavar="KEY=VALUE", help="further overrides for train.py")
     return made
 
 

@@ -1,4 +1,4 @@
-"""The checks of ``python -m benchmarks.check_gpu``, each a function of a :class:`Bench` that returns what it found."""
+"""The checks of ``python -m benchmarks.check_gpu``: functions that take a :class:`Bench` and return a result."""
 
 import json
 import math
@@ -17,31 +17,31 @@ from gan.runs.checkpoint import read
 
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 FIRST = "epoch=0001.ckpt"
-#: a game all of whose rates are numbers of float32: powers of two, and 64 minibatches over which they fall
+#: a run whose learning rates are all exact in float32: powers of two that fall over 64 batches
 EXACT = (
     *("recipe.lr=0.0009765625", "trainer.max_steps=64", "trainer.max_epochs=4"),
     "callbacks.checkpoint.keep_every_n_epochs=1",
 )
-CAPTURED = 1e-4  # largest difference of a captured run's weights from the others: float error, grown over an epoch
-PROCESSES = 2e-5  # of two processes' weights from one's: another order of sums
-PIXELS = 1e-3  # of a GPU's samples from a CPU's
-#: how far a number may be from the CPU's: a share of it, and an amount
+CAPTURED = 1e-4  # largest difference of weights with and without capture: rounding, amplified over an epoch
+PROCESSES = 2e-5  # largest difference of weights of two processes and one: another order of summation
+PIXELS = 1e-3  # largest difference of samples on a GPU and on a CPU
+#: tolerances of scores: relative and absolute
 RELATIVE = 2e-3
 ABSOLUTE = {
     **dict.fromkeys(("precision", "recall", "density", "coverage", "memorization", "good_samples"), 0.005),
     **{"class_divergence": 2e-3, "mode_divergence": 2e-3, "kernel_distance": 2e-3, "modes_found": 1.0},
 }
-PAIRS = 3  # pairs of alike samples that may change sides of the birthday test's distance
+PAIRS = 3  # pairs of similar samples that rounding may move across the birthday test's distance
 
 
 @dataclass(frozen=True)
 class Check:
-    """What is checked.
+    """A check.
 
     Args:
-        name: in the report, and of ``--only``.
-        seconds: that it takes, roughly, where nothing has been done yet; with less left it is not begun.
-        do: the check.
+        name: its name in the report and for ``--only``.
+        seconds: about how long it takes without cached runs; with less time left, it does not start.
+        do: the function that checks.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Check:
 
 
 def possible(bench: Bench, precision: str) -> None:
-    """Raises Skip where the device cannot train in that precision."""
+    """Raises Skip if the device cannot train in that precision."""
     if precision == "16-mixed" and bench.device == "cpu":
         raise Skip("Lightning trains in float16 on GPUs only")
     if precision == "bf16-mixed" and bench.device == "cuda" and torch.cuda.get_device_capability() < (8, 0):
@@ -61,13 +61,13 @@ def possible(bench: Bench, precision: str) -> None:
 
 
 def whole(bench: Bench, precision: str) -> Trained:
-    """The run of a precision that most checks look at."""
+    """The run in a precision that most checks use."""
     possible(bench, precision)
     return bench.train(precision, f"trainer.precision={precision}")
 
 
 def training(bench: Bench, precision: str) -> Found:
-    """A run ends with finite losses, nobody has won, and the same seed gives the same bits."""
+    """A run ends with finite losses, neither D nor G has won, and the same seed gives the same bits."""
     run = whole(bench, precision)
     again = bench.train(f"{precision}-again", f"trainer.precision={precision}")
     finite = all(math.isfinite(number) for point in run.points for number in point)
@@ -84,7 +84,7 @@ def training(bench: Bench, precision: str) -> Found:
 
 
 def resume(bench: Bench, precision: str) -> Found:
-    """A run that goes on from its middle ends with the same weights and the same optimizers."""
+    """A run resumed from its middle ends with the same weights and optimizer states."""
     run = whole(bench, precision)
     return compare_resumed(run, bench.go_on(f"{precision}-resumed", run, bench.half), bench.half)
 
@@ -100,7 +100,7 @@ def compare_resumed(run: Trained, rest: Trained, middle: str) -> Found:
 
 
 def captured(bench: Bench, *words: str, name: str = "captured") -> tuple[Trained, str]:
-    """A captured run, and why it was played step by step, if it was."""
+    """A captured run, and the reason why capture was unavailable, if it was."""
     if bench.device == "cpu":
         raise Skip("a CPU has no CUDA graphs")
     run = bench.train(name, "trainer.capture=true", *words)
@@ -109,7 +109,7 @@ def captured(bench: Bench, *words: str, name: str = "captured") -> tuple[Trained
 
 
 def capture(bench: Bench) -> Found:
-    """Recorded turns are the turns: to the bit where the rates are numbers of float32, or else to float error."""
+    """Captured updates equal uncaptured ones: to the bit if learning rates are exact in float32, else to rounding."""
     run, why = captured(bench, *EXACT)
     plain = bench.train("eager", *EXACT)
     early, late = (largest_difference(run.state(n), plain.state(n)) for n in (FIRST, "last.ckpt"))
@@ -123,14 +123,14 @@ def capture(bench: Bench) -> Found:
 
 
 def capture_resume(bench: Bench) -> Found:
-    """A captured run that goes on equals the unbroken one to the bit."""
+    """A resumed captured run equals the uninterrupted one to the bit."""
     run, why = captured(bench, *EXACT)
     found = compare_resumed(run, bench.go_on("captured-resumed", run, FIRST), FIRST)
     return Found(found.good and not why, found.figures + (f"; not recorded: {why}" if why else ""))
 
 
 def capture_others(bench: Bench) -> Found:
-    """Which other games are recorded; one that is not is played step by step, which is no failure."""
+    """Reports which other configurations can be captured; one that cannot is not a failure."""
     games = {
         "maxout, R1, clipped": ["model=maxout", "penalty=r1", "optim.gradient_clip=1"],
         "batch normalization, bfloat16, k 2": ["model=mlp_bn", "trainer.precision=bf16-mixed", "k=2"],
@@ -142,11 +142,11 @@ def capture_others(bench: Bench) -> Found:
     return Found(True, "; ".join(said))
 
 
-# What is done with a run
+# Evaluation and sampling
 
 
 def evaluation(bench: Bench, *words: str) -> Found:
-    """The numbers of a run on the device and on the CPU."""
+    """The scores of a run on the device equal those on the CPU."""
     run = whole(bench, "32-true")
     started = time.perf_counter()
     ours, said = bench.evaluate(run, bench.device, *words)
@@ -167,13 +167,13 @@ def evaluation(bench: Bench, *words: str) -> Found:
 
 
 def evaluation_trained(bench: Bench) -> Found:
-    """The same with a net that is trained where the run is evaluated first."""
+    """The same with a feature extractor that is trained on the device of the first evaluation."""
     cache = bench.folder / "classifiers"
     return evaluation(bench, "features=trained", f"features.cache={cache}", "features.epochs=5")
 
 
 def strain(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
-    """How far two numbers are apart, as a share of what they may be."""
+    """The difference of two scores, relative to its tolerance."""
     a, b = ours["value"], theirs["value"]
     if a == b:
         return 0.0
@@ -185,7 +185,7 @@ def strain(ours: dict[str, Any], theirs: dict[str, Any]) -> float:
 
 
 def comparison(rows: list[tuple], bench: Bench) -> str:
-    """A table of both devices' numbers."""
+    """A table of the scores on both devices."""
     lines = [f"| {m} | {g} | {a['value']:.6g} | {b['value']:.6g} | {share:.2g} |" for (m, g), a, b, share in rows]
     return "\n".join(
         [
@@ -199,7 +199,7 @@ def comparison(rows: list[tuple], bench: Bench) -> str:
 
 
 def sampling(bench: Bench) -> Found:
-    """Samples and figures are drawn, the samples as on the CPU."""
+    """Samples and figures are written, and the samples equal those on the CPU."""
     run = whole(bench, "32-true")
     images = {}
     for device in dict.fromkeys([bench.device, "cpu"]):
@@ -217,11 +217,11 @@ def sampling(bench: Bench) -> Found:
 
 
 def processes(bench: Bench) -> Found:
-    """Two processes equal one with the double minibatch."""
+    """Two processes equal one with twice the batch size."""
     if bench.device == "cuda" and torch.cuda.device_count() < 2:
         raise Skip(f"{torch.cuda.device_count()} GPU here, two processes need two")
     common = ["trainer.max_epochs=3", "k=2", "callbacks.checkpoint.keep_every_n_epochs=1"]
-    for player in ("generator", "discriminator"):  # Adam would blow up the rounding of gradients near zero
+    for player in ("generator", "discriminator"):  # Adam would amplify rounding errors of gradients near zero
         common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.1"]
     one = bench.train("one-process", *common, "data.batch_size=64")
     accelerator = "gpu" if bench.device == "cuda" else "cpu"
@@ -244,7 +244,7 @@ def tests(bench: Bench) -> Found:
 
 
 def speed(bench: Bench) -> Found:
-    """The contest of docs/performance.md, short."""
+    """The speed contest of docs/performance.md, shortened."""
     contestants = ["textbook", "lightning_example", "bare", "ours", *["captured"] * (bench.device == "cuda")]
     precisions = [
         "float32",
@@ -259,18 +259,18 @@ def speed(bench: Bench) -> Found:
 
 
 def table_in(output: str) -> str:
-    """The contest's own words: its table, the line above it and those below."""
+    """The contest's table, the line above it and those below, from its output."""
     lines = output.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("| contestant"))
     return "\n".join(line for line in lines[first - 2 :] if not line.startswith("measuring"))
 
 
 def for_each(name: str, seconds: float, do: Callable[[Bench, str], Found]) -> list[Check]:
-    """A check in each precision."""
+    """The check in each precision."""
     return [Check(f"{name}-{p}", seconds, lambda bench, precision=p: do(bench, precision)) for p in PRECISIONS]
 
 
-#: what matters most comes first
+#: the most important checks come first
 CHECKS = [
     *for_each("training", 30, training),
     *for_each("resume", 15, resume),

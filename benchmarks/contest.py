@@ -18,15 +18,15 @@ from gan.runs.build import part
 
 
 def hold(setting: Setting, say: Callable[[str], None]) -> Contest:
-    """Plays a contest, then measures the machine.
+    """Runs a contest, then measures the machine.
 
     Args:
-        setting: what it is about.
-        say: told what is going on.
+        setting: the setting of the contest.
+        say: called with progress messages.
 
     Raises:
-        Died: a contestant could not go on.
-        UserError: the data could not be had.
+        Died: a contestant failed.
+        UserError: the data could not be loaded.
     """
     threads = {name: str(setting.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with tempfile.TemporaryDirectory(prefix="gan_speed_") as place:
@@ -79,7 +79,7 @@ def write_games(setting: Setting, folder: Path) -> dict[str, Game]:
 
 
 def measure(setting: Setting, game: Game) -> Limits:
-    """What the machine allows for this game."""
+    """The machine's limits for this game."""
     images, mean_image = game.load_images()
     generator, discriminator = game.networks(mean_image)
     return limits(

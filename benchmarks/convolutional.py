@@ -1,6 +1,6 @@
 """A small convolutional pair in the manner of DCGAN (Radford et al. 2015), without batch normalization.
 
-It takes the arguments of ``model=mlp``, so that two words on the command line choose it:
+It takes the arguments of ``model=mlp``, so that two overrides select it:
 ``model.generator._target_=benchmarks.convolutional.Generator`` and the same for D.
 """
 
@@ -14,12 +14,12 @@ from gan.networks.layers import Dropout
 
 
 class Generator(base.Generator):
-    """A linear layer to a small picture, then transposed convolutions that double its height and width.
+    """A linear layer to a small feature map, then transposed convolutions that double its height and width.
 
     Args:
         latent_dim: length of z.
         image_shape: (C, H, W) of the images, H and W multiples of 2 to the number of ``hidden``.
-        hidden: channels of the hidden layers, from the smallest picture on.
+        hidden: channels of the hidden layers, from the smallest feature map on.
         slope: LeakyReLU's slope for negative inputs.
     """
 
@@ -64,7 +64,7 @@ class Discriminator(base.Discriminator):
 
 
 def halved(image_shape: Sequence[int], times: int) -> tuple[int, int]:
-    """Height and width, halved so many times; raises ValueError where that leaves no whole numbers."""
+    """Height and width, halved so many times; raises ValueError if they are not divisible."""
     _, height, width = image_shape
     factor = 2**times
     if height % factor or width % factor:

@@ -1,4 +1,4 @@
-"""A program that is told to end takes along what it started."""
+"""A program that receives a signal ends the processes that it started."""
 
 import signal
 import sys
@@ -10,13 +10,13 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def run(main: Callable[[], object]) -> None:
-    """Runs ``main`` so that SIGTERM and SIGHUP leave it as Ctrl-C does: through every ``finally`` on the way.
+    """Runs ``main`` so that SIGTERM and SIGHUP end it like Ctrl-C: every ``finally`` runs.
 
-    Started processes are ended there and temporary folders removed. The exit code is 128 + the signal's number.
+    These end started processes and remove temporary folders. The exit code is 128 + the signal's number.
     """
 
     def leave(number: int, frame: FrameType | None) -> None:
-        for other in SIGNALS:  # a second one must not break off the cleaning up
+        for other in SIGNALS:  # a second signal must not interrupt the cleanup
             signal.signal(other, signal.SIG_IGN)
         raise SystemExit(128 + number)
 

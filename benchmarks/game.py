@@ -1,4 +1,4 @@
-"""What all contestants play: nets, data and sizes. Nothing here imports Lightning, which not every contestant needs."""
+"""What all contestants train: networks, data and sizes. Nothing here imports Lightning: not all contestants need it."""
 
 import json
 from contextlib import AbstractContextManager
@@ -18,11 +18,11 @@ from gan.networks.layers import Dropout
 
 @dataclass(frozen=True)
 class Precision:
-    """How numbers are multiplied.
+    """The precision of matrix products.
 
     Args:
-        trainer: Lightning's word for it.
-        matmul: what ``torch.set_float32_matmul_precision`` is given.
+        trainer: Lightning's name for it.
+        matmul: the argument of ``torch.set_float32_matmul_precision``.
         autocast: whether the step runs in bfloat16 where torch thinks it safe.
     """
 
@@ -32,7 +32,7 @@ class Precision:
 
     @property
     def factors(self) -> torch.dtype:
-        """What the factors of a product are stored in."""
+        """The dtype of the factors of a matrix product."""
         return torch.bfloat16 if self.autocast else torch.float32
 
 
@@ -45,16 +45,16 @@ PRECISIONS = {
 
 @dataclass(frozen=True)
 class Game:
-    """A game as one small file of plain values, for processes that know no Hydra.
+    """A training setup as one small file of plain values, for processes without Hydra.
 
     Args:
         generator, discriminator, latent, loss: a class, ``_target_``, and its arguments.
         optimizers: learning rate and betas of each player's Adam.
-        hold: the share of the run before the rates begin to fall to 0.
-        ema_decay, ema_power: the generator's moving average.
-        seed: what weights, order, noise and dropout are derived from.
-        batch_size: images in a minibatch.
-        minibatches: length of the run.
+        hold: the share of the run before the learning rates begin to fall to 0.
+        ema_decay, ema_power: parameters of the generator's EMA.
+        seed: the seed of weights, order, latents and dropout.
+        batch_size: images in a batch.
+        minibatches: batches of the run.
         device: ``cpu`` or ``cuda``.
         precision: one of ``PRECISIONS``.
         images: a file with ``images``, uint8 (N, C, H, W), and ``mean_image``, float32 (C, H, W).
@@ -77,7 +77,7 @@ class Game:
 
     @classmethod
     def of(cls, cfg: DictConfig, images: Path, minibatches: int, device: str, precision: str) -> "Game":
-        """The game that ``train.py`` plays with this configuration."""
+        """The game of a ``train.py`` configuration."""
         plain = OmegaConf.to_container(cfg, resolve=True)
         players = ("generator", "discriminator")
         return cls(
@@ -104,25 +104,25 @@ class Game:
         path.write_text(json.dumps(asdict(self)))
 
     def load_images(self) -> tuple[Tensor, Tensor]:
-        """The images and their mean."""
+        """Loads the images and their mean."""
         saved = torch.load(self.images)
         return saved["images"], saved["mean_image"]
 
     def networks(self, mean_image: Tensor) -> tuple[Generator, Discriminator]:
-        """Both players with the weights that ``train.py`` begins with."""
+        """Generator and discriminator with the initial weights of ``train.py``."""
         torch.manual_seed(derive(self.seed, "weights"))
         generator, discriminator = make(self.generator), make(self.discriminator)
         generator.adapt_to_data(lambda: mean_image)
         return generator, discriminator
 
     def autocast(self, **arguments: Any) -> AbstractContextManager:
-        """What the forward passes run in."""
+        """The autocast context of the forward passes."""
         enabled = PRECISIONS[self.precision].autocast
         return torch.autocast(self.device, torch.bfloat16, enabled=enabled, **arguments)
 
 
 def with_layers_of_torch(network: nn.Module) -> nn.Module:
-    """The same network with the linear layers and the dropout that a user of torch alone would take."""
+    """The same network with torch's own linear layers and dropout."""
     for name, layer in network.named_children():
         if isinstance(layer, Dropout):
             setattr(network, name, nn.Dropout(layer.p))

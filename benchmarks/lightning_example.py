@@ -1,4 +1,4 @@
-"""The game in the style of Lightning's own GAN example: toggled optimizers, logging at every step, all defaults."""
+"""Training in the style of Lightning's own GAN example: toggled optimizers, logging at every step, all defaults."""
 
 import sys
 from pathlib import Path
@@ -16,10 +16,10 @@ from gan.core.random import RandomRows
 
 
 class Example(pl.LightningModule):
-    """Two players with manual optimization.
+    """Generator and discriminator with manual optimization.
 
     Args:
-        game: what to play.
+        game: what to train.
         mean_image: float32 (C, H, W).
     """
 

@@ -1,7 +1,7 @@
-"""How fast one D and one G step can be on a machine: its arithmetic, its memory, and what the step needs of both.
+"""The least time of one D and one G step on a machine, from its arithmetic and memory rates.
 
-Counted are the products of linear and convolutional layers, which are nearly all of the arithmetic, and the bytes
-that must pass between memory and processor at least. The machine's rates are measured.
+The products of linear and convolutional layers are counted, which are nearly all of the arithmetic, and the bytes
+that must at least pass between memory and processor. The machine's rates are measured.
 """
 
 import math
@@ -20,16 +20,16 @@ from gan.networks.base import Discriminator
 LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 FLOAT32 = 4  # bytes
 
-# What the step needs
+# Work of a step
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer, and what one example brings to it and takes from it.
+    """A layer with the shapes of its input and output.
 
     Args:
-        module: of one of ``LAYERS``.
-        seen, made: shapes of input and output, without the examples.
+        module: an instance of one of ``LAYERS``.
+        seen, made: shapes of input and output, without the batch dimension.
     """
 
     module: nn.Module
@@ -38,21 +38,21 @@ class Layer:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions of a forward pass of one example, as many as each of both gradients takes."""
+        """Multiplications and additions of a forward pass of one example; each of the two gradients takes as many."""
         weight = self.module.weight
-        if isinstance(self.module, nn.ConvTranspose2d):  # each pixel that it sees meets each weight of its channel
+        if isinstance(self.module, nn.ConvTranspose2d):  # each input pixel is multiplied by each weight of its channel
             return 2 * weight.numel() * math.prod(self.seen[1:])
         return 2 * weight.numel() * math.prod(self.made[1:])
 
 
 @dataclass(frozen=True)
 class Product:
-    """What is computed of a layer in one go.
+    """One product of a layer: its output or a gradient.
 
     Args:
-        layer: whose.
+        layer: the layer.
         kind: a key of ``KINDS``: the output, or the gradient of the input or of the weights.
-        examples: how many at once.
+        examples: the number of examples.
     """
 
     layer: Layer
@@ -66,7 +66,7 @@ class Product:
 
 @torch.no_grad()
 def layers(network: nn.Module, example: Tensor) -> list[Layer]:
-    """The network's layers in the order in which they compute.
+    """The network's layers in the order of the forward pass.
 
     Args:
         network: a generator or a discriminator.
@@ -89,10 +89,10 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
 
 
 def products(generator: Sequence[Layer], discriminator: Sequence[Layer], batch: int) -> list[Product]:
-    """Everything that one step of D and then one of G on fresh samples cannot do without.
+    """The products that one step of D and then one of G on new samples must compute.
 
-    D's step draws samples without a gradient and judges them along with as many images; images need no gradient. In
-    G's step D's weights need none.
+    D's step generates samples without a gradient and scores them along with as many images; images need no gradient.
+    In G's step, D's weights need none.
     """
     return [
         *(Product(layer, "forward", batch) for layer in generator),
@@ -107,27 +107,27 @@ def products(generator: Sequence[Layer], discriminator: Sequence[Layer], batch: 
 def traffic(
     generator: Sequence[Layer], discriminator: Sequence[Layer], batch: int, activation_bytes: int = FLOAT32
 ) -> int:
-    """Bytes that one step of D and then one of G move at least, with a cache that keeps nothing for the next pass.
+    """The least bytes that one step of D and then one of G move, with a cache that keeps nothing for the next pass.
 
-    Weights are read by both passes of a step as one; a player's own step writes and reads their gradient and reads and
-    writes the weights and both of Adam's averages, G's its moving average too. A layer's output is written and read
-    once in a forward pass, once more read in a backward pass, where its gradient is written and read.
+    The two forward passes of a step read the weights once. An optimizer step writes and reads the gradient, and reads
+    and writes the weights and both of Adam's averages; G's also updates the EMA. A forward pass writes and reads each
+    layer's output once. A backward pass reads it once more, and writes and reads its gradient.
     """
     weights = [sum(p.numel() for layer in net for p in layer.module.parameters()) for net in (generator, discriminator)]
     outputs = [sum(math.prod(layer.made) for layer in net) * batch for net in (generator, discriminator)]
-    own = 1 + 2 + 2 + 4  # the passes; the gradient; the weights; Adam's two averages
+    own = 1 + 2 + 2 + 4  # the passes; the gradient; the weights; Adam's two moments
     of_weights = (1 + own + 2) * weights[0] + (own + 1) * weights[1]
     forward, both = 2, 5
     of_activations = (forward + both) * outputs[0] + (2 * both + both) * outputs[1]
     return FLOAT32 * of_weights + activation_bytes * of_activations
 
 
-# What the machine can do
+# Rates of the machine
 
 
 @contextmanager
 def matmul_precision(word: str) -> Iterator[None]:
-    """Inside, products of float32 matrices, and convolutions, are as precise as this word says."""
+    """A context in which float32 matrix products and convolutions have this precision."""
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(word)
     torch.backends.cudnn.allow_tf32 = word != "highest"  # convolutions
@@ -143,12 +143,12 @@ def library_product(a: Tensor, b: Tensor) -> Tensor:
 
 
 def onednn_product(a: Tensor, b: Tensor) -> Tensor:
-    # Twice as fast as MKL in float32 on processors of AMD.
+    # Twice as fast as MKL in float32 on AMD processors.
     return torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
 
 
 def implementations(device: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
-    """What multiplies two matrices, by name."""
+    """Implementations of a matrix product, by name."""
     found = {"torch.mm": library_product}
     if device == "cpu" and torch.backends.mkldnn.is_available():
         found["oneDNN"] = onednn_product
@@ -156,7 +156,7 @@ def implementations(device: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]
 
 
 def fastest(task: Callable[[], object], device: str, repeats: int = 15) -> float:
-    """The shortest of many times of ``task``, in seconds: the one that others on the machine disturbed least."""
+    """The shortest of many times of ``task``, in seconds: the one that other processes disturbed least."""
     times: list[float] = []
     for _ in range(repeats):
         synchronize(device)
@@ -175,7 +175,7 @@ def synchronize(device: str) -> None:
 def square_rates(size: int, dtype: torch.dtype, device: str) -> dict[str, float]:
     """FLOP/s of the product of two square matrices, by implementation and size: of ``size``, and of a quarter of it.
 
-    The small ones are done before anybody else on the machine wants its processors.
+    The small ones finish before other processes on the machine interrupt them.
     """
     rates = {}
     for rows in (max(1, size // 4), size):
@@ -187,7 +187,7 @@ def square_rates(size: int, dtype: torch.dtype, device: str) -> dict[str, float]
 
 
 def bandwidth(device: str, mebibytes: int) -> float:
-    """Bytes/s of a copy, reading and writing counted."""
+    """Bytes/s of a copy, counting reads and writes."""
     source = torch.ones(mebibytes * 2**18, device=device)
     target = torch.empty_like(source)
     return 2 * source.numel() * FLOAT32 / fastest(lambda: target.copy_(source), device)
@@ -206,7 +206,7 @@ def linear_factors(product: Product, dtype: torch.dtype, device: str) -> tuple[T
 
 
 def convolution_task(product: Product, dtype: torch.dtype, device: str) -> Callable[[], object]:
-    """What a convolutional layer computes."""
+    """A task that computes a product of a convolutional layer."""
     layer, module = product.layer, product.layer.module
     seen, made = (torch.randn(product.examples, *shape, device=device).to(dtype) for shape in (layer.seen, layer.made))
     weight = module.weight.detach().to(device, dtype)
@@ -219,14 +219,14 @@ def convolution_task(product: Product, dtype: torch.dtype, device: str) -> Calla
 
 
 def seconds_of(product: Product, dtype: torch.dtype, device: str) -> float:
-    """The shortest time of a product by itself, with the fastest implementation, its factors in the cache."""
+    """The shortest time of one product with the fastest implementation and its factors in the cache."""
     if isinstance(product.layer.module, nn.Linear):
         a, b = linear_factors(product, dtype, device)
         return min(fastest(lambda m=multiply: m(a, b), device) for multiply in implementations(device).values())
     return fastest(convolution_task(product, dtype, device), device)
 
 
-# Both together
+# Limits: work over rates
 
 
 @dataclass(frozen=True)
@@ -234,11 +234,11 @@ class Limits:
     """The least time of one D and one G step.
 
     Args:
-        flops, bytes: what it needs.
+        flops, bytes: operations and bytes of the two steps.
         rates: FLOP/s of square matrices, by implementation and size.
         bandwidth: bytes/s.
         arithmetic_ms: the products at the best of these rates.
-        own_shapes_ms: each product by itself, timed at its own shape, added up.
+        own_shapes_ms: the sum of the times of each product at its own shape.
         traffic_ms: the bytes at the bandwidth.
     """
 
@@ -261,15 +261,15 @@ def limits(
     square: int = 2048,
     mebibytes: int = 256,
 ) -> Limits:
-    """Measures the machine and says what it allows.
+    """Measures the machine and returns its limits.
 
     Args:
         generator, discriminator: their layers.
-        batch: images in a minibatch.
+        batch: images in a batch.
         precision: one of ``PRECISIONS``.
         device: ``cpu`` or ``cuda``.
         square: size of the square matrices.
-        mebibytes: size of what is copied.
+        mebibytes: size of the copied tensor.
     """
     dtype = PRECISIONS[precision].factors
     needed = products(generator, discriminator, batch)

@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""The machine that a benchmark ran on."""
 
 import platform
 import re
@@ -12,7 +12,7 @@ from gan.core import hardware
 
 def describe() -> dict[str, str | int]:
     """The hardware and the libraries, for the head of a record."""
-    from gan.data.cache import usable_cores  # with Lightning, which not every contestant is to import
+    from gan.data.cache import usable_cores  # imports Lightning, which not every contestant should import
 
     facts: dict[str, str | int] = {
         "processor": processor(),
@@ -30,7 +30,7 @@ def describe() -> dict[str, str | int]:
 
 
 def processor() -> str:
-    """The processor's own name where the system tells it, or else its kind."""
+    """The processor's name if the system knows it, else its architecture."""
     listed = Path("/proc/cpuinfo")
     if listed.exists():
         for line in listed.read_text().splitlines():
@@ -40,10 +40,10 @@ def processor() -> str:
 
 
 def peak_memory() -> int:
-    """The most memory, in bytes, that this process has had."""
+    """The peak memory of this process, in bytes."""
     status = Path("/proc/self/status")
-    if status.exists():  # the ru_maxrss of Linux begins with that of the process that started this one
+    if status.exists():  # on Linux, ru_maxrss starts at the value of the parent process
         return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) * 1024
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on a Mac
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS

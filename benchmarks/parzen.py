@@ -1,8 +1,8 @@
-"""The Parzen-window estimate, and distances to neighbours, against the formulas as they stand.
+"""The Parzen-window estimate, and distances to neighbors, against direct implementations of the formulas.
 
-``python -m benchmarks.parzen --json FILE``. Ours are blocked matrix products; the direct ones subtract each pair of
-points, square and sum, in the same float64 on the same points. A direct one that would take minutes is run on a share
-of the points, each of which takes as long as any other, and its time is multiplied up; the share is told.
+``python -m benchmarks.parzen --json FILE``. The package uses blocked matrix products; the direct ones
+subtract each pair of points, square and sum, in the same float64 on the same points. A direct one that would take
+minutes runs on a share of the points and its time is scaled up, as each point takes equally long; the share is printed.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ROWS = "one point at a time"
 
 
 def direct_log_density(samples: Tensor, points: Tensor, sigmas: Tensor, block: int) -> Tensor:
-    """As :func:`gan.metrics.parzen.log_density`, by the formula: differences, squares, sums, logsumexp for each σ.
+    """Like :func:`gan.metrics.parzen.log_density`, by the formula: differences, squares, sums, logsumexp for each σ.
 
     Args:
         samples, points: float64 (N, D) and (P, D).
@@ -45,7 +45,7 @@ def direct_distances(queries: Tensor, points: Tensor) -> Tensor:
 
 
 def direct_radii(queries: Tensor, points: Tensor, k: int, block: int = 100) -> Tensor:
-    """From each query to its k-th nearest other point, by a whole sort, (Q,); the queries are points."""
+    """The distance (Q,) of each query to its k-th nearest other point, by a full sort; the queries are points."""
     return torch.cat([direct_distances(part, points).sort(1).values[:, k] for part in queries.split(block)])
 
 
@@ -65,10 +65,10 @@ def direct_overlap(samples: Tensor, real: Tensor, k: int) -> tuple[float, float,
 def compare_densities(
     points: int, samples: int, dimensions: int, sigmas: int, share: int, rounds: int, clock=CLOCKS["wall"]
 ) -> dict:
-    """Ours on all points, the direct formula on the first ``share`` of them, in turns; and the largest difference."""
+    """Times of the package on all points and of the formula on the first ``share``, and their largest difference."""
     generator = torch.Generator().manual_seed(0)
     drawn = torch.rand(samples, dimensions, generator=generator)
-    # Some of them samples with noise, so that narrow widths have something to see.
+    # Some points are noisy samples, so that small widths give finite densities.
     seen = 0.9 * drawn[torch.randint(samples, (points,), generator=generator)]
     seen += 0.1 * torch.rand(points, dimensions, generator=generator)
     widths = torch.logspace(-1, 0, sigmas, dtype=torch.float64)
@@ -109,8 +109,8 @@ def compare_densities(
 def compare_neighbours(count: int, dimensions: int, share: int, rounds: int, clock=CLOCKS["wall"]) -> dict:
     """Metrics of ``count`` samples and real points each against distances by differences and a sort.
 
-    The direct side finds and sorts all distances of ``share`` points; a metric needs so many times ``count`` of them.
-    Values are compared where both sides have ``share`` points in all.
+    The direct side computes and sorts all distances of ``share`` points; its time is scaled to the distances of a
+    metric with ``count`` points. Values are compared with ``share`` points in both implementations.
     """
     generator = torch.Generator().manual_seed(0)
     real = torch.randn(count, dimensions, generator=generator)
@@ -161,13 +161,13 @@ def main(words: Sequence[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.parzen", description=__doc__.partition("\n")[0])
     for name, default in (("points", 10_000), ("samples", 10_000), ("dimensions", 784), ("sigmas", 10)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--share", type=int, default=34, help="points that the direct formula is run on")
-    parser.add_argument("--features", type=int, nargs="*", default=[128, 784], help="sizes for the neighbours")
-    parser.add_argument("--neighbours", type=int, default=10_000, help="points in each set for the neighbours")
-    parser.add_argument("--neighbour-share", type=int, default=200, help="points whose distances are found directly")
+    parser.add_argument("--share", type=int, default=34, help="points for the direct formula")
+    parser.add_argument("--features", type=int, nargs="*", default=[128, 784], help="feature sizes for the neighbors")
+    parser.add_argument("--neighbours", type=int, default=10_000, help="points in each set for the neighbors")
+    parser.add_argument("--neighbour-share", type=int, default=200, help="points whose distances are computed directly")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, help="of torch; one on a machine that others use")
-    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor, on a machine that others use")
+    parser.add_argument("--threads", type=int, help="threads of torch; 1 on a shared machine")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor on a shared machine")
     parser.add_argument("--json", metavar="FILE")
     given = parser.parse_args(words)
     if given.threads:

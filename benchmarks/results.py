@@ -1,4 +1,4 @@
-"""What comes of a contest."""
+"""The results of a contest."""
 
 import statistics
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from benchmarks.turns import Turn
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers, one for each round: their median, quartiles and mean."""
+    """Median, quartiles and mean of one value for each round."""
 
     median: float
     first_quartile: float
@@ -27,12 +27,12 @@ class Summary:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured of an entry.
+    """The measurements of an entry.
 
     Args:
-        entry: whose.
-        start_up: seconds from the start of its process to the end of its first minibatch.
-        turns: what it reported.
+        entry: the entry.
+        start_up: seconds from the start of its process to the end of its first batch.
+        turns: the turns that it reported.
     """
 
     entry: Entry
@@ -42,12 +42,12 @@ class Result:
 
 @dataclass(frozen=True)
 class Contest:
-    """A contest that is over.
+    """A finished contest.
 
     Args:
-        setting: what it was about.
-        results: an entry's each.
-        limits: of each precision.
+        setting: its setting.
+        results: one for each entry.
+        limits: the machine's limits for each precision.
     """
 
     setting: Setting
@@ -55,34 +55,34 @@ class Contest:
     limits: dict[str, Limits]
 
     def milliseconds(self, result: Result) -> Summary:
-        """Of a minibatch."""
+        """Milliseconds for a batch."""
         return Summary.of([1000 * turn.seconds / self.setting.minibatches for turn in result.turns])
 
     def ratio(self, result: Result, reference: Entry, clock: str = "seconds") -> Summary | None:
-        """The time of an entry as a multiple of another one's in the same round; None where that one did not play."""
+        """The time of an entry as a multiple of another one's in the same round; None if that one did not take part."""
         if (others := self.turns_of(reference)) is None:
             return None
         pairs = zip(result.turns, others, strict=True)
         return Summary.of([getattr(turn, clock) / getattr(other, clock) for turn, other in pairs])
 
     def total_ratio(self, result: Result, reference: Entry) -> float | None:
-        """As :meth:`ratio`, of the sums over all rounds: what comes in few of them, pictures say, counts too."""
+        """Like :meth:`ratio`, for the sums over all rounds, which include rare work such as sample grids."""
         others = self.turns_of(reference)
         return sum(t.seconds for t in result.turns) / sum(t.seconds for t in others) if others else None
 
     def turns_of(self, entry: Entry) -> list[Turn] | None:
-        """What an entry reported; None where it did not play."""
+        """The turns of an entry; None if it did not take part."""
         return next((result.turns for result in self.results if result.entry == entry), None)
 
     def images_per_second(self, result: Result) -> float:
         return 1000 * self.setting.batch / self.milliseconds(result).median
 
     def over_limit(self, result: Result) -> float:
-        """The median time as a multiple of what the arithmetic takes at least."""
+        """The median time as a multiple of the least time of the arithmetic."""
         return self.milliseconds(result).median / self.limits[result.entry.precision].arithmetic_ms
 
     def record(self) -> dict[str, Any]:
-        """Everything, as plain values."""
+        """The contest as plain values."""
         return {
             "setting": asdict(self.setting),
             "limits": {precision: asdict(limit) for precision, limit in self.limits.items()},

@@ -1,4 +1,4 @@
-"""Who plays in a contest, and with which command line."""
+"""The contestants and their command lines."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.game import PRECISIONS
 from benchmarks.timing import REPOSITORY
 
-#: words for train.py
+#: overrides for train.py
 MODELS = {
     "mlp": ["model=mlp"],
     "maxout": ["model=maxout"],
@@ -31,20 +31,20 @@ ACCELERATORS = {"cpu": "cpu", "cuda": "gpu"}
 
 @dataclass(frozen=True)
 class Setting:
-    """What a contest is about.
+    """The setting of a contest.
 
     Args:
-        model, data: of ``MODELS`` and ``DATA``.
-        batch: images in a minibatch.
+        model, data: keys of ``MODELS`` and ``DATA``.
+        batch: images in a batch.
         device: ``cpu`` or ``cuda``.
-        contestants: of ``COMMANDS``.
-        precisions: of ``PRECISIONS``; each contestant plays with each.
+        contestants: keys of ``COMMANDS``.
+        precisions: keys of ``PRECISIONS``; each contestant trains in each.
         turns: rounds that count.
-        warm_up: rounds before them that do not.
-        minibatches: of a turn.
-        threads: of each process.
-        data_root: where MNIST lies.
-        square: size of the matrices with which the arithmetic is measured.
+        warm_up: rounds before them, which do not count.
+        minibatches: batches in a turn.
+        threads: threads of each process.
+        data_root: the folder of MNIST.
+        square: size of the matrices for measuring the arithmetic.
     """
 
     model: str
@@ -62,17 +62,17 @@ class Setting:
 
     @property
     def total(self) -> int:
-        """Minibatches that each contestant plays: the one that it starts with, and its turns."""
+        """Batches of each contestant: the first one, and those of its turns."""
         return 1 + (self.warm_up + self.turns) * self.minibatches
 
     @property
     def words(self) -> list[str]:
-        """What ``train.py`` is told of the game."""
+        """The overrides of ``train.py`` that configure the game."""
         words = [*MODELS[self.model], *(word.format(root=Path(self.data_root).resolve()) for word in DATA[self.data])]
         return [*words, f"data.batch_size={self.batch}"]
 
     def entries(self) -> list["Entry"]:
-        """Who plays. The textbook in float32 always does: the ratios are to it."""
+        """The entries. The textbook in float32 is always one of them: ratios are relative to it."""
         pairs = [REFERENCE, *(Entry(c, p) for p in self.precisions for c in self.contestants)]
         return list(dict.fromkeys(pairs))
 
@@ -100,8 +100,8 @@ def module(name: str, *words: str) -> Callable[[Setting, Entry, Path], list[str]
 
 
 def train_py(setting: Setting, entry: Entry, folder: Path) -> list[str]:
-    """The command that a user gives, and a callback that takes turns."""
-    # Most of the minutes that a run is in the contest it waits: as many saves as in a run of its own.
+    """The user's command with a callback that takes turns."""
+    # A contestant mostly waits: with a longer interval it saves as often as a run outside of a contest.
     minutes = len(setting.entries())
     return [
         *(sys.executable, str(REPOSITORY / "train.py"), *setting.words),
@@ -115,7 +115,7 @@ def train_py(setting: Setting, entry: Entry, folder: Path) -> list[str]:
 
 
 def captured(setting: Setting, entry: Entry, folder: Path) -> list[str]:
-    """The same with each player's turn as a CUDA graph."""
+    """The same with each update captured as a CUDA graph."""
     return [*train_py(setting, entry, folder), "trainer.capture=true"]
 
 
@@ -127,4 +127,4 @@ COMMANDS = {
     "ours": train_py,
     "captured": captured,
 }
-USUAL = ("textbook", "lightning_example", "bare", "ours")  # who can play on every device
+USUAL = ("textbook", "lightning_example", "bare", "ours")  # contestants for every device

@@ -1,8 +1,8 @@
-"""Whether two commits train to the same bits: ``python -m benchmarks.same_bits OLD [NEW]``.
+"""Checks whether two commits train to the same bits: ``python -m benchmarks.same_bits OLD [NEW]``.
 
-Each preset trains some iterations in a checkout of either commit, in a process of its own, on scikit-learn's digits at
-the preset's image size where its data would have to be downloaded. Then the tensors of both checkpoints are compared,
-whatever their names: a refactoring may rename a layer and must not change a bit. Hashes hold for one machine only, so
+Each preset trains some iterations in a checkout of each commit, in a process of its own. If its data needs a download,
+it uses scikit-learn's digits at the preset's image size. Then the tensors of both checkpoints are compared, whatever
+their names: a refactoring may rename a layer but must not change a bit. Hashes hold for one machine only, so
 both commits run on this one. NEW is the working tree unless given.
 """
 
@@ -43,18 +43,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command-line options."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.same_bits", description=__doc__.partition("\n")[0])
     made.add_argument("old", help="a commit")
     made.add_argument("new", nargs="?", help="another commit; the working tree by default")
     made.add_argument("--presets", nargs="+", help="names in conf/experiment/; all but the second stages by default")
-    made.add_argument("--iterations", type=int, default=50, help="of each preset, at least one update of G")
+    made.add_argument("--iterations", type=int, default=50, help="batches of each preset; at least one update of G")
     made.add_argument("--option", action="append", default=[], help="a further option for train.py, repeatable")
     return made
 
 
 def presets() -> list[str]:
-    """Every preset that starts from nothing but its configuration."""
+    """Every preset that needs no earlier run."""
     names = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
     return [name for name in names if not OmegaConf.missing_keys(configuration(name))]
 
@@ -79,7 +79,7 @@ def report(preset: str, old: Path, new: Path, options: argparse.Namespace) -> bo
 
 
 def command(preset: str, iterations: int) -> list[str]:
-    """Options for train.py: the preset, short, with data that is at hand."""
+    """Options for train.py: the preset, shortened, with data that needs no download."""
     cfg = configuration(preset)
     words = [
         f"experiment={preset}",
@@ -93,7 +93,7 @@ def command(preset: str, iterations: int) -> list[str]:
 
 
 def train(tree: Path, words: Sequence[str], folder: Path) -> Counter[str]:
-    """Runs a checkout's train.py; returns how often each tensor, as a hash, stands in its last checkpoint."""
+    """Runs a checkout's train.py; returns the hashes of the tensors in its last checkpoint with their counts."""
     done = subprocess.run(
         [sys.executable, str(tree / "train.py"), *words, f"output_dir={folder}"],
         cwd=folder.parent,
@@ -109,7 +109,7 @@ def train(tree: Path, words: Sequence[str], folder: Path) -> Counter[str]:
 
 
 def hash_of(tensor: torch.Tensor) -> str:
-    """SHA-256 of a tensor's type, shape and bytes."""
+    """SHA-256 of a tensor's dtype, shape and bytes."""
     content = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
     return hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}".encode() + content).hexdigest()
 

@@ -1,8 +1,8 @@
-"""Time and memory against image size, number of images, minibatch and k: ``python -m benchmarks.scaling --json FILE``.
+"""Time and memory against image size, number of images, batch size and k: ``python -m benchmarks.scaling --json FILE``.
 
 One axis at a time is varied from a base point; each point is a process of its own, so that its peak memory is its own,
-and plays ``train.py``'s game with its usual callbacks on images of noise. The exponent between neighbours is the
-logarithm of the ratio of their times over that of their sizes: 1 is linear, 0 is constant.
+and trains like ``train.py`` with its default callbacks on images of noise. The exponent between neighboring points is
+the logarithm of the ratio of their times over that of their sizes: 1 is linear, 0 is constant.
 """
 
 import argparse
@@ -30,19 +30,19 @@ AXES = {
 }
 KEYS = {"image_size": "data.image_size", "images": "+data.images", "batch_size": "data.batch_size", "k": "k"}
 MEASURES = ("minibatch_ms", "processor_ms", "load_seconds", "order_seconds", "peak_mib")
-WARM_UP = 5  # minibatches that are not timed: memory is fetched in them
+WARM_UP = 5  # batches that are not timed: they allocate memory
 
 
-# In the process of a point
+# In the process of one point
 
 
 def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
-    """Plays minibatches for about so long, and says how long they took and what they needed.
+    """Trains for about so many seconds, and returns the times and the memory.
 
     Returns:
-        ``minibatch_ms`` with its median and quartiles, ``processor_ms`` the same by the time that was computed,
-        which others on the cores do not prolong, ``load_seconds`` for the images and all that is done with them
-        once, ``order_seconds`` for an epoch's permutation, ``peak_mib`` and ``mib_of_images``.
+        ``minibatch_ms`` with its median and quartiles, ``processor_ms`` the same in processor time, which other
+        processes do not prolong, ``load_seconds`` for loading and preparing the images, ``order_seconds`` for an
+        epoch's permutation, ``peak_mib`` and ``mib_of_images``.
     """
     import torch
     from hydra import compose, initialize_config_dir
@@ -55,7 +55,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     from gan.runs.build import build
 
     class Stopwatch(Callback):
-        """Ends the run when the time is up; the times between the ends of minibatches."""
+        """Records the times between the ends of batches; ends the run when the time is up."""
 
         def __init__(self) -> None:
             self.ends: list[float] = []
@@ -99,7 +99,7 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     shown = {}
     for name, clock in (("minibatch_ms", stopwatch.ends), ("processor_ms", stopwatch.worked)):
         steps = [1000 * (b - a) for a, b in itertools.pairwise(clock[WARM_UP:])]
-        # Over whole turns: with k above 1 the discriminator plays alone for a while.
+        # Over whole cycles of k batches: with k above 1, some batches update only the discriminator.
         turns = [statistics.fmean(steps[i : i + cfg.k]) for i in range(0, len(steps) - cfg.k + 1, cfg.k)]
         low, median, high = statistics.quantiles(turns, n=4)
         shown[name] = {"median": median, "least": low, "most": high}
@@ -115,11 +115,11 @@ def play(point: Mapping[str, int], seconds: float, folder: str) -> dict:
     }
 
 
-# In the process that starts them
+# In the parent process
 
 
 def measured(point: Mapping[str, int], seconds: float) -> dict:
-    """What :func:`play` says of a point, in a process of its own."""
+    """The result of :func:`play` for a point, in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = f"{dict(point)!r}, {seconds}, {folder!r}"
         code = f"import json; from benchmarks.scaling import play; print(json.dumps(play({arguments})))"
@@ -131,7 +131,7 @@ def measured(point: Mapping[str, int], seconds: float) -> dict:
 
 
 def exponents(points: Sequence[Mapping], axis: str) -> list[dict[str, float]]:
-    """For each two neighbours on an axis the exponent of every measure."""
+    """The exponents of every measure between neighboring points on an axis."""
     found = []
     for a, b in itertools.pairwise(points):
         growth = math.log(b[axis] / a[axis])
@@ -154,7 +154,7 @@ def folder_start_ups(root: Path) -> dict[str, float]:
 
     taken: list[int] = []
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "images"  # links
+        copy = Path(folder) / "images"  # a folder of links
         for path in root.iterdir():
             if not path.name.startswith("."):
                 copy.mkdir(exist_ok=True)
@@ -179,13 +179,15 @@ def _number(value: float | Mapping[str, float]) -> float:
 
 def main(words: Sequence[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of minibatches at each point")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds of training at each point")
     for axis, values in AXES.items():
         parser.add_argument(f"--{axis.replace('_', '-')}", type=int, nargs="*", default=values)
     parser.add_argument(
-        "--memory", type=float, default=6.0, help="GiB; points whose images take half of it are left out"
+        "--memory", type=float, default=6.0, help="GiB; points whose images take more than half of it are left out"
     )
-    parser.add_argument("--folder", metavar="FOLDER", help="of image files, to be decoded once")
+    parser.add_argument(
+        "--folder", metavar="FOLDER", help="folder of image files, for the times of the first and second start"
+    )
     parser.add_argument("--json", metavar="FILE")
     given = parser.parse_args(words)
     known: dict[str, dict] = {}

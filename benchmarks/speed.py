@@ -1,10 +1,10 @@
-"""How long a minibatch takes: ``python train.py`` beside the tutorials' loop, Lightning's example and a bare loop.
+"""The time of a batch: ``python train.py``, the tutorials' loop, Lightning's example and a bare loop.
 
     python -m benchmarks.speed --model mlp maxout --batch 64 256 --json speed.json
 
-Every contestant is a process of its own; they play in turns, so that all of them meet the same machine. Times are
-medians over the rounds with quartiles, ratios are of times in the same round; the totals' ratios count what comes
-rarely, too. See ``--help``.
+Every contestant is a process of its own; they run in turns, so that all of them meet the same conditions. Times are
+medians over the rounds with quartiles; ratios are of times in the same round. Ratios of totals include rare work, too.
+See ``--help``.
 """
 
 import argparse
@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for setting in settings(options):
             contests.append(hold(setting, say=lambda message: print(message, file=sys.stderr)))
             print("\n".join([*table(contests[-1]), ""]), flush=True)
-            if options.json:  # after each, so that a later one that fails takes nothing away
+            if options.json:  # after each contest, so that a later failure loses no result
                 options.json.write_text(json.dumps(record(words, contests), indent=1) + "\n")
     except (Died, HydraException) as error:
         sys.exit(f"error: {error}")
 
 
 def record(words: Sequence[str], contests: Sequence[Contest]) -> dict[str, Any]:
-    """Everything that was measured, with what it was measured on."""
+    """All measurements, with the machine."""
     return {
         "command": shlex.join(["python", "-m", "benchmarks.speed", *words]),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -68,7 +68,7 @@ def record(words: Sequence[str], contests: Sequence[Contest]) -> dict[str, Any]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command-line options."""
     made = argparse.ArgumentParser(
         prog="python -m benchmarks.speed",
         description="Times a minibatch of the game in train.py and in loops to compare it with. Several models, batch "
@@ -76,20 +76,32 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = made.add_argument
-    add("--model", nargs="+", choices=MODELS, default=["mlp"], help="the nets")
-    add("--batch", nargs="+", type=count, default=[64], help="images in a minibatch")
+    add("--model", nargs="+", choices=MODELS, default=["mlp"], help="the networks")
+    add("--batch", nargs="+", type=count, default=[64], help="images in a batch")
     add("--data", nargs="+", choices=DATA, default=["synthetic"], help="the images; synthetic ones need no files")
-    add("--precision", nargs="+", choices=PRECISIONS, default=["float32", "bf16-mixed"], help="of the products")
-    add("--contestants", nargs="+", choices=COMMANDS, default=[*USUAL], help=f"who plays; {REFERENCE} always does")
-    add("--device", choices=["cpu", "cuda"], default="cpu", help="where")
+    add(
+        "--precision",
+        nargs="+",
+        choices=PRECISIONS,
+        default=["float32", "bf16-mixed"],
+        help="precision of the matrix products",
+    )
+    add(
+        "--contestants",
+        nargs="+",
+        choices=COMMANDS,
+        default=[*USUAL],
+        help=f"the contestants; {REFERENCE} always takes part",
+    )
+    add("--device", choices=["cpu", "cuda"], default="cpu", help="the device")
     add("--turns", type=count, default=12, help="rounds that count")
-    add("--warm-up", type=int, default=2, help="rounds before them that do not")
-    add("--minibatches", type=count, default=50, help="of a turn")
-    # Two threads that wait for each other lose far more than their share where a third wants one of two cores.
-    add("--threads", type=count, default=torch.get_num_threads(), help="of each process; 1 where others compute too")
+    add("--warm-up", type=int, default=2, help="rounds before them, which do not count")
+    add("--minibatches", type=count, default=50, help="batches in a turn")
+    # Threads that wait for each other lose much time when another process uses one of their cores.
+    add("--threads", type=count, default=torch.get_num_threads(), help="threads of each process; 1 on a shared machine")
     add("--data-root", default="data", help="the folder that holds MNIST/raw")
-    add("--square", type=count, default=2048, help="size of the matrices with which the arithmetic is measured")
-    add("--json", type=Path, help="a file for everything that was measured")
+    add("--square", type=count, default=2048, help="size of the matrices for measuring the arithmetic")
+    add("--json", type=Path, help="a file for all measurements")
     return made
 
 
@@ -101,7 +113,7 @@ def count(word: str) -> int:
 
 
 def settings(options: argparse.Namespace) -> Iterable[Setting]:
-    """The contests that the command line asks for."""
+    """The settings of the contests in the command line."""
     for model, batch, data in itertools.product(options.model, options.batch, options.data):
         yield Setting(
             **{"model": model, "batch": batch, "data": data, "device": options.device},
@@ -113,11 +125,11 @@ def settings(options: argparse.Namespace) -> Iterable[Setting]:
 
 
 def table(contest: Contest) -> list[str]:
-    """A line for each entry, below a line on the setting and above one for each precision's limits."""
+    """A line about the setting, a row for each entry, and a line for the limits in each precision."""
     setting = contest.setting
     rows = [COLUMNS, *(line(contest, result) for result in contest.results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    aligned = [["<", "<", *">" * (len(COLUMNS) - 2)], widths]  # words to the left, numbers to the right
+    aligned = [["<", "<", *">" * (len(COLUMNS) - 2)], widths]  # text to the left, numbers to the right
     head, *body = (
         f"| {' | '.join(f'{cell:{side}{width}}' for cell, side, width in zip(row, *aligned, strict=True))} |"
         for row in rows
@@ -134,7 +146,7 @@ def table(contest: Contest) -> list[str]:
 
 
 def line(contest: Contest, result: Result) -> list[str]:
-    """An entry's cells."""
+    """The cells of an entry's row."""
     of_bare = Entry("bare", result.entry.precision)
     return [
         *(result.entry.contestant, result.entry.precision),
@@ -159,7 +171,7 @@ def shown(summary: Summary | None) -> str:
 
 
 def told(precision: str, limit: Limits) -> str:
-    """A precision's limits in words."""
+    """The limits in a precision as text."""
     rates = ", ".join(f"{name}: {rate / 1e9:,.0f}" for name, rate in limit.rates.items())
     return (
         f"{precision}: {limit.flops / 1e9:.2f} GFLOP take at least {limit.arithmetic_ms:.3g} ms at the best rate of "
@@ -169,7 +181,7 @@ def told(precision: str, limit: Limits) -> str:
 
 
 def commit() -> str:
-    """The commit that was measured, with a plus where the files differ from it."""
+    """The measured commit, with a plus if files differ from it."""
     asked = [["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"]]
     try:
         answers = [

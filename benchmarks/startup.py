@@ -1,6 +1,6 @@
-"""Seconds from the start of a process to what it is for: ``python -m benchmarks.startup --json FILE``.
+"""Seconds from the start of a process to its first batch or its end: ``python -m benchmarks.startup --json FILE``.
 
-Beside ``train.py`` the imports that it cannot do without, as the floor. Each is a process of its own; all take turns.
+The baseline are the imports that ``train.py`` needs. Each command is a process of its own; all take turns.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from gan.training import Monitor
 
 TRAIN = str(REPOSITORY / "train.py")
 FIRST, TO_FIRST, TO_END = "FIRST MINIBATCH", "train.py: first minibatch done", "train.py: one minibatch, to the end"
-#: what is run, in the words after ``python``
+#: the commands, as the arguments of ``python``
 COMMANDS = {
     "import torch": ("-c", "import torch"),
     "import pytorch_lightning": ("-c", "import pytorch_lightning"),
@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 class Stopwatch(Monitor):
-    """The monitor, which says when the first minibatch is done, before any callback looks at it."""
+    """The monitor callback, which also records when the first batch is done, before other callbacks run."""
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         print(FIRST, time.time(), flush=True)
@@ -35,7 +35,7 @@ class Stopwatch(Monitor):
 
 
 def play(words: Sequence[str]) -> tuple[float, float | None]:
-    """Seconds until the process has ended, and until its first minibatch was done if it played one."""
+    """Seconds until the process has ended, and until the end of its first batch if it trains."""
     with tempfile.TemporaryDirectory() as folder:
         started, clock = time.perf_counter(), time.time()
         done = subprocess.run(

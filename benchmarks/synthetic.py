@@ -1,4 +1,4 @@
-"""Images of noise: a benchmark that needs no files and no network."""
+"""Images of noise: benchmarks need neither files nor downloads."""
 
 import math
 
@@ -8,10 +8,10 @@ from gan.data.base import ImageData, Split
 
 
 class Synthetic(ImageData):
-    """Images of uniform noise, the same for every seed of a run; 200 more each to validate and test.
+    """Images of uniform noise, the same for every seed of a run; 200 more each for validation and test.
 
     Args:
-        images: to train on.
+        images: the number of training images.
         **common: see :class:`gan.data.base.Source`.
     """
 
@@ -26,9 +26,9 @@ class Synthetic(ImageData):
 
 
 def noise(count: int, shape: tuple[int, int, int], seed: int) -> Split:
-    """So many images (count, *shape) without a class."""
+    """``count`` images (count, *shape) of noise without a class."""
     numbers = count * math.prod(shape)
-    # Eight bytes from each random number, in place: a million images take a second and no memory but their own.
+    # Eight bytes from each random number, in place: a million images take a second and no extra memory.
     words = torch.empty(-(-numbers // 8), dtype=torch.int64)
     words.random_(-(2**63), None, generator=torch.Generator().manual_seed(seed))
     images = words.view(torch.uint8)[:numbers].view(count, *shape)

@@ -1,7 +1,7 @@
-"""The game as the PyTorch tutorials write it: a data set that transforms one image at a time, and a plain loop.
+"""Training as in the PyTorch tutorials: a data set that transforms one image at a time, and a plain loop.
 
-Some let D's loss run back into G, whose gradients they then throw away; some detach the samples: ``textbook`` is the
-one, ``textbook_detached`` the other.
+In some tutorials D's loss is backpropagated into G and those gradients are discarded (``textbook``); others detach
+the samples (``textbook_detached``).
 """
 
 import sys
@@ -18,7 +18,7 @@ from gan.core.random import RandomRows
 
 
 class ImageSet(Dataset):
-    """Images as torchvision's data sets give them: a PIL image for each, through the transforms.
+    """Images as in torchvision's data sets: each item is a PIL image passed through the transforms.
 
     Args:
         images: uint8 (N, C, H, W).
@@ -26,7 +26,7 @@ class ImageSet(Dataset):
 
     def __init__(self, images: Tensor) -> None:
         self.images = images.movedim(1, -1).squeeze(-1).contiguous()  # (N, H, W), or (N, H, W, 3)
-        # The tutorials normalize to [-1, 1]; the networks here do that themselves, so the same work leaves [0, 1].
+        # The tutorials normalize to [-1, 1]; the networks here do that themselves, so the same operation keeps [0, 1].
         channels = images.shape[1]
         self.transform = transforms.Compose(
             [transforms.ToTensor(), transforms.Normalize((0.0,) * channels, (1.0,) * channels)]
@@ -43,7 +43,7 @@ def main(path: str, detached: bool = False) -> None:
     game = Game.read(path)
     device = torch.device(game.device)
     images, mean_image = game.load_images()
-    # What is left over of an epoch is left out, so that every contestant's minibatches are of one size.
+    # The incomplete last batch is dropped, so that all contestants have batches of one size.
     loader = DataLoader(ImageSet(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     generator, discriminator = (with_layers_of_torch(n).to(device) for n in game.networks(mean_image))
     latent = make(game.latent)

@@ -1,4 +1,4 @@
-"""Times of what takes turns, and how they are written down."""
+"""Times of contestants that take turns, and their records."""
 
 import json
 import os
@@ -14,19 +14,19 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def environment(tree: Path = REPOSITORY) -> dict[str, str]:
-    """For a process that imports ``gan`` and ``benchmarks`` from this repository, or from another checkout of it."""
+    """The environment of a process that imports ``gan`` and ``benchmarks`` from this repository or another checkout."""
     paths = [str(tree / "src"), str(tree), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-#: the time that passes, and the time that this process computes, which others on its cores do not prolong
+#: wall time, and processor time, which other processes on the same cores do not prolong
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 
 
 def interleaved(
     contestants: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, list[float]]:
-    """Seconds that each contestant took in each round; in a round all take one turn, so that they meet one machine."""
+    """Seconds of each contestant in each round; in a round all take one turn, so that conditions are the same."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, play in contestants.items():
@@ -37,12 +37,12 @@ def interleaved(
 
 
 def summary(values: Sequence[float]) -> dict[str, float]:
-    """Median, least and most."""
+    """Median, minimum and maximum."""
     return {"median": statistics.median(values), "least": min(values), "most": max(values)}
 
 
 def ratio(slow: Sequence[float], fast: Sequence[float]) -> dict[str, float]:
-    """How many times longer the one took than the other, round by round."""
+    """Ratios of two contestants' times in the same round."""
     return summary([a / b for a, b in zip(slow, fast, strict=True)])
 
 
@@ -52,6 +52,6 @@ def told(values: Mapping[str, float], unit: str = "s") -> str:
 
 
 def write(path: str | None, results: Mapping[str, Any]) -> None:
-    """The results with the machine they are from, as JSON, where a file is wanted."""
+    """Writes the results and the machine as JSON, if a file is given."""
     if path is not None:
         Path(path).write_text(json.dumps({"machine": machine.describe(), **results}, indent=1) + "\n")

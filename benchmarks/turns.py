@@ -1,12 +1,12 @@
-"""Turns: each contestant is a process of its own, and only the one that has been given the word runs.
+"""Turns: each contestant of a contest is a process of its own, and only one of them runs at a time.
 
-A machine that others use, or that gets warm, is slower at one time than at another. Contestants that take turns of a
-fraction of a second meet the same conditions, and a ratio within a round hardly feels them.
+The speed of a shared or warm machine changes over time. Contestants that take turns of a fraction of a second meet
+the same conditions, which hardly affect a ratio within a round.
 
-The parent hands each process two pipes. A contestant plays one minibatch when it starts, says so, and waits. For
-each empty line that it is sent it plays its minibatches, takes the time itself, sends one line of JSON and waits
-again. The line ``end`` lets it end as it does after its last minibatch; a pipe that is closed without it means that the
-parent is gone, and ends the contestant at once.
+The parent gives each process two pipes. A contestant trains one batch when it starts, reports it, and waits. For each
+empty line that it receives, it trains the batches of a turn, times them, sends one line of JSON and waits again. After
+the line ``end`` it ends as after its last batch. A pipe that is closed without that line means that the parent is
+gone, and ends the contestant at once.
 """
 
 import codecs
@@ -30,18 +30,18 @@ import torch
 
 from benchmarks.machine import peak_memory
 
-VARIABLE = "GAN_BENCHMARK_TURNS"  # in the environment: what Turns.from_environment reads
-TAIL = 20_000  # characters of a contestant's terminal that are kept
+VARIABLE = "GAN_BENCHMARK_TURNS"  # the environment variable that Turns.from_environment reads
+TAIL = 20_000  # characters of a contestant's output that are kept
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a contestant reports.
+    """The report of one turn.
 
     Args:
-        seconds: by the clock, the device's work included.
-        cpu_seconds: that the process computed, over all of its threads.
-        peak_bytes: most memory so far, of the GPU where it plays there.
+        seconds: wall time, including the work of the device.
+        cpu_seconds: processor time over all threads.
+        peak_bytes: peak memory so far, of the GPU if it trains there.
     """
 
     seconds: float
@@ -50,39 +50,39 @@ class Turn:
 
 
 class Died(Exception):
-    """A contestant ended before its time; the message says with what words."""
+    """A contestant ended early; the message has its last output."""
 
 
 # The contestant's side
 
 
 class Turns:
-    """Tells a contestant when to play; it calls :meth:`done` after each minibatch.
+    """The contestant's side of the protocol; the contestant calls :meth:`done` after each batch.
 
     Args:
-        orders: a line comes for each turn, and the end when there are no more.
-        reports: where a line goes after each turn.
-        minibatches: of a turn.
+        orders: receives a line for each turn, and one at the end.
+        reports: gets a line after each turn.
+        minibatches: batches in a turn.
         device: ``cpu`` or ``cuda``.
     """
 
     def __init__(self, orders: TextIO, reports: TextIO, minibatches: int, device: str) -> None:
         self.orders, self.reports = orders, reports
         self.minibatches, self.on_gpu = minibatches, device == "cuda"
-        self.left = 1  # the first minibatch is a turn of its own
+        self.left = 1  # the first batch is a turn of its own
         self.started = (time.perf_counter(), time.process_time())
 
     @classmethod
     def from_environment(cls, device: str) -> "Turns":
-        """What the parent has left in the environment; also sets the precision of matrix products."""
+        """Reads the environment variable that the parent set; also sets the precision of matrix products."""
         settings = json.loads(os.environ[VARIABLE])
         torch.set_float32_matmul_precision(settings["matmul"])
-        torch.backends.cudnn.allow_tf32 = settings["matmul"] != "highest"  # the same for convolutions
+        torch.backends.cudnn.allow_tf32 = settings["matmul"] != "highest"  # likewise for convolutions
         orders, reports = os.fdopen(settings["orders"]), os.fdopen(settings["reports"], "w")
         return cls(orders, reports, settings["minibatches"], device)
 
     def done(self) -> None:
-        """A minibatch has been played. After the last one of a turn: reports, and waits for the next turn."""
+        """Counts a batch. After the last one of a turn, reports and waits for the next turn."""
         self.left -= 1
         if self.left:
             return
@@ -96,7 +96,7 @@ class Turns:
             alone = not self.orders.readline()
         except BrokenPipeError:
             alone = True
-        if alone:  # the parent is gone without a word, killed perhaps: nobody wants the rest
+        if alone:  # the parent is gone, perhaps killed: no process waits for the results
             os._exit(1)
         self.left = self.minibatches
         self.started = (time.perf_counter(), time.process_time())
@@ -106,18 +106,18 @@ class Turns:
 
 
 class Contestant:
-    """A process that takes turns. Its output goes to a terminal that nobody looks at, so that bars are drawn.
+    """A process that takes turns. Its output goes to a pseudo-terminal, so that it draws progress bars as usual.
 
     Args:
-        name: for messages.
-        command: words of its command line.
-        minibatches: of a turn.
-        folder: where it runs.
-        environment: of the process.
-        matmul: what ``torch.set_float32_matmul_precision`` is given there.
+        name: its name in messages.
+        command: its command line.
+        minibatches: batches in a turn.
+        folder: its working directory.
+        environment: its environment variables.
+        matmul: its argument of ``torch.set_float32_matmul_precision``.
 
     Attributes:
-        start_up: seconds from the start of the process to the end of its first minibatch.
+        start_up: seconds from the start of the process to the end of its first batch.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Contestant:
             stdout=terminal,
             stderr=terminal,
             pass_fds=(theirs_orders, theirs_reports),
-            start_new_session=True,  # Ctrl-C is for the parent
+            start_new_session=True,  # Ctrl-C goes only to the parent
         )
         for descriptor in (theirs_orders, theirs_reports, terminal):
             os.close(descriptor)
@@ -160,7 +160,7 @@ class Contestant:
         self.start_up = time.perf_counter() - began
 
     def turn(self) -> Turn:
-        """Lets it play a turn."""
+        """Runs one turn."""
         try:
             os.write(self.orders, b"\n")
         except BrokenPipeError:
@@ -168,8 +168,8 @@ class Contestant:
         return self._report()
 
     def finish(self) -> None:
-        """Lets it end as it does when it has played everything."""
-        with contextlib.suppress(BrokenPipeError):  # it has ended before; its exit code says how
+        """Lets the process end as after its last batch."""
+        with contextlib.suppress(BrokenPipeError):  # it has already ended; its exit code is checked below
             os.write(self.orders, b"end\n")
         os.close(self.orders)
         self.orders = None
@@ -177,7 +177,7 @@ class Contestant:
             raise self._death()
 
     def close(self) -> None:
-        """Ends it, whatever it is doing."""
+        """Kills the process."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -205,7 +205,7 @@ class Contestant:
         while True:
             try:
                 data = os.read(screen, 65536)
-            except OSError:  # what Linux says when the last writer is gone
+            except OSError:  # raised on Linux when the last writer is gone
                 break
             if not data:
                 break
@@ -214,18 +214,20 @@ class Contestant:
 
 
 def play(contestants: Sequence[Contestant], rounds: int, warm_up: int) -> dict[str, list[Turn]]:
-    """Every contestant's turns, by its name; in each round the next one begins, and every second one goes backwards.
+    """Runs all rounds; returns every contestant's turns by its name.
+
+    Each round begins with the next contestant, and every second round runs in reverse order.
 
     Args:
-        contestants: already started.
-        rounds: how many turns each one has.
-        warm_up: how many it has before, which are thrown away.
+        contestants: the contestants, already started.
+        rounds: turns of each contestant that count.
+        warm_up: turns of each contestant before those, which do not count.
     """
     turns: dict[str, list[Turn]] = {contestant.name: [] for contestant in contestants}
     for number in range(warm_up + rounds):
         first = number % len(contestants)
         order = [*contestants[first:], *contestants[:first]]
-        for contestant in order[:: 1 - 2 * (number % 2)]:  # or each would always follow the same one
+        for contestant in order[:: 1 - 2 * (number % 2)]:  # else each would always follow the same one
             turn = contestant.turn()
             if number >= warm_up:
                 turns[contestant.name].append(turn)

@@ -1,4 +1,4 @@
-"""What a check found, and how it is written down."""
+"""Results of checks, and the report."""
 
 import shlex
 import time
@@ -9,21 +9,21 @@ from pathlib import Path
 
 
 class Outcome(StrEnum):
-    """How a check ended."""
+    """The outcome of a check."""
 
     PASSED = "pass"
     FAILED = "FAIL"
-    SKIPPED = "skipped"  # it cannot be done on this machine
-    NOT_RUN = "not run"  # no time was left, or somebody stopped it
+    SKIPPED = "skipped"  # it cannot run on this machine
+    NOT_RUN = "not run"  # no time was left, or the user stopped it
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a check returns when it could be done.
+    """The result of a completed check.
 
     Args:
-        good: whether it holds.
-        figures: what was measured, one line.
+        good: whether it passed.
+        figures: the measurements, in one line.
         details: Markdown that follows the table.
     """
 
@@ -33,15 +33,15 @@ class Found:
 
 
 class Skip(Exception):
-    """A check cannot be done on this machine; the message says why."""
+    """A check cannot run on this machine; the message says why."""
 
 
 class OutOfTime(Exception):
-    """The time for all checks is over."""
+    """The time for all checks has run out."""
 
 
 class Failure(Exception):
-    """A command did not do what it should; the message has its last lines."""
+    """A command failed; the message has its last lines."""
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Verdict:
 
 
 def report(facts: dict[str, object], verdicts: Sequence[Verdict]) -> str:
-    """Everything as one page of Markdown: the machine, a table of verdicts, their details, their commands."""
+    """The report as Markdown: the machine, a table of verdicts, their details and commands."""
     counts = {outcome: sum(v.outcome == outcome for v in verdicts) for outcome in Outcome}
     lines = [
         "# Self-check of the training on a GPU",
@@ -79,7 +79,7 @@ def report(facts: dict[str, object], verdicts: Sequence[Verdict]) -> str:
 
 
 def commands(verdicts: Sequence[Verdict]) -> list[str]:
-    """The commands of each check, to be repeated by hand."""
+    """The commands of each check, to copy and run."""
     lines = []
     for verdict in verdicts:
         if verdict.commands:
@@ -93,17 +93,17 @@ def shown(words: Sequence[str]) -> str:
 
 
 def cell(text: str) -> str:
-    """A text that does not break its table."""
+    """Escapes a text for a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def last_lines(text: str, count: int = 15) -> str:
-    """The end of an output."""
+    """The last lines of an output."""
     return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
 
 
 def write(path: Path, page: str) -> None:
-    """Writes the page, whole or not at all."""
+    """Writes the page atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.unfinished")
     unfinished.write_text(page, encoding="utf-8")

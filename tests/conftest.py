@@ -1,4 +1,4 @@
-"""What the tests share: a composed configuration with a tiny budget, and a run of it; and which test has which mark."""
+"""Shared fixtures: small configurations, training runs and commands; and the ``fast`` and ``gpu`` markers."""
 
 import copy
 import functools
@@ -29,7 +29,7 @@ from gan.runs.build import Experiment, build
 REPOSITORY = Path(__file__).parents[1]
 TESTS = Path(__file__).parent
 #: folders and files of tests of pure functions and small classes: ``make test-fast``
-MATHEMATICS = (
+PURE = (
     *("core", "losses", "metrics", "networks", "optim"),
     *(
         "methods/test_capture.py",
@@ -38,15 +38,15 @@ MATHEMATICS = (
         "training/test_symptoms.py",
     ),
 )
-#: what makes a test long: it composes a configuration, or reads thousands of images
+#: fixtures of slower tests: they compose a configuration, or read thousands of images
 LONG_FIXTURES = {"configure", "mnist_root"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the mathematics as ``fast``, and skips what needs a GPU where there is none."""
+    """Marks the tests of pure functions as ``fast``, and skips GPU tests where there is no GPU."""
     for item in items:
-        is_mathematics = item.path.is_relative_to(TESTS) and str(item.path.relative_to(TESTS)).startswith(MATHEMATICS)
-        if is_mathematics and not LONG_FIXTURES & set(item.fixturenames) and not {"slow", "processes"} & marks(item):
+        is_pure = item.path.is_relative_to(TESTS) and str(item.path.relative_to(TESTS)).startswith(PURE)
+        if is_pure and not LONG_FIXTURES & set(item.fixturenames) and not {"slow", "processes"} & marks(item):
             item.add_marker("fast")
         if "gpu" in marks(item) and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="torch finds no GPU"))
@@ -58,19 +58,19 @@ def marks(item: pytest.Item) -> set[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def threads() -> None:
-    """One thread: small nets gain nothing from two, and the workers of -n auto would fight for the cores.
+    """One thread: small networks gain nothing from two, and the workers of -n auto would compete for the cores.
 
-    TEST_THREADS asks for another number.
+    TEST_THREADS sets another number.
     """
     torch.set_num_threads(int(os.environ.get("TEST_THREADS", "1")))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded images go to a temporary folder, not to the cache directory of who runs the tests."""
+    """Decoded images go to a temporary folder, not to the user's cache directory."""
     before = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     with pytest.MonkeyPatch.context() as patch:
-        if "MPLCONFIGDIR" not in os.environ:  # matplotlib's list of fonts takes seconds to make again
+        if "MPLCONFIGDIR" not in os.environ:  # rebuilding matplotlib's font list takes seconds
             patch.setenv("MPLCONFIGDIR", str(before / "matplotlib"))
         folder = str(tmp_path_factory.mktemp("cache"))
         patch.setenv("XDG_CACHE_HOME", folder)
@@ -80,7 +80,7 @@ def users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def no_process_unless_marked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that starts a process says so, or those who want an answer in seconds would wait for it."""
+    """A test that starts a process needs the marker ``processes``, so that quick selections can leave it out."""
 
     def refused(*_, **__):
         pytest.fail("this test starts a process: give it @pytest.mark.processes")
@@ -101,13 +101,13 @@ def quiet_lightning() -> Iterator[None]:
 
 
 def composed(*words: str, name: str = "train") -> DictConfig:
-    """The real configuration with these words of the command line."""
+    """The real configuration with these overrides."""
     return copy.deepcopy(_composed(words, name))
 
 
 @functools.lru_cache(maxsize=100)
 def _composed(words: tuple[str, ...], name: str) -> DictConfig:
-    """A composition takes longer than most of the runs here, and many a test asks for the same one twice."""
+    """Cached: a composition takes longer than most of these runs, and many tests ask for the same one."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         return compose(name, list(words))
 
@@ -116,10 +116,10 @@ SMALL = ["model.generator.hidden=[32]", "++model.discriminator.hidden=[32]", "la
 
 
 def small(output_dir: Path, *words: str) -> DictConfig:
-    """The real configuration with small nets, its run in ``output_dir``; ``words`` may hold a ``ckpt_path``."""
+    """The real configuration with small networks, its run in ``output_dir``; ``words`` may hold a ``ckpt_path``."""
     from_checkpoint = [word for word in words if word.startswith("ckpt_path=")]
     cfg = composed(*SMALL, *(word for word in words if word not in from_checkpoint))
-    cfg.output_dir = str(output_dir)  # set here, so that the composition can be had again
+    cfg.output_dir = str(output_dir)  # set here, so that the cached composition can be reused
     for word in from_checkpoint:
         cfg.ckpt_path = word.removeprefix("ckpt_path=")
     return cfg
@@ -127,7 +127,7 @@ def small(output_dir: Path, *words: str) -> DictConfig:
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Callable[..., DictConfig]:
-    """Composes the real configuration with small nets: ``configure("k=2", folder="resumed")``."""
+    """Composes the real configuration with small networks: ``configure("k=2", folder="resumed")``."""
 
     def configured(*overrides: str, folder: str = "run") -> DictConfig:
         return small(tmp_path / folder, *overrides)
@@ -135,8 +135,8 @@ def configure(tmp_path: Path) -> Callable[..., DictConfig]:
     return configured
 
 
-def played(cfg: DictConfig) -> Experiment:
-    """Builds, prepares and fits; returns the game."""
+def trained_experiment(cfg: DictConfig) -> Experiment:
+    """Builds, prepares and trains; returns the experiment."""
     with warnings.catch_warnings():
         quiet()
         game = build(cfg)
@@ -146,16 +146,16 @@ def played(cfg: DictConfig) -> Experiment:
 
 
 @pytest.fixture
-def play() -> Callable[[DictConfig], Experiment]:
-    return played
+def run_training() -> Callable[[DictConfig], Experiment]:
+    return trained_experiment
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> Iterator[Callable[..., tuple[int, str]]]:
-    """A script as its command line runs it, but in this process: ``command("train.py", folder, "k=2")``.
+    """Runs a script in this process as its command line would: ``command("train.py", folder, "k=2")``.
 
     Returns:
-        the exit status and all that was said.
+        the exit status and the output.
     """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -185,7 +185,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> I
 
 @pytest.fixture(scope="session")
 def mnist_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real MNIST, where a copy of its files is at hand."""
+    """The folder of the real MNIST files; skips the test if there are none."""
     for root in (REPOSITORY / "data", REPOSITORY.parent / "shared" / "data"):
         raw = root / "MNIST" / "raw"
         if (raw / "train-images-idx3-ubyte").is_file():

@@ -1,4 +1,4 @@
-"""Every YAML file composes and builds; what does not fit is named."""
+"""Every YAML file composes and builds; options that do not fit give clear errors."""
 
 import itertools
 import re
@@ -30,14 +30,14 @@ def choices(group):
 
 
 def needs(choice):
-    """What a choice cannot do without: the words behind ``# Needs:`` in its file."""
+    """The overrides that a choice requires: those after ``# Needs:`` in its file."""
     group, _, name = choice.partition("=")
     found = re.search(r"^# Needs: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     return found[1].split() if found else []
 
 
 def composed(folder, *words):
-    """The real configuration with narrow nets of the same form."""
+    """The real configuration with narrower networks of the same structure."""
     cfg = conftest.composed(*words)
     cfg.output_dir = str(folder)
     narrow(cfg.model)
@@ -45,7 +45,7 @@ def composed(folder, *words):
 
 
 def narrow(node):
-    """Numbers of the model above 16, which are widths, become a twentieth: equal ones stay equal, ratios stay."""
+    """Divides numbers of the model above 16, which are widths, by 20: equal widths stay equal."""
     for key in node if OmegaConf.is_dict(node) else range(len(node)):
         if OmegaConf.is_missing(node, key) or OmegaConf.is_interpolation(node, key):
             continue
@@ -55,8 +55,8 @@ def narrow(node):
             node[key] = max(1, node[key] // 20)
 
 
-def with_images_at_hand(folder, *words):
-    """Composed, with scikit-learn's digits of the same size in place of images from files."""
+def with_digits(folder, *words):
+    """The configuration with scikit-learn's digits of the same size instead of image files."""
     cfg = composed(folder, *words)
     if not issubclass(get_class(cfg.data._target_), Endless):
         size = {key: cfg.data[key] for key in ("image_size", "batch_size")}
@@ -85,28 +85,28 @@ PRESETS = [choice for choice in CHOICES if choice.startswith("experiment=")]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_starts(preset, tmp_path, play):
-    """Until G's first turn is over."""
+def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_training):
+    """Trains through G's first update."""
     words = [preset, *needs(preset), *BARE, "trainer.max_steps=${k}", "data.batch_size=4"]
-    game = play(cfg := with_images_at_hand(tmp_path, *words))
+    game = run_training(cfg := with_digits(tmp_path, *words))
     assert game.module.iteration == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
-def test_the_second_stage_goes_on_from_the_first(tmp_path, play):
+def test_second_stage_starts_from_the_first_generator(tmp_path, run_training):
     words = [*BARE, "trainer.max_steps=1", "data.batch_size=4", "ema.decay=0"]
     game = build(composed(tmp_path, "experiment=paper_tfd_2014", "latent.dim=5", *words))  # 100 units, narrowed
     first = {key: value for key, value in game.module.state_dict().items() if key.startswith("generator.")}
     path = tmp_path / "first.ckpt"
     torch.save({"iteration": 1, "hyper_parameters": {}, "state_dict": first}, path)
     second = ["experiment=paper_tfd_2014_prepended", f"model.generator.start_from={path}", "optim.generator.lr=0"]
-    state = play(with_images_at_hand(tmp_path, *second, *words)).module.generator.generator.state_dict()
+    state = run_training(with_digits(tmp_path, *second, *words)).module.generator.generator.state_dict()
     biases = {key for key in state if key.endswith("bias")}  # weights are held to their norm after the step
     assert len(biases) == 3
     assert all(torch.equal(state[key], first[f"generator.{key}"]) for key in biases)
 
 
-def test_the_second_stage_names_what_is_missing(tmp_path):
+def test_second_stage_without_start_from_is_refused(tmp_path):
     cfg = composed(tmp_path, "experiment=paper_tfd_2014_prepended", "data=digits", "data.image_size=48")
     with pytest.raises(UserError, match=r"^model.generator.start_from is missing"):
         build(cfg)
@@ -134,20 +134,20 @@ def test_the_second_stage_names_what_is_missing(tmp_path):
         (["optim=sgd2014", "trainer.precision=16-mixed"], "16-mixed does not go with optim.simultaneous=true"),
     ],
 )
-def test_what_cannot_be_at_the_end_is_told_before_the_beginning(tmp_path, words, message):
+def test_impossible_metrics_and_figures_fail_before_training(tmp_path, words, message):
     cfg = composed(tmp_path, *words, "trainer.max_steps=1")
     with pytest.raises(UserError, match=message):
         run(cfg)
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_presets_choice_can_be_undone(tmp_path):
-    """What the preset sets for its penalty and its callbacks is left aside with them."""
+def test_choices_of_a_preset_can_be_turned_off(tmp_path):
+    """The preset's settings of a penalty or of callbacks are dropped when those are turned off."""
     assert len(build(composed(tmp_path, "experiment=paper_mnist", "penalty=none")).module.terms) == 0
     assert build(composed(tmp_path, "experiment=shallow", "callbacks=none")).trainer.callbacks == []
 
 
-def test_every_preset_states_where_it_comes_from():
+def test_every_preset_header_has_command_expectation_and_time():
     for path in (CONF / "experiment").glob("*.yaml"):
         if path.stem != "none":
             header = path.read_text(encoding="utf-8")
@@ -166,26 +166,28 @@ def combinations():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "loss", "latent", "penalty"), sorted(set(combinations())))
-def test_every_combination_takes_a_step(tmp_path, play, model, loss, latent, penalty):
+def test_every_combination_takes_a_step(tmp_path, run_training, model, loss, latent, penalty):
     chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]
     needed = itertools.chain.from_iterable(map(needs, chosen))
     small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "data.classes=10", "ema.decay=0"]
-    game = play(with_images_at_hand(tmp_path, *chosen, *needed, *small))
+    game = run_training(with_digits(tmp_path, *chosen, *needed, *small))
     assert game.module.iteration == 1
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
 @pytest.mark.parametrize("model", [name for name in choices("model") if not needs(f"model={name}")])
-def test_images_of_another_size_just_work(tmp_path, play, model):
+def test_models_adapt_to_another_image_size(tmp_path, run_training, model):
     words = [*BARE, f"model={model}", *needs(f"model={model}"), "data.image_size=13", "trainer.max_steps=1"]
-    game = play(composed(tmp_path, *words))
+    game = run_training(composed(tmp_path, *words))
     z, labels = game.module.latent(RandomRows(), torch.tensor([-1, -1]))
     assert game.module.generator(z, labels).shape == (2, 1, 13, 13)
 
 
 @pytest.mark.parametrize("precision", [p for p in PRECISIONS if p != "16-mixed"])
-def test_precisions(configure, play, precision):
-    game = play(configure(f"trainer.precision={precision}", "trainer.max_steps=2", "callbacks=none", "logger=none"))
+def test_every_precision_keeps_float32_weights(configure, run_training, precision):
+    game = run_training(
+        configure(f"trainer.precision={precision}", "trainer.max_steps=2", "callbacks=none", "logger=none")
+    )
     assert all(p.dtype == torch.float32 for p in game.module.parameters())
 
 
@@ -223,12 +225,12 @@ def test_precisions(configure, play, precision):
         (["model.discriminator.dropout=abc"], r"model.discriminator.dropout must be a number .*, got abc"),
     ],
 )
-def test_mistakes_are_named_before_any_data_is_read(configure, choices, message):
+def test_invalid_options_are_reported_before_data_is_read(configure, choices, message):
     with pytest.raises(UserError, match=message):
         build(configure(*choices))
 
 
-def test_a_training_without_end_is_refused(configure):
+def test_training_without_an_end_is_refused(configure):
     cfg = configure("trainer.max_epochs=-1")
     game = build(cfg)
     with pytest.raises(UserError, match=r"trainer.max_epochs or trainer.max_steps must set an end"):
@@ -243,7 +245,7 @@ def test_a_training_without_end_is_refused(configure):
         (["trainer.max_steps=3", "k=4"], "k=4: the generator would never move in a run of 3 batches"),
     ],
 )
-def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, choices, message):
+def test_options_that_do_not_fit_the_data_fail_before_the_first_step(configure, choices, message):
     cfg = configure(*choices)
     game = build(cfg)
     with pytest.raises(UserError, match=message):
@@ -260,14 +262,14 @@ def test_what_only_the_data_shows_is_refused_before_the_first_step(configure, ch
         ({"max_epochs": None, "max_steps": 70, "limit_train_batches": 99}, 70),
     ],
 )
-def test_length_of_a_run(limits, expected):
+def test_count_iterations_from_epochs_steps_and_limits(limits, expected):
     assert count_iterations(OmegaConf.create({"trainer": limits, "k": 1}), batches_per_epoch=10) == expected
 
 
 @pytest.mark.parametrize(
     "choices", [["trainer.devices=2"], ["trainer=ddp"], ["trainer.devices=2", "trainer.strategy=ddp"]]
 )
-def test_several_processes_get_a_strategy_that_serves_two_optimizers(configure, choices):
+def test_several_processes_use_the_two_optimizer_strategy(configure, choices):
     strategy = build(configure(*choices, "trainer.accelerator=cpu")).trainer.strategy
     assert isinstance(strategy, Processes)
 
@@ -286,7 +288,7 @@ def shaped(channels):
     return SimpleNamespace(channels=channels, image_size=8, classes=10)
 
 
-def test_networks_that_do_not_fit_are_named(configure):
+def test_networks_of_wrong_shape_are_reported(configure):
     game = build(configure()).module
     check_networks(game, shaped(1))
     with pytest.raises(UserError, match=r"model.generator returns shape \(2, 1, 8, 8\), expected \(2, 3, 8, 8\)"):

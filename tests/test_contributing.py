@@ -1,4 +1,4 @@
-"""The worked example of CONTRIBUTING.md works as it is printed."""
+"""The example of CONTRIBUTING.md works as printed."""
 
 import os
 import re
@@ -15,7 +15,7 @@ FILES = re.findall(r"^`(my_gan/[\w/.]+)`[^\n]*\n\n```\w+\n(.*?)^```", TEXT, re.M
 COMMANDS = [line for line in re.search(r"^```sh\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)[1].splitlines() if line]
 
 
-def test_the_example_has_a_class_a_configuration_and_a_test():
+def test_example_has_a_class_a_configuration_and_a_test():
     assert [name for name, _ in FILES] == [
         "my_gan/losses.py",
         "my_gan/conf/loss/least_squares.yaml",
@@ -26,7 +26,7 @@ def test_the_example_has_a_class_a_configuration_and_a_test():
 
 @pytest.mark.processes
 @pytest.mark.slow
-def test_the_example_works_as_printed(tmp_path):
+def test_example_works_as_printed(tmp_path):
     for name, text in FILES:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def test_the_example_works_as_printed(tmp_path):
     assert "frechet_distance" in done.stdout + done.stderr
 
 
-def test_every_file_and_class_that_the_table_names_exists():
+def test_files_and_classes_in_the_table_exist():
     from hydra.utils import get_object
 
     rows = re.findall(r"^\| [\w ,()]+ \| (`[^|]+`) \| `([\w/]+)/NAME.py` \| (.+) \|$", TEXT, re.MULTILINE)

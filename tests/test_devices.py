@@ -1,4 +1,4 @@
-"""What a CPU can show of a GPU: tensors that only pretend to lie on one, and meet no tensor of the CPU."""
+"""Device errors found without a GPU: fake CUDA tensors, which must not mix with CPU tensors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,16 +28,16 @@ pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="pretends that
 
 
 @pytest.fixture
-def pretended() -> Iterator[FakeTensorMode]:
-    """Within, tensors have shapes and devices, and no numbers; to mix two devices is an error, as on a GPU."""
+def fake_mode() -> Iterator[FakeTensorMode]:
+    """Fake tensors have shapes and devices but no values; mixing two devices is an error, as on a GPU."""
     with FakeTensorMode(allow_non_fake_inputs=False) as mode, torch.no_grad():
         yield mode
 
 
 def on_the_gpu(mode, network):
-    """A network whose weights and buffers, which have been made or read, pretend to lie on a GPU.
+    """Replaces a network's weights and buffers by fake tensors on a GPU.
 
-    Not by ``network.to``, which exchanges tensors in place: pretended ones do not survive it.
+    ``network.to`` would swap tensors in place, which fails for fake ones.
     """
     for module in network.modules():
         for kind in (module._parameters, module._buffers):
@@ -46,14 +46,14 @@ def on_the_gpu(mode, network):
 
 
 def composed(words):
-    """A real game's networks, objectives and noise, on the CPU, and the shape of its images."""
+    """The networks, loss and latent of a real configuration, on the CPU, and the shape of its images."""
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
         cfg = compose("train", [*words, "trainer=cpu", "output_dir=unused", "callbacks=none", "logger=none"])
     return build.module(cfg), (cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
 
 
-def test_two_devices_do_not_mix(pretended):
-    """Or nothing below would show anything."""
+def test_fake_tensors_of_two_devices_do_not_mix(fake_mode):
+    """Without this error, the tests below would detect nothing."""
     with pytest.raises(RuntimeError, match="two different devices cuda:0, cpu"):
         torch.ones(3, device=GPU) + torch.ones(3)
 
@@ -72,12 +72,12 @@ GAMES = [
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", [None, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("words", GAMES, ids=" ".join)
-def test_a_turn_of_each_player_stays_on_the_gpu(words, precision):
-    """Draws, both forward passes, objectives and constraints."""
+def test_step_of_both_players_stays_on_the_gpu(words, precision):
+    """Latents, both forward passes, losses and constraints."""
     module, shape = composed(words)
     with FakeTensorMode(allow_non_fake_inputs=False) as mode, torch.no_grad():
         on_the_gpu(mode, module)
-        found, images = turns(module, shape, precision)
+        found, images = outputs_of_a_step(module, shape, precision)
     assert images.shape == (6, *shape)
     assert {value.device for value in found} == {GPU}
     assert {value.dtype for value in found} == {torch.float32}
@@ -85,7 +85,7 @@ def test_a_turn_of_each_player_stays_on_the_gpu(words, precision):
 
 @contextmanager
 def autocast(precision):
-    """As ``torch.autocast("cuda", precision)``, which does nothing where there is no GPU."""
+    """Like ``torch.autocast("cuda", precision)``, which does nothing without a GPU."""
     before = torch.is_autocast_enabled("cuda"), torch.get_autocast_dtype("cuda")
     torch.set_autocast_enabled("cuda", precision is not None)
     torch.set_autocast_dtype("cuda", precision or before[1])
@@ -96,7 +96,7 @@ def autocast(precision):
         torch.set_autocast_dtype("cuda", before[1])
 
 
-def turns(module, shape, precision):
+def outputs_of_a_step(module, shape, precision):
     with autocast(precision):
         fake = sample(module.generator, module.latent.draw(RandomRows(GPU), 6))
         module.generator.train()
@@ -114,13 +114,13 @@ def turns(module, shape, precision):
 
 
 @pytest.mark.parametrize("latent", [Gaussian(5), Uniform(5), Spherical(5)], ids=lambda latent: type(latent).__name__)
-def test_noise_is_drawn_on_the_gpu(pretended, latent):
+def test_latents_are_drawn_on_the_gpu(fake_mode, latent):
     start, end = latent.draw(RandomRows(GPU), 4), latent.draw(RandomRows(GPU), 4)
     path = torch.linspace(0, 1, 3, device=GPU)
     assert {z.device for z in (start, lerp(start, end, path), slerp(start, end, path))} == {GPU}
 
 
-def test_minibatches_are_gathered_on_the_gpu(pretended):
+def test_batches_are_gathered_on_the_gpu(fake_mode):
     images = torch.zeros(50, 1, 4, 4, dtype=torch.uint8, device=GPU)
     batches = Batches(images, torch.full((len(images),), -1, device=images.device), 8, seed=0, position=lambda: 3)
     batches.order = lambda epoch: torch.arange(50)
@@ -128,7 +128,7 @@ def test_minibatches_are_gathered_on_the_gpu(pretended):
     assert (minibatch.device, minibatch.dtype, minibatch.shape) == (GPU, torch.float32, (8, 1, 4, 4))
 
 
-def test_the_classifier_learns_on_the_gpu():
+def test_classifier_loss_stays_on_the_gpu():
     net = Classifier(3, 16, classes=7)
     with FakeTensorMode(allow_non_fake_inputs=False) as mode, torch.no_grad():
         on_the_gpu(mode, net)
@@ -155,7 +155,7 @@ def ring_components():
         (ring_components, (2, 1, 1)),
     ],
 )
-def test_feature_nets_look_on_the_gpu(make, shape):
+def test_feature_extractors_stay_on_the_gpu(make, shape):
     net = make()
     with FakeTensorMode(allow_non_fake_inputs=False) as mode, torch.no_grad():
         on_the_gpu(mode, net)
@@ -173,23 +173,23 @@ METRICS = {
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_metrics_compute_on_the_gpu(pretended, name):
+def test_metrics_stay_on_the_gpu(fake_mode, name):
     found = METRICS[name](torch.rand(40, 6, device=GPU), torch.rand(50, 6, device=GPU))
     assert found.device == GPU
     assert found.dtype == torch.float64
 
 
-ASKED = {
+WITH_SYNCHRONIZATION = {
     "precision and recall": lambda a, b: manifold.precision_recall(a, b),
     "density and coverage": lambda a, b: manifold.density_coverage(a, b),
     "memorization": lambda a, b: memorization.share_nearer(a[:, 0], b[:, 0]),
 }
 
 
-@pytest.mark.parametrize("name", ASKED)
-def test_metrics_wait_for_the_gpu_at_their_end_alone(pretended, name):
-    """They get as far as the number itself, which pretended tensors do not have."""
+@pytest.mark.parametrize("name", WITH_SYNCHRONIZATION)
+def test_metrics_synchronize_only_at_the_end(fake_mode, name):
+    """They run up to reading the value itself, which fake tensors do not have."""
     from torch._subclasses.fake_tensor import DataDependentOutputException
 
     with pytest.raises(DataDependentOutputException, match=r"_local_scalar_dense|item"):
-        ASKED[name](torch.rand(40, 6, device=GPU), torch.rand(50, 6, device=GPU))
+        WITH_SYNCHRONIZATION[name](torch.rand(40, 6, device=GPU), torch.rand(50, 6, device=GPU))

@@ -1,4 +1,4 @@
-"""README, docs and presets print commands that are accepted, and links that lead somewhere."""
+"""Commands in README, docs and presets are accepted, and links lead to files."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ SCRIPTS = {"train.py": "train", "evaluate.py": "evaluate", "sample.py": "sample"
 
 
 def commands(text):
-    """The commands of a text: in code blocks, in `…` and in presets' headers; a backslash continues a line."""
+    """The commands of a text: in code blocks, in backquotes and in headers of presets; a backslash continues a line."""
     text = text.replace("\\\n", " ")
     found = re.findall(
         r"(?:^|`|Command: +)(?:\w+=\S+ )*python ((?:train|evaluate|sample)\.py[^`\n#]*)", text, re.MULTILINE
@@ -25,7 +25,7 @@ TEXTS = [*PAGES, *sorted((CONF / "experiment").glob("*.yaml"))]
 ALL = sorted({(path.name, command) for path in TEXTS for command in commands(path.read_text(encoding="utf-8"))})
 
 
-def test_commands_are_found():
+def test_commands_of_every_script_are_found():
     assert len(ALL) > 60
     assert {command.split()[0] for _, command in ALL} == set(SCRIPTS)
 

@@ -1,4 +1,4 @@
-"""Every public class and function says what it is, itself or by the method of a base class that it overrides."""
+"""Every public class and function has a docstring, its own or that of the method that it overrides."""
 
 import importlib
 import inspect
@@ -29,7 +29,7 @@ def test_every_public_class_and_function_has_a_docstring():
     assert [name for name, item in found if not inspect.getdoc(item)] == []
 
 
-def test_every_package_says_what_it_may_import():
+def test_every_package_docstring_states_its_allowed_imports():
     packages = [info.name for info in pkgutil.iter_modules(gan.__path__) if info.ispkg]
     assert len(packages) == 12
     assert [name for name in packages if "May import:" not in importlib.import_module(f"gan.{name}").__doc__] == []

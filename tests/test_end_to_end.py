@@ -1,4 +1,4 @@
-"""The commands of the README on digits, as a user gives them, and what happens when they are broken off."""
+"""The commands of the README on digits in processes of their own, also interrupted and resumed."""
 
 import os
 import re
@@ -49,15 +49,15 @@ LONG = [*SMALL, "model=maxout", "model.discriminator.hidden=[16,16]", "k=2", "tr
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """The weights of a run that nobody stops."""
-    folder = tmp_path_factory.mktemp("unbroken")
+def uninterrupted(tmp_path_factory):
+    """The weights of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     finish(launch(folder, *LONG, "output_dir=whole"))
     return weights(folder / "whole" / "checkpoints" / "last.ckpt")
 
 
 @pytest.mark.slow
-def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
+def test_command_printed_on_ctrl_c_resumes_exactly(tmp_path, uninterrupted):
     process = launch(tmp_path, *LONG, "output_dir=broken", "callbacks.monitor.every_n_batches=5")
     log = tmp_path / "broken" / "train.log"
     wait_for(lambda: log.exists() and "iteration 5 " in log.read_text(encoding="utf-8"), process)
@@ -68,11 +68,11 @@ def test_ctrl_c_then_the_command_it_names(tmp_path, unbroken):
     output = finish(launch(tmp_path, last, "output_dir=rest"))  # model, k and the rest come from the run
     assert "resuming from iteration" in output
     ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
-    assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
+    assert all(torch.equal(ours[name], uninterrupted[name]) for name in uninterrupted)
 
 
 @pytest.mark.slow
-def test_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, unbroken):
+def test_killed_run_resumes_exactly_from_its_checkpoint(tmp_path, uninterrupted):
     process = launch(tmp_path, *LONG, "output_dir=killed", "callbacks.checkpoint.every_n_batches=1")
     last = tmp_path / "killed" / "checkpoints" / "last.ckpt"
     wait_for(last.exists, process)
@@ -82,10 +82,10 @@ def test_kill_at_any_moment_leaves_a_checkpoint_to_go_on_from(tmp_path, unbroken
     assert 0 < read(last)["iteration"] < 60 * 21
     finish(launch(tmp_path, f"ckpt_path={last}", "output_dir=rest", "callbacks.checkpoint.every_n_batches=null"))
     ours = weights(tmp_path / "rest" / "checkpoints" / "last.ckpt")
-    assert all(torch.equal(ours[name], unbroken[name]) for name in unbroken)
+    assert all(torch.equal(ours[name], uninterrupted[name]) for name in uninterrupted)
 
 
-def test_default_command_fills_a_folder(tmp_path):
+def test_default_command_writes_the_run_folder(tmp_path):
     output = finish(launch(tmp_path, *SMALL, "trainer.max_epochs=2"))
     (run,) = tmp_path.glob("outputs/runs/*/*")
     assert re.fullmatch(r"\d\d-\d\d-\d\d-\d{6}", run.name)
@@ -100,10 +100,10 @@ def test_default_command_fills_a_folder(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["false", "true"])
-def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
-    """Data, noise and dropout are shared out by rank; the weights and the curves agree up to summation order."""
+def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
+    """Data, latents and dropout are split by rank; weights and curves agree up to the order of summation."""
     common = [*SMALL, "k=2", "trainer.max_epochs=3", f"optim.simultaneous={order}"]
-    for player in ("generator", "discriminator"):  # Adam would blow up the rounding of gradients near zero
+    for player in ("generator", "discriminator"):  # Adam would amplify rounding errors of gradients near zero
         common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.1"]
     common += ["callbacks.monitor.every_n_batches=5", "callbacks.checkpoint.keep_every_n_epochs=1"]
     one = launch(tmp_path, *common, "data.batch_size=64", "output_dir=one")
@@ -127,7 +127,7 @@ def test_two_processes_equal_one_with_the_double_batch(tmp_path, order):
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae"])
 def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
-    """Labels, the penalty's random points and the encoder's noise are shared out by rank too."""
+    """Labels, the penalty's random points and the encoder's noise are split by rank, too."""
     other = "encoder" if preset == "vae" else "discriminator"
     common = [f"experiment={preset}", "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
     common += ["trainer.max_epochs=-1", "trainer.max_steps=10", "optim/schedule=constant"]
@@ -141,7 +141,7 @@ def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
 
 
 @pytest.mark.slow
-def test_sweep_gives_each_job_its_folder_and_survives_a_failing_one(tmp_path):
+def test_sweep_has_a_folder_for_each_job_and_survives_a_failed_one(tmp_path):
     words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]
     process = launch(tmp_path, *words, "-m")
     output = finish(process, expected=1)
@@ -166,7 +166,7 @@ def test_ctrl_c_ends_a_sweep(tmp_path):
 
 
 @pytest.mark.slow
-def test_runs_started_together_do_not_share_a_folder(tmp_path):
+def test_simultaneous_runs_get_separate_folders(tmp_path):
     words = [*SMALL, "trainer.max_steps=1", "logger=none", "~callbacks.sample_grids"]
     for process in [launch(tmp_path, *words) for _ in range(2)]:
         finish(process)
@@ -180,7 +180,7 @@ def test_runs_started_together_do_not_share_a_folder(tmp_path):
         (["ckpt_path=nowhere.ckpt"], "ckpt_path=nowhere.ckpt: no such file"),
     ],
 )
-def test_mistakes_end_with_one_line(tmp_path, words, message):
+def test_user_errors_end_with_one_line(tmp_path, words, message):
     output = finish(launch(tmp_path, *words), expected=1)
     assert output.strip().endswith(message) or message in output.strip().splitlines()[-1]
     assert "Traceback" not in output

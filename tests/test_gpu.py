@@ -1,4 +1,4 @@
-"""What is promised, on a GPU; the same on the CPU where that can be, so that the tests themselves are tested."""
+"""The documented guarantees on a GPU; where possible the same tests run on the CPU, too."""
 
 import logging
 import math
@@ -19,7 +19,7 @@ from gan.metrics.features.classifier import Recipe, accuracy, fit
 from gan.networks.layers import Dropout
 from gan.runs.build import build, part
 from gan.runs.run import open_run
-from tests.methods.test_capture import Again, SaveAt, played
+from tests.methods.test_capture import ReplayStandIn, SaveAt, fit_recorded
 from tests.test_resume import StopAt, assert_same_bits, weights
 
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: torch.cuda.is_available() is False")
@@ -47,7 +47,7 @@ SMALL = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.every
 
 @pytest.fixture(autouse=True)
 def repeatable(monkeypatch):
-    """As Lightning sets it before a training, here also for what comes before the first one."""
+    """The settings that Lightning makes before training, needed here from the start."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
 
@@ -57,8 +57,8 @@ def words(device, precision="32-true"):
 
 
 @PLACES
-def test_training_is_finite_and_the_same_twice(configure, play, device, precision):
-    games = [play(configure(*words(device, precision), folder=name)) for name in ("a", "b")]
+def test_training_is_finite_and_reproducible(configure, run_training, device, precision):
+    games = [run_training(configure(*words(device, precision), folder=name)) for name in ("a", "b")]
     assert_same_bits(weights(games[0]), weights(games[1]))
     assert games[0].trainer.strategy.root_device.type == device
     monitor = next(c for c in games[0].trainer.callbacks if type(c).__name__ == "Monitor")
@@ -69,34 +69,34 @@ def test_training_is_finite_and_the_same_twice(configure, play, device, precisio
 @pytest.mark.slow
 @PLACES
 @pytest.mark.parametrize("stop_at", [7, 20])
-def test_a_resumed_run_is_the_unbroken_one(configure, play, tmp_path, device, precision, stop_at):
+def test_resumed_run_equals_the_uninterrupted_one(configure, run_training, tmp_path, device, precision, stop_at):
     choices = [*words(device, precision), "k=2", "optim.gradient_clip=0.5"]
-    whole = play(configure(*choices, folder="whole"))
+    whole = run_training(configure(*choices, folder="whole"))
     path = tmp_path / "stopped.ckpt"
     first = build(cfg := configure(*choices, folder="first"))
     prepare(first, cfg)
     first.trainer.callbacks.append(StopAt(stop_at, path))
-    with pytest.raises(StopAt.BrokenOffError):
+    with pytest.raises(StopAt.StoppedError):
         first.trainer.fit(first.module, first.data)
     torch.manual_seed(12345)
-    rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))
+    rest = run_training(configure(*choices, f"ckpt_path={path}", folder="rest"))
     assert_same_bits(weights(whole), weights(rest))
 
 
 @pytest.mark.slow
 @DEVICES
 @pytest.mark.parametrize("model", ["mlp", "maxout", "mlp_bn"])
-def test_captured_turns_are_the_turns(configure, play, tmp_path, caplog, device, model):
-    """To the bit on the CPU: with 16 batches and a rate that is a power of two all rates are numbers of float32."""
+def test_captured_updates_equal_uncaptured_ones(configure, run_training, tmp_path, caplog, device, model):
+    """Exact on the CPU: with 16 batches and a power of two, all learning rates are exact in float32."""
     small = ["model.discriminator.hidden=[16,16]"] if model == "maxout" else []
     choices = [*words(device), f"model={model}", *small, "recipe.lr=0.0009765625", "trainer.max_steps=16"]
-    plain = play(configure(*choices, folder="plain"))
+    plain = run_training(configure(*choices, folder="plain"))
     path = tmp_path / "stopped.ckpt"
 
     def recorded(*more, callbacks=(), folder):
-        # On the CPU what stands in for a graph plays again.
-        return played(
-            configure(*choices, *more, folder=folder), Again() if device == "cpu" else CudaGraph(), *callbacks
+        # On the CPU, a stand-in for the graph runs the update again.
+        return fit_recorded(
+            configure(*choices, *more, folder=folder), ReplayStandIn() if device == "cpu" else CudaGraph(), *callbacks
         )
 
     with caplog.at_level(logging.WARNING, logger="gan"):
@@ -107,25 +107,25 @@ def test_captured_turns_are_the_turns(configure, play, tmp_path, caplog, device,
     assert_same_bits(weights(rest), weights(whole))
     if device == "cpu":
         assert_same_bits(weights(plain), weights(whole))
-    else:  # where a library may choose another way to a product within a recording
+    else:  # a library may choose another matrix product algorithm during capture
         assert largest_difference(weights(plain), weights(whole)) < 1e-5
 
 
 @pytest.mark.gpu
 @NO_GPU
-def test_capture_is_chosen_by_a_word(configure, play, caplog):
+def test_capture_option_captures_without_warning(configure, run_training, caplog):
     with caplog.at_level(logging.WARNING, logger="gan"):
-        game = play(configure(*words("cuda"), "trainer.capture=true"))
+        game = run_training(configure(*words("cuda"), "trainer.capture=true"))
     assert not [r for r in caplog.records if "trainer.capture" in r.getMessage()]
-    assert game.module.recordings is None  # given up at the end
+    assert game.module.recordings is None  # released at the end
 
 
 METRICS = [Frechet(), Kernel(), InceptionScore(), PrecisionRecall(), DensityCoverage(), Memorization(), Parzen()]
 
 
 @DEVICES
-def test_numbers_are_those_of_the_cpu(configure, play, device):
-    play(cfg := configure(*words(device)))
+def test_scores_equal_those_of_the_cpu(configure, run_training, device):
+    run_training(cfg := configure(*words(device)))
     found = []
     for place in (device, "cpu"):
         run = open_run(cfg.output_dir, device=place)
@@ -140,8 +140,8 @@ def test_numbers_are_those_of_the_cpu(configure, play, device):
 
 
 @DEVICES
-def test_random_bits_are_the_seeds(device):
-    """Dropout's mask and the noise are functions of the seed, spread evenly, and the numbers go on as before."""
+def test_random_numbers_depend_only_on_the_seed(device):
+    """Dropout masks and noise depend only on the seed, and ``forked`` restores the random state."""
     place = torch.device(device)
     layer, x = Dropout(0.3).train(), torch.ones(64, 1000, device=place)
     reseed(place, 1)
@@ -157,7 +157,7 @@ def test_random_bits_are_the_seeds(device):
 
 
 @DEVICES
-def test_the_classifier_is_trained_there(tmp_path, device):
+def test_classifier_is_trained_on_the_device(tmp_path, device):
     digits = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     digits.setup()
     place, recipe = torch.device(device), Recipe(epochs=5, batch_size=64)

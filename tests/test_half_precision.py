@@ -1,4 +1,4 @@
-"""16-mixed, played on the CPU by the classes that a GPU's run has: the gradients' scale is a part of the game."""
+"""16-mixed on the CPU with the classes of a GPU run: the gradient scale is part of the checkpoint."""
 
 import warnings
 
@@ -14,7 +14,7 @@ SMALL = ["trainer.max_epochs=2", "data.batch_size=128", "callbacks=none", "logge
 
 
 def half(cfg, init_scale):
-    """The game, ready to be played in float16 with a scale that grows after every fifth step that fits."""
+    """An experiment in float16 whose gradient scale grows after every five steps without overflow."""
     cfg.trainer.precision = "16-mixed"
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*fp16 is not supported on CPU")
@@ -28,13 +28,13 @@ def half(cfg, init_scale):
 @pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 7, 10])
 @pytest.mark.parametrize("init_scale", [2.0**10, 2.0**30])  # the second one overflows at first
-def test_a_resumed_run_has_the_same_scale_and_the_same_bits(configure, tmp_path, init_scale, stop_at):
+def test_resumed_run_has_the_same_gradient_scale_and_weights(configure, tmp_path, init_scale, stop_at):
     whole, scaler = half(configure(*SMALL, folder="whole"), init_scale)
     whole.trainer.fit(whole.module, whole.data)
     path = tmp_path / "stopped.ckpt"
     first, _ = half(configure(*SMALL, folder="first"), init_scale)
     first.trainer.callbacks.append(StopAt(stop_at, path))
-    with pytest.raises(StopAt.BrokenOffError):
+    with pytest.raises(StopAt.StoppedError):
         first.trainer.fit(first.module, first.data)
     rest, resumed = half(configure(*SMALL, f"ckpt_path={path}", folder="rest"), init_scale)
     rest.trainer.fit(rest.module, rest.data, ckpt_path=path, weights_only=True)
@@ -43,8 +43,8 @@ def test_a_resumed_run_has_the_same_scale_and_the_same_bits(configure, tmp_path,
     assert scaler.get_scale() != init_scale
 
 
-def test_steps_that_overflow_are_left_out_without_a_word(configure):
-    """torch warns of a schedule that goes on without a step; a warning would fail this test."""
+def test_overflowing_steps_are_skipped_without_warnings(configure):
+    """torch warns if a schedule advances without an optimizer step; a warning fails this test."""
     game, scaler = half(configure(*SMALL, "trainer.max_steps=4", folder="run"), 2.0**60)
     before = [parameter.detach().clone() for parameter in game.module.discriminator.parameters()]
     game.trainer.fit(game.module, game.data)

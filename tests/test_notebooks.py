@@ -1,4 +1,4 @@
-"""The notebooks run from the first cell to the last; what is committed is small and without errors."""
+"""The notebooks run from the first cell to the last; committed outputs are small and without errors."""
 
 import json
 
@@ -22,12 +22,12 @@ def test_committed_outputs_are_small_and_complete(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("default")  # of Jupyter's own packages
-def test_a_notebook_runs(path, tmp_path, monkeypatch):
+def test_notebook_runs(path, tmp_path, monkeypatch):
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = nbformat.read(path, as_version=4)
-    for cell in notebook.cells:  # as short as the calls allow
+    for cell in notebook.cells:  # shorter runs
         cell.source = cell.source.replace('"recipe.epochs=40"', '"recipe.epochs=3"').replace(
             "max_steps=3000", "max_steps=650"
         )

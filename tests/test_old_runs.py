@@ -1,4 +1,4 @@
-"""Runs of earlier versions, in their folders as they were written: they resume, and they are sampled and evaluated."""
+"""Runs of earlier versions, in their original folders: they can be resumed and evaluated."""
 
 import shutil
 from pathlib import Path
@@ -18,11 +18,11 @@ RUNS = sorted(path.parent for path in Path(__file__).parent.glob("runs_of_format
 
 @pytest.fixture(params=RUNS, ids=lambda folder: folder.name)
 def old(request, tmp_path):
-    """A copy of an old run's folder."""
+    """A copy of the folder of an old run."""
     return shutil.copytree(request.param, tmp_path / "old")
 
 
-def test_an_old_run_resumes_and_ends_as_planned(old, tmp_path, caplog):
+def test_old_run_resumes_and_ends_as_planned(old, tmp_path, caplog):
     words = resumed([f"ckpt_path={old}/checkpoints/last.ckpt", f"output_dir={tmp_path / 'rest'}"])
     check(words, "train")
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
@@ -38,7 +38,7 @@ def test_an_old_run_resumes_and_ends_as_planned(old, tmp_path, caplog):
     assert any(moved)
 
 
-def test_an_old_run_is_evaluated_with_the_weights_that_it_had(old):
+def test_old_run_is_evaluated_with_its_weights(old):
     saved = torch.load(old / "checkpoints" / "last.ckpt", weights_only=True)
     opened = open_run(old)
     state = opened.module.state_dict()

@@ -1,4 +1,4 @@
-"""A run that was stopped and went on equals the run that was not, to the last bit."""
+"""A resumed run gives exactly the same result as an uninterrupted one."""
 
 import pytest
 import torch
@@ -14,9 +14,9 @@ from tests import test_conf
 
 
 class StopAt(Callback):
-    """Writes a checkpoint after a batch, as the checkpoint callback does, and breaks off."""
+    """Saves a checkpoint after a batch, as the checkpoint callback does, and raises an error."""
 
-    class BrokenOffError(Exception):
+    class StoppedError(Exception):
         pass
 
     def __init__(self, minibatch, path):
@@ -25,7 +25,7 @@ class StopAt(Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if pl_module.iteration == self.iteration:
             trainer.save_checkpoint(self.path)
-            raise self.BrokenOffError
+            raise self.StoppedError
 
 
 def scalars(folder):
@@ -53,10 +53,10 @@ COMMON = ["trainer.max_epochs=3", "data.batch_size=128", "callbacks.monitor.ever
 
 @pytest.mark.parametrize("stop_at", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (6, 9, 10, 20, 25)), 11])
 @pytest.mark.parametrize("k", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)])
-def test_resumed_run_has_the_same_weights_and_curves(configure, play, tmp_path, k, stop_at):
+def test_resumed_run_has_the_same_weights_and_curves(configure, run_training, tmp_path, k, stop_at):
     choices = [*COMMON, f"k={k}", "optim/schedule=linear", "optim.gradient_clip=0.5"]
-    whole = play(configure(*choices, folder="whole"))
-    check_resume(configure, play, tmp_path, choices, whole, stop_at)
+    whole = run_training(configure(*choices, folder="whole"))
+    check_resume(configure, run_training, tmp_path, choices, whole, stop_at)
 
 
 @pytest.mark.slow
@@ -71,30 +71,30 @@ def test_resumed_run_has_the_same_weights_and_curves(configure, play, tmp_path, 
         ["model.generator.hidden=[1024,512]", "model.discriminator.hidden=[1024,512]", "penalty=r1"],
     ],
 )
-def test_resume_holds_for_every_kind_of_part(configure, play, tmp_path, choices):
-    whole = play(configure(*COMMON, *choices, folder="whole"))
-    check_resume(configure, play, tmp_path, [*COMMON, *choices], whole, stop_at=9)
+def test_resume_is_exact_for_every_kind_of_component(configure, run_training, tmp_path, choices):
+    whole = run_training(configure(*COMMON, *choices, folder="whole"))
+    check_resume(configure, run_training, tmp_path, [*COMMON, *choices], whole, stop_at=9)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "k"), [("mlp", 1), ("maxout", 2)])
-def test_resume_on_mnist(configure, play, tmp_path, mnist_root, model, k):
+def test_resume_is_exact_on_mnist(configure, run_training, tmp_path, mnist_root, model, k):
     choices = [f"model={model}", f"k={k}", "data=mnist", f"data.root={mnist_root}", "trainer.max_epochs=2"]
     choices += ["trainer.limit_train_batches=6", "callbacks.monitor.every_n_batches=4"]
-    whole = play(configure(*choices, folder="whole"))
-    check_resume(configure, play, tmp_path, choices, whole, stop_at=9)
+    whole = run_training(configure(*choices, folder="whole"))
+    check_resume(configure, run_training, tmp_path, choices, whole, stop_at=9)
 
 
-def check_resume(configure, play, tmp_path, choices, whole, stop_at):
+def check_resume(configure, run_training, tmp_path, choices, whole, stop_at):
     path = tmp_path / "stopped.ckpt"
     cfg = configure(*choices, folder="first")
     first = build(cfg)
     prepare(first, cfg)
     first.trainer.callbacks.append(StopAt(stop_at, path))
-    with pytest.raises(StopAt.BrokenOffError):
+    with pytest.raises(StopAt.StoppedError):
         first.trainer.fit(first.module, first.data)
-    torch.manual_seed(12345)  # nothing may hang on the state of the global generator
-    rest = play(configure(*choices, f"ckpt_path={path}", folder="rest"))
+    torch.manual_seed(12345)  # the result must not depend on the global random state
+    rest = run_training(configure(*choices, f"ckpt_path={path}", folder="rest"))
 
     assert rest.module.iteration == whole.module.iteration
     assert_same_bits(weights(whole), weights(rest))
@@ -108,51 +108,51 @@ def check_resume(configure, play, tmp_path, choices, whole, stop_at):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", test_conf.PRESETS)
-def test_every_preset_resumes_exactly(preset, tmp_path, play):
-    """Whatever the method, the loss and its terms: stopped after two turns of G, and resumed for two more."""
+def test_every_preset_resumes_exactly(preset, tmp_path, run_training):
+    """For every method, loss and penalty: stopped after two updates of G, and resumed for two more."""
     words = [preset, *test_conf.needs(preset), *test_conf.BARE, "data.batch_size=4"]
-    cfg = test_conf.with_images_at_hand(tmp_path, *words)
+    cfg = test_conf.with_digits(tmp_path, *words)
     cfg.trainer.max_steps, cfg.trainer.max_epochs = 4 * cfg.k, -1
-    whole = play(cfg)
+    whole = run_training(cfg)
     first = build(cfg)
     prepare(first, cfg)
     path = tmp_path / "stopped.ckpt"
     first.trainer.callbacks.append(StopAt(2 * cfg.k, path))
-    with pytest.raises(StopAt.BrokenOffError):
+    with pytest.raises(StopAt.StoppedError):
         first.trainer.fit(first.module, first.data)
     torch.manual_seed(12345)
     cfg.ckpt_path = str(path)
-    rest = play(cfg)
+    rest = run_training(cfg)
     assert rest.module.iteration == 4 * cfg.k
     assert_same_bits(weights(whole), weights(rest))
 
 
-def test_more_epochs_after_the_end_equal_a_longer_run(configure, play, tmp_path):
-    constant = [*COMMON, "optim/schedule=constant"]  # another length would draw another line to zero
-    whole = play(configure(*constant, folder="whole"))
-    short = play(configure(*constant, "trainer.max_epochs=2", folder="short"))
+def test_resume_with_more_epochs_equals_a_longer_run(configure, run_training, tmp_path):
+    constant = [*COMMON, "optim/schedule=constant"]  # a linear schedule depends on the length of the run
+    whole = run_training(configure(*constant, folder="whole"))
+    short = run_training(configure(*constant, "trainer.max_epochs=2", folder="short"))
     assert short.module.iteration == 20
     last = tmp_path / "short" / "checkpoints" / "last.ckpt"
-    rest = play(configure(*constant, f"ckpt_path={last}", folder="rest"))
+    rest = run_training(configure(*constant, f"ckpt_path={last}", folder="rest"))
     assert_same_bits(weights(whole), weights(rest))
 
 
-def test_same_seed_same_bits_and_another_seed_others(configure, play):
+def test_same_seed_gives_same_bits_and_another_seed_differs(configure, run_training):
     cfg = ["trainer.max_epochs=1"]
-    a, b = (play(configure(*cfg, folder=name)) for name in ("a", "b"))
+    a, b = (run_training(configure(*cfg, folder=name)) for name in ("a", "b"))
     assert_same_bits(weights(a), weights(b))
-    c = play(configure(*cfg, "seed=2", folder="c"))
+    c = run_training(configure(*cfg, "seed=2", folder="c"))
     assert not torch.equal(weights(a)["generator.layers.0.weight"], weights(c)["generator.layers.0.weight"])
 
 
-def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
-    """The configuration in the checkpoint is plain, complete and builds nets that the weights fit."""
+def test_generators_are_rebuilt_from_the_checkpoint_alone(configure, run_training, tmp_path):
+    """The configuration in the checkpoint is complete and builds networks that fit the weights."""
     from omegaconf import OmegaConf
 
     from gan.runs.build import module
     from gan.runs.checkpoint import read
 
-    game = play(configure("trainer.max_epochs=1", "model=maxout", "model.discriminator.hidden=[16,16]"))
+    game = run_training(configure("trainer.max_epochs=1", "model=maxout", "model.discriminator.hidden=[16,16]"))
     saved = read(tmp_path / "run" / "checkpoints" / "last.ckpt")
     again = module(OmegaConf.create(saved["hyper_parameters"]))
     again.load_state_dict(saved["state_dict"])
@@ -161,24 +161,24 @@ def test_checkpoint_alone_rebuilds_the_game(configure, play, tmp_path):
         assert torch.equal(generator(z), again.generators()[name](z))
 
 
-def test_nothing_left_to_do_is_said(configure, play, tmp_path):
-    play(configure("trainer.max_epochs=1"))
+def test_resuming_a_finished_run_is_refused(configure, run_training, tmp_path):
+    run_training(configure("trainer.max_epochs=1"))
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     with pytest.raises(UserError, match=r"stands at iteration 21 and the run ends at 21: nothing is left to do"):
         run(configure(f"ckpt_path={last}", "trainer.max_epochs=1", folder="rest"))
 
 
 @pytest.mark.parametrize(("change", "end"), [("k=2", 30), ("data.batch_size=64", 63)])
-def test_a_changed_arithmetic_ends_where_it_says(configure, play, tmp_path, change, end):
-    play(configure(*COMMON, "trainer.max_epochs=2", folder="first"))
+def test_resume_with_other_batch_size_or_k_ends_at_total_iterations(configure, run_training, tmp_path, change, end):
+    run_training(configure(*COMMON, "trainer.max_epochs=2", folder="first"))
     last = tmp_path / "first" / "checkpoints" / "last.ckpt"
-    game = play(configure(*COMMON, f"ckpt_path={last}", change, folder="rest"))
+    game = run_training(configure(*COMMON, f"ckpt_path={last}", change, folder="rest"))
     assert game.module.iteration == game.module.total_iterations == end
     assert game.trainer.optimizers[0].param_groups[0]["lr"] == 0
 
 
-def test_run_reports_a_changed_optimizer(configure, play, tmp_path):
-    play(configure("trainer.max_epochs=1"))
+def test_resume_refuses_another_optimizer_or_network(configure, run_training, tmp_path):
+    run_training(configure("trainer.max_epochs=1"))
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     with pytest.raises(UserError, match=r"optim.generator.lr=0.5 differs from the checkpoint's"):
         run(configure(f"ckpt_path={last}", "optim.generator.lr=0.5", folder="rest"))

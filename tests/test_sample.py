@@ -1,4 +1,4 @@
-"""sample.py as a user gives it: what it writes, where, and what it says of mistakes."""
+"""sample.py: the files that it writes, and its error messages."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from gan.app import train
 from gan.app.sample import run
 from gan.core.errors import UserError
 from gan.runs.run import open_run
-from tests.conftest import composed, played, small
+from tests.conftest import composed, small, trained_experiment
 
 
 def sampling(*words):
@@ -24,13 +24,13 @@ def sampling(*words):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    played(small(folder, "trainer.max_steps=4", "callbacks.sample_grids.every_n_batches=2"))
+    trained_experiment(small(folder, "trainer.max_steps=4", "callbacks.sample_grids.every_n_batches=2"))
     return folder
 
 
 @pytest.fixture
 def trained(original, tmp_path):
-    """A run's folder, the test's own."""
+    """A copy of a run's folder, which the test may change."""
     return shutil.copytree(original, tmp_path / "run")
 
 
@@ -38,7 +38,7 @@ def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_arrays_and_pictures_hold_the_samples(trained):
+def test_saved_arrays_and_images_hold_the_samples(trained):
     words = ("save_samples=true", "save_images=true", "num_samples=3", "seed=9", "generator=raw")
     run(sampling(f"run={trained}", "figures=none", *words))
     opened = open_run(trained, device="cpu")
@@ -72,7 +72,7 @@ def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):
     assert json.loads(metadata["latent"])["dim"] == 8
 
 
-def test_a_second_time_replaces_only_its_own_files(trained):
+def test_second_call_replaces_only_its_own_files(trained):
     run(sampling(f"run={trained}"))
     (trained / "figures" / "mine.txt").write_text("kept", encoding="utf-8")
     before = files(trained)
@@ -82,7 +82,7 @@ def test_a_second_time_replaces_only_its_own_files(trained):
     assert (trained / "figures" / "mine.txt").read_text(encoding="utf-8") == "kept"
 
 
-def test_the_runs_of_a_sweep_each_and_together(configure, tmp_path):
+def test_sweep_gets_figures_of_each_run_and_of_all(configure, tmp_path):
     for job, loss in enumerate(("minimax", "nonsaturating")):
         train.run(configure(f"loss={loss}", "trainer.max_steps=4", folder=f"sweep/{job}"))
     run(sampling(f"run={tmp_path / 'sweep'}", "figures=[grid,curves]"))
@@ -104,12 +104,12 @@ def test_the_runs_of_a_sweep_each_and_together(configure, tmp_path):
         (["folder=3"], "folder must be text or null, got 3"),
     ],
 )
-def test_mistakes_are_named(trained, words, message):
+def test_invalid_options_raise_clear_errors(trained, words, message):
     with pytest.raises(UserError, match=message):
         run(sampling(f"run={trained}", *words))
 
 
-def test_figures_at_the_end_of_a_training(configure, tmp_path):
+def test_figures_are_written_at_the_end_of_training(configure, tmp_path):
     figures = "figures=[grid,neighbours,interpolation,progress,curves,gradient_norms]"
     train.run(configure(figures, "trainer.max_steps=4", "callbacks.monitor.every_n_batches=2"))
     drawn = files(tmp_path / "run" / "figures")
@@ -123,7 +123,7 @@ def test_figures_at_the_end_of_a_training(configure, tmp_path):
     ]
 
 
-def test_command_line(trained, command):
+def test_command_lists_figures_and_reports_typos(trained, command):
     status, output = command("sample.py", trained.parent, "run=run", "figures=[grid,curves]", "device=cpu")
     assert status == 0, output
     assert output.splitlines()[1:] == ["  → run/figures/grid_ema.png", "  → run/figures/curves.png"]

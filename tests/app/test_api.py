@@ -19,24 +19,24 @@ def run(tmp_path_factory):
     return gan.train(*SMALL, EVERY, folder=tmp_path_factory.mktemp("api") / "it's a run")
 
 
-def test_the_package_has_the_functions_and_names_them_for_a_wrong_one():
+def test_package_exports_the_api_and_lists_it_for_an_unknown_name():
     assert all(getattr(gan, name) is getattr(api, name) for name in api.__all__)
     with pytest.raises(AttributeError, match=r"no attribute 'trian'; it has .*train"):
         _ = gan.trian
 
 
-def test_a_configuration_is_that_of_the_command_line():
+def test_compose_gives_the_configuration_of_the_command_line():
     assert gan.compose("loss=minimax", "k=2").loss == composed("loss=minimax", "k=2").loss
     with pytest.raises(UserError, match=r"Did you mean recipe.lr"):
         gan.compose("lr=1")
 
 
-def test_a_folder_with_a_run_is_refused(run):
+def test_train_refuses_a_folder_that_holds_a_run(run):
     with pytest.raises(UserError, match="holds a run already"):
         gan.train(*SMALL, folder=run.folder)
 
 
-def test_the_command_line_resumes_a_run_from_python(run, tmp_path):
+def test_command_line_resumes_a_run_started_from_python(run, tmp_path):
     folder = tmp_path / "run"
     folder.symlink_to(run.folder)  # without the apostrophe, which a shell would quote
     words = resumed([f"ckpt_path={folder}/checkpoints/last.ckpt"])
@@ -57,7 +57,7 @@ def test_resuming_from_python_gives_the_weights_of_an_uninterrupted_run(run, tmp
         assert torch.equal(value, both.module.state_dict()[name]), name
 
 
-def test_samples_are_a_function_of_seed_or_latents(run):
+def test_samples_depend_only_on_seed_or_latents(run):
     a, b, c = gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=1), gan.sample(run, 5, seed=2)
     assert a.shape == (5, 1, 8, 8)
     assert a.min() >= 0
@@ -79,7 +79,7 @@ def test_labels_reach_a_conditional_generator(tmp_path):
     assert not torch.equal(threes, gan.sample(run, z=z, labels=4))
 
 
-def test_rows_are_those_of_evaluate_py(run, command, tmp_path):
+def test_evaluate_returns_the_values_that_evaluate_py_prints(run, command, tmp_path):
     rows = gan.evaluate(run, "frechet", num_samples=100)
     assert [(row.generator, row.measure.name) for row in rows] == [
         (name, "frechet_distance") for name in ("raw", "ema", "floor")
@@ -91,7 +91,7 @@ def test_rows_are_those_of_evaluate_py(run, command, tmp_path):
     assert all(f"{row.measure.value:.4g}" in output for row in rows)
 
 
-def test_figures_and_curves(run, tmp_path):
+def test_plot_and_read_scalars(run, tmp_path):
     (grid,) = gan.plot(run, "grid", folder=tmp_path, count=9)
     assert grid == tmp_path / "grid_ema.png"
     assert gan.plot([run, run], "curves", folder=tmp_path)[0].is_file()

@@ -1,4 +1,4 @@
-"""The words of a command line: what is accepted, and what the refusal says."""
+"""Command-line overrides: which ones are accepted, and the error messages for the others."""
 
 import gc
 import logging
@@ -45,7 +45,7 @@ from tests.conftest import REPOSITORY
         ["model=glob(*)"],
     ],
 )
-def test_good_words_pass(words):
+def test_valid_overrides_are_accepted(words):
     check(words, "train")
 
 
@@ -83,7 +83,7 @@ def choices(group):
         ("objective=D(x)", "Quote values with special characters"),
     ],
 )
-def test_bad_words_are_named_in_one_line(word, message):
+def test_invalid_override_gives_a_one_line_error(word, message):
     with pytest.raises(UserError) as error:
         check(["k=2", word], "train")
     assert message in str(error.value)
@@ -99,14 +99,14 @@ def test_bad_words_are_named_in_one_line(word, message):
         (["+callbacks.a._target_=my.A", "+callbacks.b.x=2"], "callbacks has no key 'b'. There are: "),
     ],
 )
-def test_what_a_new_class_lacks_is_said(arguments, message):
+def test_unknown_key_of_a_new_class_gives_advice(arguments, message):
     with pytest.raises(UserError) as error:
         check(arguments, "train")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_checkpoint_brings_its_own_command_line(tmp_path):
+def test_checkpoint_restores_its_own_overrides(tmp_path):
     (tmp_path / ".hydra").mkdir()
     recorded = "- model=maxout\n- data=mnist\n- trainer.max_epochs=20\n- output_dir=there\n- ~callbacks.sample_grids\n"
     (tmp_path / ".hydra" / "overrides.yaml").write_text(recorded, encoding="utf-8")
@@ -149,7 +149,7 @@ def test_help_imports_no_torch(tmp_path, script, shown):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_file_is_a_choice_and_in_the_help(tmp_path, monkeypatch):
+def test_new_yaml_file_is_a_choice_and_listed_in_help(tmp_path, monkeypatch):
     shutil.copytree(CONF, tmp_path / "conf")
     for group in ("loss", "metrics"):
         (tmp_path / "conf" / group / "mine.yaml").write_text("_target_: my.module.Mine\n", encoding="utf-8")
@@ -164,7 +164,7 @@ def test_a_new_file_is_a_choice_and_in_the_help(tmp_path, monkeypatch):
     assert max(map(len, lines)) <= 100
 
 
-def test_help_begins_with_the_common_keys_and_their_defaults(tmp_path, command):
+def test_help_begins_with_common_keys_and_their_defaults(tmp_path, command):
     status, output = command("train.py", tmp_path, "--help")
     assert status == 0
     first = output.splitlines()[:30]
@@ -172,7 +172,7 @@ def test_help_begins_with_the_common_keys_and_their_defaults(tmp_path, command):
         assert any(line.split()[:1] == [option] for line in first), option
 
 
-def test_every_choice_says_in_a_line_what_it_is():
+def test_every_choice_has_a_one_line_description():
     with search_path.config_files("train"):
         loader = GlobalHydra.instance().config_loader()
         for path in CONF.rglob("*/*.yaml"):
@@ -190,13 +190,13 @@ def test_every_choice_says_in_a_line_what_it_is():
         ("rescipe.lr=1", "Did you mean 'recipe'?"),
     ],
 )
-def test_a_key_without_its_group_is_recognized(word, hint):
+def test_key_without_its_group_gives_the_full_key(word, hint):
     with pytest.raises(UserError, match=re.escape(hint)):
         check([word], "train")
 
 
 @pytest.mark.processes
-def test_a_typo_ends_with_one_line_and_no_folder(tmp_path):
+def test_typo_exits_with_one_line_and_creates_no_folder(tmp_path):
     done = command("modle=mlp", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: modle: the configuration has no key 'modle'. Did you mean 'model'?")
@@ -205,13 +205,13 @@ def test_a_typo_ends_with_one_line_and_no_folder(tmp_path):
 
 
 @pytest.mark.processes
-def test_completion_answers(tmp_path):
+def test_shell_completion_lists_choices(tmp_path):
     environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
     done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
     assert {"model=maxout", "model=mlp"} <= set(done.stdout.split())
 
 
-def test_a_folder_with_a_run_is_not_used_again(tmp_path):
+def test_output_dir_that_holds_a_run_is_refused(tmp_path):
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(UserError, match=r"output_dir=.* holds a run already.*ckpt_path="):
         check([f"output_dir={tmp_path}"], "train")
@@ -220,7 +220,7 @@ def test_a_folder_with_a_run_is_not_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("word", ["trainer.max_steps=1", "trainer.max_steps=0", "nonsense=1", "--help"])
-def test_garbage_is_collected_again_once_torch_is_imported(tmp_path, monkeypatch, word):
+def test_garbage_collection_is_off_only_during_imports(tmp_path, monkeypatch, word):
     seen = {}
 
     def load():
@@ -247,13 +247,13 @@ def test_garbage_is_collected_again_once_torch_is_imported(tmp_path, monkeypatch
     assert seen == ({"importing": False, "running": True} if "steps" in word else {})
 
 
-def test_jobs_after_the_first_of_a_sweep_freeze_nothing():
+def test_later_sweep_jobs_do_not_freeze_garbage_collection():
     before = gc.get_freeze_count()
     assert loaded(lambda: "task") == "task"
     assert gc.get_freeze_count() == before
 
 
-def test_a_home_directory_needs_no_quotes():
+def test_tilde_for_the_home_directory_is_quoted_automatically():
     assert quote_home(["data.root=~/images", "k=1", "~callbacks.progress", "data.root='~/x'"]) == [
         "data.root='~/images'",
         "k=1",

@@ -1,4 +1,4 @@
-"""The command evaluate.py, and the metrics at the end of a training."""
+"""The command evaluate.py, and the metrics at the end of training."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from gan.evaluation.records import FLOOR, Row, read
 from gan.metrics.base import Measure
 from gan.runs.folder import find_checkpoint
 from gan.runs.run import open_run
-from tests.conftest import composed, played, small
+from tests.conftest import composed, small, trained_experiment
 from tests.core.test_hardware import ZEN3, ZEN4
 
 
@@ -30,20 +30,20 @@ def evaluate(*words):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     folder = tmp_path_factory.mktemp("three_epochs")
-    played(small(folder, "recipe.epochs=3", "logger=none", "callbacks.checkpoint.keep_every_n_epochs=1"))
+    trained_experiment(small(folder, "recipe.epochs=3", "logger=none", "callbacks.checkpoint.keep_every_n_epochs=1"))
     return folder
 
 
 @pytest.fixture
 def folder(original, tmp_path):
-    """A run of three checkpoints, the test's own."""
+    """A copy of a run with three checkpoints, which the test may change."""
     return str(shutil.copytree(original, tmp_path / "run"))
 
 
-def test_the_command(configure, play, tmp_path, command):
+def test_evaluate_command_on_a_sweep(configure, run_training, tmp_path, command):
     sweep = tmp_path / "sweep"
     for seed in (1, 2):
-        play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
+        run_training(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
     status, output = command("evaluate.py", tmp_path, f"run={sweep}", "num_samples=50", "save_samples=true")
     assert status == 0, output
     assert output.count("features: digits classifier") == 2
@@ -62,9 +62,9 @@ def test_the_command(configure, play, tmp_path, command):
     assert not (tmp_path / ".hydra").exists()
 
 
-def test_runs_of_one_data_set_share_what_is_known_of_its_images(configure, play, tmp_path, monkeypatch):
+def test_runs_on_the_same_data_share_reference_images(configure, run_training, tmp_path, monkeypatch):
     for seed in (1, 2):
-        play(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
+        run_training(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))
     made = []
     monkeypatch.setattr(
         evaluation, "load_reference", lambda *a, **k: made.append(reference.load_reference(*a, **k)) or made[-1]
@@ -73,18 +73,18 @@ def test_runs_of_one_data_set_share_what_is_known_of_its_images(configure, play,
     assert len(made) == 1
 
 
-def test_one_group_of_seeds_may_have_two_precisions(configure, play, tmp_path, caplog, monkeypatch):
+def test_seed_group_may_mix_automatic_precisions(configure, run_training, tmp_path, caplog, monkeypatch):
     for seed, cpu in enumerate((ZEN3, ZEN4)):
         monkeypatch.setattr(hardware, "processor", lambda cpu=cpu: cpu)
         words = ["trainer.max_steps=2", "trainer.precision=auto", "logger=none", f"seed={seed}"]
-        play(configure(*words, folder=f"sweep/{seed}"))
+        run_training(configure(*words, folder=f"sweep/{seed}"))
     with caplog.at_level("INFO"):
         evaluate(f"run={tmp_path / 'sweep'}", "num_samples=50", "metrics=frechet")
     assert "mean of 2 runs" in caplog.messages
     assert "trainer.precision=auto was 32-true in 1 and bf16-mixed in 1 of these runs" in caplog.messages[-1]
 
 
-def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monkeypatch):
+def test_best_checkpoint_is_chosen_on_validation_images(folder, caplog, monkeypatch):
     with caplog.at_level("INFO"):
         evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "num_samples=400")
     records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
@@ -93,17 +93,17 @@ def test_the_best_checkpoint_is_chosen_by_validation_images(folder, caplog, monk
     best = find_checkpoint(folder, "best").resolve()
     assert valid[best.name] == min(valid.values())
     assert {r["checkpoint"] for r in records if r["split"] == "test"} == {best.name}
-    # What better means is the metric's: Parzen's largest.
+    # The metric defines which value is better: for Parzen, the largest.
     evaluate(f"run={folder}", "metrics=[frechet,parzen]", "select=best", "select_by=parzen", "num_samples=400")
     records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
     of_parzen = [r for r in records if r["split"] == "valid" and r["generator"] == "ema" and "parzen" in r["metric"]]
     best = find_checkpoint(folder, "best").resolve()
-    evaluate(f"run={folder}", "metrics=parzen", "checkpoint=best", "num_samples=400")  # chooses nothing anew
+    evaluate(f"run={folder}", "metrics=parzen", "checkpoint=best", "num_samples=400")  # keeps the earlier choice
     assert find_checkpoint(folder, "best").resolve() == best
     assert {r["checkpoint"]: r["value"] for r in of_parzen}[best.name] == max(r["value"] for r in of_parzen)
 
 
-def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
+def test_checkpoint_with_nan_score_is_never_the_best(folder, monkeypatch):
     def judged(sampler, *_):
         value = float("nan") if sampler.method.iteration == 21 else float(sampler.method.iteration)
         return [Row("ema", Measure("frechet_distance", value), 1, "pixels", "valid")], {}
@@ -113,35 +113,35 @@ def test_a_checkpoint_without_a_number_is_never_the_best(folder, monkeypatch):
     assert find_checkpoint(folder, "best").resolve().name == "epoch=0002.ckpt"
 
 
-def test_a_damaged_file_is_told_before_the_measuring(folder, monkeypatch):
+def test_damaged_metrics_json_is_reported_before_evaluation(folder, monkeypatch):
     monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("measured in vain"))
     (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1", encoding="utf-8")
     with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
         evaluate(f"run={folder}", "metrics=frechet")
 
 
-def test_what_cannot_be_measured_is_told_before_the_training(configure):
+def test_unsupported_metric_is_reported_before_training(configure):
     cfg = configure("trainer.max_steps=3", "logger=none", "metrics=modes", "features=pixels")
     with pytest.raises(UserError, match=r"Modes needs log_probabilities, which neither features=pixels"):
         train.run(cfg)
     assert not (Path(cfg.output_dir) / "checkpoints").exists()
 
 
-def test_best_is_what_has_been_chosen(folder):
+def test_checkpoint_best_needs_an_earlier_selection(folder):
     with pytest.raises(
         UserError, match=r"checkpoint=best: none has been chosen; python evaluate.py run=.* select=best"
     ):
         open_run(folder, "best")
 
 
-def test_a_run_with_one_checkpoint_has_no_choice(configure, play, caplog):
+def test_select_best_with_one_checkpoint_logs_advice(configure, run_training, caplog):
     cfg = configure("trainer.max_steps=3", "logger=none")
-    play(cfg)
+    run_training(cfg)
     evaluate(f"run={cfg.output_dir}", "metrics=frechet", "select=best", "num_samples=100")
     assert "has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N saves more" in caplog.text
 
 
-def test_another_feature_net_gives_other_numbers(folder):
+def test_scores_of_each_feature_extractor_are_recorded_separately(folder):
     for features in (None, "pixels"):
         evaluate(f"run={folder}", "metrics=frechet", "num_samples=100", *([f"features={features}"] if features else []))
     records = read(find_checkpoint(folder, "last").parents[1] / "metrics.json")
@@ -170,30 +170,30 @@ def test_another_feature_net_gives_other_numbers(folder):
         ),
     ],
 )
-def test_mistakes_are_named(words, message, tmp_path, monkeypatch):
+def test_invalid_options_raise_clear_errors(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=message):
         evaluate(*words)
 
 
-def test_a_typo_is_named():
+def test_typo_gets_a_suggestion():
     with pytest.raises(UserError, match=r"Did you mean 'num_samples'\?"):
         check(["run=x", "num_sample=3"], "evaluate")
     with pytest.raises(UserError, match=r"Did you mean 'frechet'\?"):
         check(["run=x", "metrics=frechett"], "evaluate")
 
 
-def test_training_can_end_with_its_numbers(tmp_path, command):
+def test_training_can_end_with_an_evaluation(tmp_path, command):
     words = ["trainer.max_steps=3", "metrics=parzen", "logger=none", "output_dir=run", "trainer=cpu"]
     status, output = command("train.py", tmp_path, *words)
     assert status == 0, output
     records = read(tmp_path / "run" / "metrics.json")
     assert [r["generator"] for r in records] == ["raw", "ema", FLOOR]
-    assert f"{records[1]['value']:.2f}" in output  # as many digits as its error leaves
+    assert f"{records[1]['value']:.2f}" in output  # as many digits as its standard error allows
     assert records[1]["iteration"] == 3
-    assert records[1]["features"] == "pixels"  # which Parzen windows are put on
+    assert records[1]["features"] == "pixels"  # what the Parzen estimate is computed on
 
 
-def test_defaults_agree_with_those_of_the_command():
+def test_evaluate_defaults_match_the_configuration():
     cfg = OmegaConf.load(CONF / "evaluate.yaml")
     assert comparison.evaluate.__defaults__ == (cfg.num_samples, cfg.seed)

@@ -1,4 +1,4 @@
-"""A package of the user's own: classes and configuration files that are nowhere in this repository."""
+"""A package of the user: classes and configuration files outside this repository."""
 
 import os
 import re
@@ -88,7 +88,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture
 def conf(root, monkeypatch):
-    """The folder of YAML files of a package that can be imported."""
+    """The configuration folder of an importable package."""
     monkeypatch.syspath_prepend(root)
     return root / "my_gan" / "conf"
 
@@ -109,7 +109,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_own_choices_and_their_keys_are_known(conf, way):
+def test_own_choices_and_their_keys_are_accepted(conf, way):
     path, folder = way(conf)
     check([*path, "experiment=mine", "model.generator.depth=3", "loss.margin=2"], "train", config_dir=folder)
     check([*path, "loss=mine,minimax", "seed=1,2"], "train", sweep=True, config_dir=folder)
@@ -121,7 +121,7 @@ def test_own_choices_and_their_keys_are_known(conf, way):
     assert refusal("experiment=mine").startswith("experiment=mine: no such choice.")
 
 
-def test_own_group_is_chosen_from(tmp_path):
+def test_own_config_group_is_accepted(tmp_path):
     (tmp_path / "extra").mkdir()
     (tmp_path / "extra" / "first.yaml").write_text("x: 1\n", encoding="utf-8")
     check(["+extra=first", "extra.x=2"], "train", config_dir=str(tmp_path))
@@ -129,7 +129,7 @@ def test_own_group_is_chosen_from(tmp_path):
     assert "extra=frist: no such choice. Did you mean 'first'?" in refusal("+extra=frist", config_dir=str(tmp_path))
 
 
-def test_own_choices_are_in_the_help(conf, tmp_path, command):
+def test_own_choices_are_listed_in_help(conf, tmp_path, command):
     for script, groups in (("train.py", ["experiment", "loss"]), ("evaluate.py", ["metrics"])):
         status, output = command(script, tmp_path, "--help", "--config-dir", str(conf))
         assert status == 0
@@ -140,7 +140,7 @@ def test_own_choices_are_in_the_help(conf, tmp_path, command):
         assert "mine" in list_choices("model")
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path, monkeypatch):
+def test_missing_config_folder_is_named_in_the_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("my_conf").mkdir()
     assert refusal(config_dir="my_cnof") == (
@@ -156,8 +156,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path, monkeypatch):
     assert "given 2 times" in refusal("hydra.searchpath=[my_conf]", "hydra.searchpath=[.]")
 
 
-def test_a_file_that_would_not_be_read_is_named(tmp_path):
-    """``conf/`` comes first in Hydra's search: a changed copy of one of its files would have no effect."""
+def test_shadowed_config_file_is_refused(tmp_path):
+    """``conf/`` comes first in Hydra's search path: a changed copy of one of its files would have no effect."""
     for name in ("model/mlp.yaml", "loss/minimax.yaml"):
         (tmp_path / name).parent.mkdir()
         shutil.copy(CONF / name, tmp_path / name)
@@ -180,7 +180,7 @@ def test_a_file_that_would_not_be_read_is_named(tmp_path):
         ("x: ${\n", "loss/mine.yaml: no viable alternative at input '${'"),
     ],
 )
-def test_a_broken_file_is_named_in_one_line(tmp_path, text, message, command):
+def test_invalid_config_file_gives_a_one_line_error(tmp_path, text, message, command):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "mine.yaml").write_text(text, encoding="utf-8")
     status, output = command("train.py", tmp_path, "--config-dir", str(tmp_path), "loss=mine")
@@ -191,7 +191,7 @@ def test_a_broken_file_is_named_in_one_line(tmp_path, text, message, command):
     assert [path.name for path in tmp_path.iterdir()] == ["loss"]
 
 
-def test_options_stand_anywhere():
+def test_hydra_flags_may_stand_anywhere():
     argv = ["-m", "loss=mine", "--config-dir", "model", "k=1,2", "-cn=own"]
     assert options_last(argv) == ["loss=mine", "k=1,2", "-m", "--config-dir", "model", "-cn=own"]
     assert options_last([]) == []
@@ -204,9 +204,9 @@ TRAINING = ["trainer.max_steps=3", "trainer=cpu", "logger=none"]
 
 @pytest.fixture(scope="module")
 def original(root, tmp_path_factory):
-    """A run of the package's experiment, told of the package's folder by ``--config-dir``, and of other files besides.
+    """A folder for a run of the package's experiment, with two folders of configuration files.
 
-    The folder is named relative to the folder where the run was started.
+    ``--config-dir`` names the first one relative to the folder where the run starts; the search path names the second.
     """
     folder = tmp_path_factory.mktemp("runs")
     other = {"optim/own.yaml": "defaults: [adam]\ngradient_clip: 9.0\n"}
@@ -233,7 +233,7 @@ def checkpoint(run):
     return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
 
 
-def test_own_experiment_trains(trained):
+def test_own_experiment_trains_with_its_settings(trained):
     saved = checkpoint(trained)["hyper_parameters"]
     assert saved["loss"] == {"_target_": "my_gan.parts.Loss", "margin": 3.0}
     assert saved["model"]["generator"]["depth"] == 5
@@ -242,7 +242,7 @@ def test_own_experiment_trains(trained):
     assert saved["optim"]["gradient_clip"] == 9.0
 
 
-def test_a_resumed_run_finds_the_files_of_its_own_run(trained, tmp_path, command):
+def test_resumed_run_finds_its_config_folders(trained, tmp_path, command):
     last = trained / "checkpoints" / "last.ckpt"
     further = [f"ckpt_path={last}", "trainer.max_steps=5"]
     status, output = command("train.py", tmp_path, *further, "output_dir=second")
@@ -252,7 +252,7 @@ def test_a_resumed_run_finds_the_files_of_its_own_run(trained, tmp_path, command
     assert after["iteration"] == 5
     for key in ("loss", "model", "data", "optim"):
         assert after["hyper_parameters"][key] == before["hyper_parameters"][key]
-    # and so does one that goes on from the second
+    # A run that resumes from the second one finds them too.
     again = resumed([f"ckpt_path={tmp_path}/second/checkpoints/last.ckpt"])
     assert again[-1] == resumed(further)[-1] == f"--config-dir={trained.parent}/my_conf"
     assert again[0] == resumed(further)[0] == f"hydra.searchpath=['file://{trained.parent}/it\\'s one\\'s own']"
@@ -261,14 +261,14 @@ def test_a_resumed_run_finds_the_files_of_its_own_run(trained, tmp_path, command
     assert recorded == [f"file://{trained.parent}/it's one's own"]
 
 
-def test_another_folder_takes_the_place_of_the_recorded_ones(trained, conf):
+def test_given_config_folder_replaces_the_recorded_ones(trained, conf):
     word = f"ckpt_path={trained / 'checkpoints' / 'last.ckpt'}"
     for given in (["--config-dir", str(conf)], ["-cd", str(conf)], [f"hydra.searchpath=[{conf}]"]):
         assert resumed([*given, word])[-1] == word
         assert [w for w in resumed([*given, word]) if "searchpath" in w] == [w for w in given if "searchpath" in w]
 
 
-def test_a_recorded_folder_that_is_gone_is_named(trained, tmp_path, command):
+def test_missing_recorded_config_folder_is_named_in_the_error(trained, tmp_path, command):
     moved = shutil.copytree(trained, tmp_path / "run")
     record = moved / ".hydra" / "hydra.yaml"
     record.write_text(record.read_text(encoding="utf-8").replace("/my_conf", "/gone"), encoding="utf-8")
@@ -283,8 +283,8 @@ def test_a_recorded_folder_that_is_gone_is_named(trained, tmp_path, command):
 
 
 @pytest.mark.parametrize("script", ["evaluate.py", "sample.py"])
-def test_other_commands_need_the_package_alone(trained, tmp_path, command, script):
-    """No configuration files: the run's configuration is in its checkpoint."""
+def test_evaluate_and_sample_need_only_the_package(trained, tmp_path, command, script):
+    """They need no configuration files: the run's configuration is in its checkpoint."""
     words = {"evaluate.py": ["metrics=frechet", "num_samples=20"], "sample.py": [f"folder={tmp_path}"]}
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(script, tmp_path, f"run={run}", *words[script])
@@ -292,7 +292,7 @@ def test_other_commands_need_the_package_alone(trained, tmp_path, command, scrip
     assert "frechet_distance" in output or (tmp_path / "grid_ema.png").is_file()
 
 
-def test_own_metric_is_measured_later(trained, conf, tmp_path, command):
+def test_own_metric_is_evaluated_on_a_finished_run(trained, conf, tmp_path, command):
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(
         "evaluate.py", tmp_path, "metrics=mine", "--config-dir", str(conf), f"run={run}", "num_samples=20"
@@ -301,8 +301,8 @@ def test_own_metric_is_measured_later(trained, conf, tmp_path, command):
     assert "frechet_distance" in output
 
 
-def test_own_defaults_file(conf, tmp_path, command):
-    """``--config-name``: the file with the defaults may be the user's, and a resumed run finds it too."""
+def test_own_primary_config_is_found_on_resume(conf, tmp_path, command):
+    """``--config-name`` may name the user's primary configuration file; a resumed run finds it too."""
     folder = shutil.copytree(conf, tmp_path / "own conf")
     (folder / "mine.yaml").write_text("defaults: [train, _self_]\nk: 2\nloss:\n  _target_: my_gan.parts.Loss\n")
     path = ["--config-name", "mine", "--config-dir", "own conf"]
@@ -316,8 +316,8 @@ def test_own_defaults_file(conf, tmp_path, command):
     assert saved["loss"] == {"_target_": "my_gan.parts.Loss"}
 
 
-def test_a_callback_from_the_command_line_alone_stops_the_run(tmp_path, command):
-    """Lightning's EarlyStopping: nothing is as small as the threshold, so that it stops the second epoch."""
+def test_callback_added_on_the_command_line_stops_the_run(tmp_path, command):
+    """Lightning's EarlyStopping with a threshold that every loss meets: it stops after the first epoch."""
     words = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]", *TRAINING[1:], "recipe.epochs=50"]
     words += ["callbacks.monitor.every_n_batches=5", "output_dir=run"]
     stop = {"stopping_threshold": "100.0", "monitor": "loss/generator"}
@@ -330,11 +330,11 @@ def test_a_callback_from_the_command_line_alone_stops_the_run(tmp_path, command)
 
 @pytest.mark.processes
 @pytest.mark.slow
-def test_the_commands_themselves(tmp_path):
+def test_commands_run_with_own_package_in_new_processes(tmp_path):
     conf = written(tmp_path)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]), "OMP_NUM_THREADS": "1"}
 
-    def said(script, *arguments, expected=0):
+    def run_script(script, *arguments, expected=0):
         words = [sys.executable, str(REPOSITORY / script), *arguments]
         done = subprocess.run(
             words, capture_output=True, text=True, timeout=180, check=False, cwd=tmp_path, env=environment
@@ -342,16 +342,16 @@ def test_the_commands_themselves(tmp_path):
         assert done.returncode == expected, done.stderr
         return done.stdout + done.stderr
 
-    said("train.py", "--config-dir", "my_gan/conf", "experiment=mine", *TRAINING, "output_dir=run")
+    run_script("train.py", "--config-dir", "my_gan/conf", "experiment=mine", *TRAINING, "output_dir=run")
     further = ("ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=5")
-    said("train.py", *further, "output_dir=second")
+    run_script("train.py", *further, "output_dir=second")
     assert checkpoint(tmp_path / "second")["hyper_parameters"]["loss"]["margin"] == 3.0
-    said("train.py", "-m", "hydra.searchpath=[pkg://my_gan.conf]", "loss=mine,minimax", *TRAINING)
+    run_script("train.py", "-m", "hydra.searchpath=[pkg://my_gan.conf]", "loss=mine,minimax", *TRAINING)
     (conf / "experiment" / "mine.yaml").rename(tmp_path / "kept.yaml")
     conf.rename(tmp_path / "elsewhere")
-    output = said("train.py", *further, "output_dir=third", expected=1)
+    output = run_script("train.py", *further, "output_dir=third", expected=1)
     assert output.startswith(f"error: {conf} is gone")
     assert output.count("\n") == 1
     assert not (tmp_path / "third").exists()
-    assert "frechet_distance" in said("evaluate.py", "run=second", "metrics=frechet", "num_samples=20")
-    said("sample.py", "run=second")
+    assert "frechet_distance" in run_script("evaluate.py", "run=second", "metrics=frechet", "num_samples=20")
+    run_script("sample.py", "run=second")

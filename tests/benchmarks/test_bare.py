@@ -1,4 +1,4 @@
-"""The bare loop plays the very game of train.py."""
+"""The bare loop trains exactly as train.py does."""
 
 import copy
 
@@ -13,7 +13,7 @@ from gan.networks.layers import Dropout
 
 @pytest.fixture
 def game_of(tmp_path):
-    """The bare loop's game for a configuration whose Trainer has finished."""
+    """The bare loop's game for a configuration that a Trainer has trained."""
 
     def described(cfg, data, minibatches, precision) -> Game:
         path = tmp_path / "images.pt"
@@ -35,11 +35,11 @@ MODELS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["float32", "bf16-mixed"])
 @pytest.mark.parametrize("model", MODELS)
-def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, model, precision):
+def test_bare_loop_equals_train_py_bit_for_bit(configure, run_training, game_of, model, precision):
     words = [*MODELS[model], f"trainer.precision={PRECISIONS[precision].trainer}"]
-    # Into the second epoch (of 21 minibatches) and through the fall of the rates, seen by the callbacks.
+    # Into the second epoch (of 21 batches), while the learning rates fall and the callbacks run.
     cfg = configure(*words, "trainer.max_epochs=-1", "trainer.max_steps=24", "logger=none")
-    theirs = play(cfg)
+    theirs = run_training(cfg)
     bare = Bare(game_of(cfg, theirs.data, 24, precision))
     for _ in range(24):
         bare.minibatch()
@@ -54,7 +54,7 @@ def test_the_bare_loop_equals_train_py_bit_for_bit(configure, play, game_of, mod
 
 
 @torch.no_grad()
-def test_layers_of_torch_make_the_same_network():
+def test_torch_layers_compute_the_same_logits():
     ours = mlp.Discriminator((1, 28, 28), [1024, 512], dropout=0.5)
     theirs = with_layers_of_torch(copy.deepcopy(ours))
     kinds = {type(layer) for layer in theirs.modules()}
@@ -64,9 +64,9 @@ def test_layers_of_torch_make_the_same_network():
     assert torch.allclose(ours.eval().score(x), theirs.eval().score(x), atol=1e-5)
 
 
-def test_another_seed_is_another_game(configure, play, game_of):
+def test_another_seed_gives_other_weights(configure, run_training, game_of):
     cfg = configure("trainer.max_epochs=-1", "trainer.max_steps=2", "logger=none", "callbacks=none")
-    theirs = play(cfg)
+    theirs = run_training(cfg)
     cfg.seed = 2
     bare = Bare(game_of(cfg, theirs.data, 2, "float32"))
     pairs = zip(theirs.module.generator.parameters(), bare.generator.parameters(), strict=True)

@@ -1,4 +1,4 @@
-"""The self-check of a GPU: what becomes of checks that pass, fail, cannot be done or have no time; and all of it."""
+"""The self-check of a GPU: checks that pass, fail, are skipped or run out of time, and the whole self-check."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def outcomes(path):
 
 
 @pytest.mark.processes
-def test_a_check_that_fails_stops_no_other_and_makes_the_exit_code_1(bench, tmp_path, capsys):
+def test_failing_check_stops_no_other_and_sets_exit_code_1(bench, tmp_path, capsys):
     checks = [
         *(
             Check("breaks", 1, raising(Failure("exit code 3\nlast words"))),
@@ -64,13 +64,13 @@ def test_a_check_that_fails_stops_no_other_and_makes_the_exit_code_1(bench, tmp_
 
 
 @pytest.mark.processes
-def test_checks_that_pass_or_cannot_be_done_are_no_failure(bench, tmp_path):
+def test_passed_and_skipped_checks_give_exit_code_0(bench, tmp_path):
     assert check_gpu.play(bench, [GOOD, Check("cannot", 1, raising(Skip("why")))], tmp_path / "report.md") == 0
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_a_report_of_what_was_done(bench, tmp_path, number):
+def test_signal_leaves_a_report_of_finished_checks(bench, tmp_path, number):
     before = signal.getsignal(number)
     stopping = Check("stopping", 1, lambda bench: os.kill(os.getpid(), number))
     path = tmp_path / "report.md"
@@ -79,7 +79,7 @@ def test_a_signal_leaves_a_report_of_what_was_done(bench, tmp_path, number):
     assert signal.getsignal(number) == before
 
 
-def test_without_a_gpu_one_line_says_so(monkeypatch, capsys):
+def test_missing_gpu_prints_one_line(monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert check_gpu.main([]) == 0
     line = capsys.readouterr().out
@@ -88,28 +88,28 @@ def test_without_a_gpu_one_line_says_so(monkeypatch, capsys):
     assert line.count("\n") == 1
 
 
-def test_an_odd_number_of_epochs_is_told():
+def test_odd_number_of_epochs_is_refused():
     with pytest.raises(SystemExit, match="--epochs must be an even number of at least 2, got 3"):
         check_gpu.main(["--epochs", "3"])
 
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_a_command_that_fails_has_its_last_lines(bench):
+def test_failed_command_reports_its_last_lines(bench):
     with pytest.raises(Failure, match=r"exit code 1\n(.*\n)*error: k must be a whole number"):
         bench.run("train.py", "k=0", f"output_dir={bench.folder / 'run'}")
     assert shown(bench.commands[0]).startswith("python train.py k=0")
 
 
 @pytest.mark.processes
-def test_a_command_that_takes_too_long_is_ended(tmp_path):
+def test_command_past_the_time_limit_is_killed(tmp_path):
     bench = Bench("cpu", tmp_path, time.monotonic() + 1)
     with pytest.raises(OutOfTime):
         bench.run("-c", "import time; time.sleep(60)")
     assert bench.left > -20
 
 
-def test_a_run_that_failed_is_not_tried_again(bench, monkeypatch):
+def test_failed_run_is_not_trained_again(bench, monkeypatch):
     asked = []
     monkeypatch.setattr(Bench, "run", lambda self, *words: asked.append(words) or raising(Failure("no"))(self))
     for _ in range(2):
@@ -118,7 +118,7 @@ def test_a_run_that_failed_is_not_tried_again(bench, monkeypatch):
     assert len(asked) == 1
 
 
-def test_differences():
+def test_tensor_differences_and_bit_equality():
     a = {"w": torch.tensor([1.0, 200.0]), "n": torch.tensor(3)}
     b = {"w": torch.tensor([1.0, 202.0]), "n": torch.tensor(3)}
     assert largest_difference(b, a) == pytest.approx(2 / 200)
@@ -138,11 +138,11 @@ def test_differences():
         ("inception_score", float("nan"), 3.0, False),
     ],
 )
-def test_how_far_numbers_may_be_apart(metric, a, b, within):
+def test_tolerance_of_each_metric(metric, a, b, within):
     assert (strain({"metric": metric, "value": a}, {"metric": metric, "value": b}) <= 1) == within
 
 
-def test_names_are_different():
+def test_check_names_are_unique():
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     assert sum(check.seconds for check in CHECKS) < 600
     assert report({}, []).startswith("# Self-check")
@@ -150,8 +150,8 @@ def test_names_are_different():
 
 @pytest.mark.processes
 @pytest.mark.slow
-def test_all_of_it_on_a_cpu(tmp_path, monkeypatch):
-    """As on a GPU but for what needs one; the contest has a test of its own."""
+def test_whole_self_check_on_a_cpu(tmp_path, monkeypatch):
+    """As on a GPU, without the checks that need one; the speed contest has its own test."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     names = [check.name for check in CHECKS if check.name not in ("speed", "training-bf16-mixed", "resume-bf16-mixed")]
     path = tmp_path / "report.md"

@@ -1,4 +1,4 @@
-"""However a benchmark is ended, nothing that it started goes on."""
+"""However a benchmark ends, the processes that it started end too."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.processes
 LONG = (signal.SIGKILL, signal.SIGHUP, signal.SIGINT)
 SIGNALS = [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in LONG)]
 
-#: a contest of two whose turns never end; each contestant names itself in a file when it plays
+#: a contest of two that never ends; each contestant creates a file named after its process id
 CONTEST = """
 import sys, tempfile
 from pathlib import Path
@@ -51,8 +51,8 @@ endings.run(main)
 """
 
 
-def lives(pid: int) -> bool:
-    """Whether a process goes on; a dead one that nobody has asked after does not."""
+def is_running(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     return False
@@ -60,19 +60,19 @@ def lives(pid: int) -> bool:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
 @pytest.mark.parametrize("number", SIGNALS)
-def test_contestants_end_with_their_contest(tmp_path, number):
+def test_contestants_end_when_the_contest_is_signalled(tmp_path, number):
     command = [sys.executable, "-c", CONTEST, str(tmp_path)]
     parent = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert parent.stdout.readline() == "ready\n", parent.communicate()
     contestants = [int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()]
     assert len(contestants) == 2
-    assert all(map(lives, contestants))
+    assert all(map(is_running, contestants))
     os.kill(parent.pid, number)
     _, error = parent.communicate(timeout=120)
     assert parent.returncode == (-number if number == signal.SIGKILL else 128 + number), error
     assert "Traceback" not in error
     deadline = time.monotonic() + 120
-    while any(map(lives, contestants)):
+    while any(map(is_running, contestants)):
         assert time.monotonic() < deadline, "a contestant goes on"
         time.sleep(0.05)
     if number != signal.SIGKILL:

@@ -1,4 +1,4 @@
-"""What a step needs, against torch's own counter and by hand; what a machine allows, by a clock made for it."""
+"""Operations and bytes of a step against torch's counter and by hand; a machine's limits with a mocked clock."""
 
 import pytest
 import torch
@@ -43,7 +43,7 @@ def seen(pair, latent_dim=5):
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_as_many_operations_as_torch_counts_in_the_bare_loop(pair, tmp_path):
+def test_flops_equal_those_that_torch_counts_in_the_bare_loop(pair, tmp_path):
     torch.save({"images": torch.zeros(3, *IMAGE, dtype=torch.uint8), "mean_image": torch.zeros(IMAGE)}, tmp_path / "x")
     generator, discriminator = PAIRS[pair]
     game = Game(
@@ -61,21 +61,21 @@ def test_as_many_operations_as_torch_counts_in_the_bare_loop(pair, tmp_path):
     assert counter.get_total_flops() == sum(product.flops for product in products(*seen(pair), batch=3))
 
 
-def test_two_layers_by_hand():
+def test_flops_and_bytes_of_two_layers_by_hand():
     generator = layers(nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 4)), torch.zeros(1, 2))
     discriminator = layers(nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 1)), torch.zeros(1, 4))
     # Multiplications of one example: 6 and 12 in G, 20 and 5 in D. With 10 examples:
-    d_step = 10 * (6 + 12) + 20 * ((20 + 5) + (20 + 5) + 5)  # draw; forward, weights and inputs of twice as many
+    d_step = 10 * (6 + 12) + 20 * ((20 + 5) + (20 + 5) + 5)  # sample; forward, weights and inputs of twice as many
     g_step = 10 * (2 * (6 + 12) + 12 + 2 * (20 + 5))
     assert sum(product.flops for product in products(generator, discriminator, 10)) == 2 * (d_step + g_step)
-    # Weights: 9 + 16 in G, read by D's step, then 9 times by its own, twice by the average; 25 + 6 in D, 9 + 1 times.
+    # Weights: 9 + 16 in G, read by D's step, then 9 times by its own, twice by the EMA; 25 + 6 in D, 9 + 1 times.
     weights = 25 * 12 + 31 * 10
     activations = 10 * 7 * (2 + 5) + 10 * 6 * (2 * 5 + 5)
     assert traffic(generator, discriminator, 10) == 4 * (weights + activations)
     assert traffic(generator, discriminator, 10, activation_bytes=2) == 4 * weights + 2 * activations
 
 
-def test_layers_leave_the_network_as_it_was():
+def test_counting_layers_leaves_the_network_unchanged():
     network = make(PAIRS["mlp"][1])
     state = torch.get_rng_state()
     layers(network, torch.zeros(1, *IMAGE))
@@ -86,8 +86,8 @@ def test_layers_leave_the_network_as_it_was():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("pair", ["mlp", "convolutional"])
-def test_each_limit_is_what_is_needed_over_what_is_measured(pair, precision, monkeypatch):
-    """By a clock that gives each task a millisecond. In float32 each task is done; not every processor has others."""
+def test_each_limit_is_the_work_over_the_measured_rate(pair, precision, monkeypatch):
+    """With a clock that gives each task a millisecond. Tasks run only in float32: not every CPU has the others."""
     timed = []
 
     def fastest(task, device):
@@ -112,7 +112,7 @@ def test_each_limit_is_what_is_needed_over_what_is_measured(pair, precision, mon
     assert torch.get_float32_matmul_precision() == before
 
 
-def test_the_fastest_of_many_times_counts(monkeypatch):
+def test_fastest_returns_the_shortest_time(monkeypatch):
     durations = iter([0.5, 0.25, 2.0])
     now = 10.0
 

@@ -1,4 +1,4 @@
-"""Comparing commits: what counts as the same tensor, and which commands are run."""
+"""Comparing commits: which tensors count as equal, and which commands run."""
 
 from collections import Counter
 
@@ -10,7 +10,7 @@ from benchmarks.same_bits import command, hash_of, presets
 from gan.app.command_line import CONF, check
 
 
-def test_a_hash_knows_every_bit_the_shape_and_the_type():
+def test_hash_depends_on_bits_shape_and_dtype():
     x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     assert hash_of(x) == hash_of(x.clone()) == hash_of(x.t().contiguous().t())
     others = [x.flatten(), x.double(), torch.nextafter(x, torch.tensor(9.0)), torch.tensor([[1.0, 3.0], [2.0, 4.0]])]
@@ -19,12 +19,12 @@ def test_a_hash_knows_every_bit_the_shape_and_the_type():
 
 
 @pytest.mark.slow
-def test_every_preset_is_compared_that_needs_no_other_run():
+def test_every_self_contained_preset_is_compared():
     assert {path.stem for path in (CONF / "experiment").glob("*.yaml")} - set(presets()) == {"paper_tfd_2014_prepended"}
 
 
 @pytest.mark.parametrize("preset", ["paper_cifar10_dense", "ring"])
-def test_the_command_needs_no_files(preset):
+def test_command_needs_no_data_files(preset):
     words = command(preset, 7)
     check(words, "train")
     assert "trainer.max_steps=7" in words
@@ -32,7 +32,7 @@ def test_the_command_needs_no_files(preset):
 
 
 @pytest.mark.parametrize(("after", "verdict"), [(["a", "b", "b"], "same"), (["a", "b", "c"], "DIFFERENT: 2 of 3")])
-def test_the_verdict_counts_the_tensors_that_agree(monkeypatch, capsys, after, verdict):
+def test_verdict_counts_the_tensors_that_differ(monkeypatch, capsys, after, verdict):
     states = iter([Counter(["a", "b", "b"]), Counter(after)])
     monkeypatch.setattr(same_bits, "train", lambda *_: next(states))
     options = same_bits.parser().parse_args(["HEAD"])

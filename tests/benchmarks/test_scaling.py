@@ -1,4 +1,4 @@
-"""Scaling: every axis has its points and exponents."""
+"""Scaling: every axis has points and exponents."""
 
 import math
 
@@ -12,8 +12,8 @@ from benchmarks.synthetic import Synthetic, noise
 
 
 @pytest.mark.slow
-def test_the_record(capsys, monkeypatch, tmp_path):
-    # In this process: to start others takes seconds.
+def test_record_has_points_and_exponents_of_every_axis(capsys, monkeypatch, tmp_path):
+    # In this process: starting others takes seconds.
     monkeypatch.setattr(scaling, "measured", lambda point, seconds: scaling.play(point, seconds, str(tmp_path)))
     words = "--seconds 0 --image-size 28 --images 10000 2000000000 --batch-size 64 --k 1 2 --folder nowhere"
     record = main(words.split())
@@ -26,12 +26,12 @@ def test_the_record(capsys, monkeypatch, tmp_path):
     (found,) = record["axes"]["k"]["exponents"]
     assert found.keys() == set(MEASURES)
     assert record["axes"]["images"]["exponents"] == []  # the other point was left out
-    told = capsys.readouterr().out
-    assert "images=2,000,000,000: left out" in told
-    assert "nowhere does not exist: left out" in told
+    output = capsys.readouterr().out
+    assert "images=2,000,000,000: left out" in output
+    assert "nowhere does not exist: left out" in output
 
 
-def test_exponents():
+def test_exponents_of_power_laws():
     def measures(n):
         return {
             "minibatch_ms": {"median": 3.0 * n},
@@ -46,7 +46,7 @@ def test_exponents():
         assert list(found.values()) == pytest.approx([1, 0, 2, 0, 0.5])
 
 
-def test_a_folder_is_decoded_once(tmp_path):
+def test_folder_benchmark_times_first_and_second_start(tmp_path):
     for number in range(80):
         Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"{number}.png")
     found = folder_start_ups(tmp_path)

@@ -1,4 +1,4 @@
-"""The contest as it is run by hand, tiny; nothing here asks how fast anything is."""
+"""The speed contest, very small; no speed is asserted."""
 
 import json
 import math
@@ -27,7 +27,7 @@ SMALL = {
 @pytest.mark.slow
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("model", MODELS)
-def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
+def test_train_py_accepts_the_options_of_every_contest(model, data, tmp_path):
     setting = Setting(**{**SMALL, "model": model, "data": data})
     words = train_py(setting, Entry("ours", "bf16-mixed"), tmp_path)[2:]
     check(words, "train")
@@ -35,7 +35,7 @@ def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
         cfg = compose("train", words)
     game = build(cfg)
     names = [type(callback).__name__ for callback in game.trainer.callbacks]
-    # Lightning puts what saves checkpoints behind all else, which is then a part of the next turn.
+    # Lightning puts checkpoint callbacks last, so that a save counts in the next turn.
     assert names[-2:] == ["TakeTurns", "Checkpoint"]
     assert {"Monitor", "Guard", "Diagnosis", "SampleGrids", "Progress"} < set(names)
     assert game.trainer.loggers
@@ -44,7 +44,7 @@ def test_train_py_takes_the_words_of_every_contest(model, data, tmp_path):
         assert game.module.total_iterations == setting.total == 10
 
 
-def test_the_reference_always_plays_and_nobody_twice():
+def test_textbook_entry_is_always_included_once():
     setting = Setting(**SMALL)
     assert [str(entry) for entry in setting.entries()] == [
         *("textbook, float32", "bare, float32", "ours, float32", "bare, bf16-mixed", "ours, bf16-mixed"),
@@ -52,8 +52,8 @@ def test_the_reference_always_plays_and_nobody_twice():
     assert len(Setting(**{**SMALL, "contestants": ("textbook",)}).entries()) == 2
 
 
-def test_ratios_are_of_the_same_round():
-    """A machine that is ten times slower in the second round changes no ratio."""
+def test_ratios_compare_times_of_the_same_round():
+    """A machine that is ten times slower in one round changes no ratio."""
     textbook, ours = ([Turn(f * t, 1.0, 5) for t in (2.0, 20.0, 2.0)] for f in (1, 0.25))
     limit = Limits(8, 9, {"torch.mm": 1.0}, 1.0, arithmetic_ms=50.0, own_shapes_ms=60.0, traffic_ms=7.0)
     entries = (Entry("textbook", "float32"), Entry("ours", "float32"))
@@ -72,7 +72,7 @@ def test_ratios_are_of_the_same_round():
     assert shown[5:7] == ["0.25", "–"]
 
 
-def test_a_slow_turn_counts_in_the_total():
+def test_slow_turn_counts_in_the_total_ratio():
     limit = Limits(8, 9, {"torch.mm": 1.0}, 1.0, arithmetic_ms=50.0, own_shapes_ms=60.0, traffic_ms=7.0)
     entries = (Entry("textbook", "float32"), Entry("ours", "float32"))
     turns = ([Turn(2.0, 1.0, 5)] * 3, [Turn(t, 1.0, 5) for t in (1.0, 1.0, 4.0)])
@@ -83,14 +83,14 @@ def test_a_slow_turn_counts_in_the_total():
     assert held.total_ratio(results[1], Entry("bare", "float32")) is None
 
 
-def test_a_cpu_has_no_graphs_to_capture():
+def test_captured_entry_is_refused_on_a_cpu():
     with pytest.raises(SystemExit, match="captured needs --device cuda"):
         speed.main(["--contestants", "captured"])
 
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_a_whole_contest(tmp_path, capsys, monkeypatch):
+def test_whole_contest_table_and_record(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(MODELS, "mlp", [*MODELS["mlp"], "model.generator.hidden=[16]"])
     words = "--data digits --batch 8 --turns 2 --warm-up 0 --minibatches 2 --threads 1 --square 16 --precision float32"
     speed.main([*words.split(), "--json", str(tmp_path / "speed.json")])
@@ -105,25 +105,25 @@ def test_a_whole_contest(tmp_path, capsys, monkeypatch):
         assert name == result["contestant"]
         assert len(line.split("|")) == len(lines[0].split("|"))
         assert name in line
-        assert "–" not in line.replace("(", "").split()  # no number is missing
+        assert "–" not in line.replace("(", "").split()  # no value is missing
         assert len(result["turns"]) == 2
-        positive(result)
+        assert_positive(result)
     assert results[0]["seconds_over_textbook"]["median"] == results[2]["cpu_seconds_over_bare"]["median"] == 1
-    positive(record["contests"][0]["limits"])
+    assert_positive(record["contests"][0]["limits"])
 
 
-def positive(node):
-    """Every number below the node is positive and finite."""
+def assert_positive(node):
+    """Asserts that every number in a nested structure is positive and finite."""
     if isinstance(node, dict | list):
         for child in node.values() if isinstance(node, dict) else node:
-            positive(child)
+            assert_positive(child)
     elif not isinstance(node, str):
         assert node > 0
         assert math.isfinite(node)
 
 
 @pytest.mark.processes
-def test_what_fails_is_told_in_one_line(monkeypatch, tmp_path):
+def test_failed_contestant_gives_a_one_line_error(monkeypatch, tmp_path):
     monkeypatch.setitem(COMMANDS, "textbook", lambda *_: ["python", "-c", "raise SystemExit('no room')"])
     words = "--data synthetic --contestants bare --turns 1 --minibatches 1 --threads 1 --precision float32"
     with pytest.raises(SystemExit) as left:

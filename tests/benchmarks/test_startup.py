@@ -1,4 +1,4 @@
-"""Start-up: a time for each command, in its order."""
+"""Start-up: a time for each command, in order."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from benchmarks import startup
 
 @pytest.mark.slow
 @pytest.mark.processes
-def test_the_record(monkeypatch, capsys):
+def test_record_has_a_time_for_each_command(monkeypatch, capsys):
     some = ("train.py --help", startup.TO_END)
     monkeypatch.setattr(startup, "COMMANDS", {name: startup.COMMANDS[name] for name in some})
     seconds = startup.main(["--rounds", "1"])["seconds"]
@@ -17,6 +17,6 @@ def test_the_record(monkeypatch, capsys):
 
 
 @pytest.mark.processes
-def test_a_command_that_fails_is_no_time():
+def test_failed_command_raises_instead_of_being_timed():
     with pytest.raises(RuntimeError, match=r"ended with 1: .*no key 'modle'"):
         startup.play((startup.TRAIN, "modle=mlp"))

@@ -1,4 +1,4 @@
-"""Who plays when, what is reported, and what is said of a contestant that dies."""
+"""Order of the turns, their reports, and the error when a contestant dies."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from benchmarks.machine import peak_memory
 from benchmarks.turns import VARIABLE, Contestant, Died, Turns, play
 
-#: speaks the protocol and writes into a file when it plays
+#: follows the protocol and writes to a file at each turn
 PLAYER = f"""
 import json, os, sys
 name, log = sys.argv[1:]
@@ -33,7 +33,7 @@ print("farewell", file=sys.stderr)
 
 @pytest.fixture
 def enter(tmp_path):
-    """Starts a contestant that is in trouble at some point."""
+    """Starts a contestant that may fail at some point."""
     started = []
 
     def entered(name, trouble="pass"):
@@ -47,16 +47,16 @@ def enter(tmp_path):
 
 
 @pytest.mark.processes
-def test_turns_rotate_and_never_overlap(enter, tmp_path):
+def test_turn_order_rotates_and_turns_never_overlap(enter, tmp_path):
     contestants = [enter(name) for name in "abc"]
     turns = play(contestants, rounds=3, warm_up=1)
     for contestant in contestants:
         contestant.finish()
     lines = (tmp_path / "log").read_text(encoding="utf-8").split("\n")[:-1]
     assert lines[::2] == [line.replace("end", "begin") for line in lines[1::2]]
-    # The start, then the rounds, every second one backwards.
+    # The first batch of each, then the rounds, every second one in reverse order.
     assert "".join(line[-1] for line in lines[1::2]) == "abc" + "abc" + "acb" + "cab" + "cba"
-    # The first turn was the warm-up's.
+    # The first turn belongs to the warm-up.
     assert {name: [turn.seconds for turn in mine] for name, mine in turns.items()} == {
         name: [2, 3, 4] for name in "abc"
     }
@@ -74,7 +74,7 @@ TROUBLES = {
 
 @pytest.mark.processes
 @pytest.mark.parametrize("trouble", TROUBLES)
-def test_a_contestant_that_dies_is_named_with_its_last_words(enter, trouble):
+def test_error_names_a_dead_contestant_and_its_last_output(enter, trouble):
     code, words, exit_code = TROUBLES[trouble]
 
     def contest():
@@ -88,13 +88,13 @@ def test_a_contestant_that_dies_is_named_with_its_last_words(enter, trouble):
 
 
 @pytest.mark.processes
-def test_a_contestant_that_dies_at_the_end(enter):
+def test_contestant_that_dies_at_the_end_is_an_error(enter):
     contestant = enter("ours", "if turn == 1: orders = __import__('io').StringIO('\\n'); sys.exit('full disk')")
     with pytest.raises(Died, match="full disk"):
         play([contestant], rounds=1, warm_up=0)
 
 
-def test_a_contestant_reports_after_its_minibatches_and_leaves_out_the_waiting(monkeypatch):
+def test_reported_times_exclude_waiting_between_turns(monkeypatch):
     now = 0.0
 
     def wait(seconds):
@@ -110,12 +110,12 @@ def test_a_contestant_reports_after_its_minibatches_and_leaves_out_the_waiting(m
         monkeypatch.setattr(time, clock, lambda: now)
     reports = io.StringIO()
     turns = Turns(Slow("\n\nend\n"), reports, minibatches=3, device="cpu")
-    said = []
+    num_reports = []
     for _ in range(1 + 2 * 3):
         wait(0.25)
         turns.done()
-        said.append(reports.getvalue().count("\n"))
-    assert said == [1, 1, 1, 2, 2, 2, 3]
+        num_reports.append(reports.getvalue().count("\n"))
+    assert num_reports == [1, 1, 1, 2, 2, 2, 3]
     records = [json.loads(line) for line in reports.getvalue().splitlines()]
     assert [record["seconds"] for record in records] == [0.25, 0.75, 0.75]
     assert [record["cpu_seconds"] for record in records] == [0.25, 0.75, 0.75]
@@ -127,7 +127,7 @@ class Closed(io.StringIO):
 
 
 @pytest.mark.parametrize(("orders", "reports"), [("", io.StringIO()), ("\n", Closed())])
-def test_a_contestant_whose_parent_is_gone_ends_at_once(monkeypatch, orders, reports):
+def test_contestant_ends_at_once_without_its_parent(monkeypatch, orders, reports):
     def leave(code):
         raise SystemExit(code)
 
@@ -137,5 +137,5 @@ def test_a_contestant_whose_parent_is_gone_ends_at_once(monkeypatch, orders, rep
     assert end.value.code == 1
 
 
-def test_memory_is_this_process_s_own():
+def test_peak_memory_is_that_of_this_process():
     assert 2**24 < peak_memory() < 2**36

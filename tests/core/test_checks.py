@@ -1,4 +1,4 @@
-"""Ranges of arguments."""
+"""Checks of argument ranges."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from gan.core.errors import UserError
         ("(-inf, inf)", (-1e300, 0, 3), (float("inf"), float("nan"))),
     ],
 )
-def test_an_interval_holds_its_bracketed_ends_and_no_others(interval, inside, outside):
+def test_interval_includes_only_its_closed_ends(interval, inside, outside):
     for value in inside:
         check_number(interval, x=value)
     for value in outside:
@@ -23,12 +23,12 @@ def test_an_interval_holds_its_bracketed_ends_and_no_others(interval, inside, ou
 
 
 @pytest.mark.parametrize("value", [True, "1", None, [1], 1.0])
-def test_an_integer_is_neither_a_boolean_nor_text_nor_none_nor_a_float(value):
+def test_check_integer_refuses_bool_text_none_and_float(value):
     with pytest.raises(ArgumentError, match=r"^k must be a whole number of at least 1, got "):
         check_integer("[1, inf)", k=value)
 
 
-def test_the_message_names_the_argument_and_its_range():
+def test_error_names_the_argument_and_its_range():
     for call, message in (
         (lambda: check_integer(seed="a"), "seed must be a whole number, got a."),
         (lambda: check_integer("[1, 4)", n=4), "n must be a whole number of at least 1 and below 4, got 4."),
@@ -41,11 +41,11 @@ def test_the_message_names_the_argument_and_its_range():
         assert str(error.value) == message
 
 
-def test_none_is_fine_where_it_may_be():
+def test_or_none_accepts_none():
     check_number("(0, inf)", or_none=True, p=None)
     check_integer("[1, inf)", or_none=True, p=None)
 
 
-def test_callers_from_python_and_from_the_command_line_both_catch_it():
+def test_argument_error_is_a_value_error_and_a_user_error():
     assert issubclass(ArgumentError, ValueError)
     assert issubclass(ArgumentError, UserError)

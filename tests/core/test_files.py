@@ -1,4 +1,4 @@
-"""A file is whole, or it is what it was before."""
+"""Atomic writes: a file has all of its new contents or still the old ones."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from gan.core.files import write_whole
 
 
-def test_the_new_contents_take_the_place_of_the_old(tmp_path):
+def test_write_whole_replaces_the_old_contents(tmp_path):
     path = tmp_path / "x.json"
     path.write_text("old")
     with write_whole(path) as unfinished:
@@ -19,7 +19,7 @@ def test_the_new_contents_take_the_place_of_the_old(tmp_path):
 
 
 @pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])
-def test_a_failure_leaves_the_old_contents_and_nothing_else(tmp_path, failure):
+def test_failed_write_leaves_the_old_contents_and_no_other_file(tmp_path, failure):
     path = tmp_path / "x.json"
     path.write_text("old")
 
@@ -33,7 +33,7 @@ def test_a_failure_leaves_the_old_contents_and_nothing_else(tmp_path, failure):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_file_is_synced_before_it_is_renamed(tmp_path, monkeypatch):
     path, forced = tmp_path / "x.json", []
     monkeypatch.setattr(os, "fsync", lambda descriptor: forced.append(path.exists()))
     with write_whole(path) as unfinished:
@@ -41,10 +41,10 @@ def test_the_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
     assert forced == [False]
 
 
-def test_two_may_write_the_same_file_at_once(tmp_path):
+def test_two_writers_may_write_the_same_file_at_once(tmp_path):
     path = tmp_path / "x.json"
     with write_whole(path) as first, write_whole(str(path)) as second:
         first.write_text("first")
         second.write_text("second")
         assert first != second
-    assert path.read_text() == "first"  # whose block ends last
+    assert path.read_text() == "first"  # its block ends last

@@ -1,4 +1,4 @@
-"""Which processor counts as fast with what: by flags, for machines that are not here."""
+"""Which processors count as fast in bfloat16 and with oneDNN, by the flags of other machines."""
 
 from dataclasses import replace
 
@@ -36,12 +36,12 @@ APPLE = Processor("Apple M3", False, "arm64", "DEFAULT", frozenset({"bf16"}), on
         (replace(APPLE, architecture="aarch64", onednn=True, flags=frozenset()), False, False),
     ],
 )
-def test_what_is_fast_follows_from_the_flags(cpu, bfloat16, onednn):
+def test_fast_bfloat16_and_onednn_follow_from_cpu_flags(cpu, bfloat16, onednn):
     assert (cpu.fast_bfloat16, cpu.fast_onednn) == (bfloat16, onednn)
     assert ("bfloat16 fast" in str(cpu), "by oneDNN" in str(cpu)) == (bfloat16, onednn)
 
 
-def test_this_processor_is_described_by_torch():
+def test_processor_matches_torch():
     found = processor()
     assert found.name
     assert found.instructions == torch.backends.cpu.get_cpu_capability()
@@ -49,7 +49,7 @@ def test_this_processor_is_described_by_torch():
     assert found is processor()
 
 
-def test_a_torch_without_capabilities_is_taken_for_slow(monkeypatch):
+def test_torch_without_get_capabilities_counts_as_slow(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     found = processor.__wrapped__()
     assert found.name
@@ -57,7 +57,7 @@ def test_a_torch_without_capabilities_is_taken_for_slow(monkeypatch):
     assert not found.fast_onednn
 
 
-def test_the_vendor_is_known_where_a_virtual_machine_renames_the_cpu(tmp_path, monkeypatch):
+def test_amd_is_recognized_when_a_virtual_machine_renames_the_cpu(tmp_path, monkeypatch):
     monkeypatch.delenv("PROCESSOR_IDENTIFIER", raising=False)
     (tmp_path / "cpuinfo").write_text("vendor_id\t: AuthenticAMD\nmodel name\t: Common KVM processor\n")
     assert made_by_amd("Common KVM processor", tmp_path / "cpuinfo")
@@ -70,7 +70,7 @@ def test_the_vendor_is_known_where_a_virtual_machine_renames_the_cpu(tmp_path, m
 
 
 @pytest.mark.parametrize(("capabilities", "fast"), [([(8, 0)], True), ([(9, 0), (7, 5)], False), ([(12, 1)], True)])
-def test_the_slowest_gpu_decides(monkeypatch, capabilities, fast):
+def test_gpu_with_lowest_capability_decides_on_bfloat16(monkeypatch, capabilities, fast):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(capabilities))
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda i: capabilities[i])
     answer, reason = has_fast_bfloat16("cuda")
@@ -79,7 +79,7 @@ def test_the_slowest_gpu_decides(monkeypatch, capabilities, fast):
 
 
 @pytest.mark.parametrize(("cpu", "fast"), [(ZEN4, True), (ZEN3, False)])
-def test_the_reason_speaks_of_the_processor(monkeypatch, cpu, fast):
+def test_reason_for_fast_bfloat16_names_the_processor(monkeypatch, cpu, fast):
     monkeypatch.setattr(hardware, "processor", lambda: cpu)
     assert has_fast_bfloat16("cpu") == (
         fast,
@@ -98,7 +98,7 @@ def test_the_reason_speaks_of_the_processor(monkeypatch, cpu, fast):
         ("mps", False, True, "mps"),
     ],
 )
-def test_the_accelerator_means_a_device(monkeypatch, accelerator, cuda, mps, expected):
+def test_device_type_of_each_accelerator(monkeypatch, accelerator, cuda, mps, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert device_type(accelerator) == expected

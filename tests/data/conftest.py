@@ -1,4 +1,4 @@
-"""What tests of data share."""
+"""Fixtures of the data tests."""
 
 import hashlib
 import struct
@@ -13,7 +13,7 @@ from gan.data.mnist import CHECKSUMS
 
 @pytest.fixture
 def small_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files of MNIST's format with 60 and 10 images, taken for the published ones."""
+    """Files in MNIST's format with 60 and 10 images, accepted in place of the published ones."""
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     generator = torch.Generator().manual_seed(0)

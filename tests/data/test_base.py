@@ -1,4 +1,4 @@
-"""Minibatches: each image once an epoch, the same order wherever one starts and however many share it."""
+"""Batches: each image at most once an epoch, in an order that depends on neither the start nor the process count."""
 
 from itertools import islice
 
@@ -23,13 +23,13 @@ def stream(count, start=0, batch_size=10, seed=1, **kwargs):
 
 
 def pixels(batch):
-    """The first pixels as 0..255, which the labels follow."""
+    """The first pixels as 0..255; checks that the labels match."""
     values = (batch.images * 255).round().int().flatten().tolist()
     assert batch.labels.tolist() == [1000 + value for value in values]
     return values
 
 
-def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
+def test_each_image_is_seen_once_an_epoch_in_a_new_order():
     first, second = stream(20)[:10], stream(20)[10:]
     for epoch in (first, second):
         seen = [image for minibatch in epoch for image in minibatch]
@@ -39,25 +39,25 @@ def test_each_image_at_most_once_an_epoch_and_another_order_in_the_next():
 
 
 @pytest.mark.parametrize("start", [0, 1, 9, 10, 11, 25])
-def test_the_stream_goes_on_from_anywhere(start):
+def test_batches_can_start_at_any_position(start):
     assert stream(30)[start:] == stream(30 - start, start=start)
 
 
-def test_processes_share_the_minibatch_of_their_total_size():
+def test_processes_split_the_global_batch():
     whole = stream(5, batch_size=20)
     shares = [stream(5, batch_size=10, rank=rank, world=2) for rank in (0, 1)]
     assert [a[0::2] for a in whole] == shares[0]
     assert [a[1::2] for a in whole] == shares[1]
 
 
-def test_position_is_asked_when_the_first_minibatch_is():
+def test_position_is_read_at_the_first_batch():
     position = {"now": 0}
     iterator = iter(Batches(IMAGES, LABELS, 10, 1, position=lambda: position["now"]))
     position["now"] = 4  # as when a checkpoint is restored after iter()
     assert pixels(next(iterator)) == stream(5)[4]
 
 
-def test_scale_maps_bytes_to_the_unit_interval():
+def test_scale_maps_uint8_to_the_unit_interval():
     x = scale(torch.tensor([0, 51, 255], dtype=torch.uint8))
     assert x.dtype == torch.float32
     assert x.tolist() == pytest.approx([0, 0.2, 1])
@@ -72,21 +72,21 @@ class Fake(ImageData):
         return {"train": Split(self.images, torch.zeros(len(self.images), dtype=torch.int64))}
 
 
-def test_mean_image_in_float64():
+def test_mean_image_is_computed_in_float64():
     images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
     data = Fake(images)
     data.setup()
     assert torch.allclose(data.mean_image().double(), images.double().mean(0) / 255, atol=1e-7)
 
 
-def test_other_sizes_are_resized_once():
+def test_images_of_another_size_are_resized():
     data = Fake(torch.full((5, 1, 9, 9), 77, dtype=torch.uint8), image_size=4)
     data.setup()
     assert data.splits["train"].images.shape == (5, 1, 4, 4)
     assert data.splits["train"].images.unique().tolist() == [77]
 
 
-def test_mistakes_are_named():
+def test_invalid_options_raise_clear_errors():
     with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1, got 0"):
         Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8), batch_size=0)
     with pytest.raises(UserError, match=r"data.batch_size=9 is more than the 5 training images"):
@@ -100,7 +100,7 @@ def test_mistakes_are_named():
 
 
 @pytest.mark.parametrize("part", [1, 64, 100, 799, 10_000])
-def test_mean_image_over_several_parts(monkeypatch, part):
+def test_mean_image_does_not_depend_on_the_part_size(monkeypatch, part):
     monkeypatch.setattr(base, "PART", part)
     images = torch.randint(0, 256, (50, 1, 4, 4), dtype=torch.uint8)
     data = Fake(images)
@@ -108,7 +108,7 @@ def test_mean_image_over_several_parts(monkeypatch, part):
     assert torch.allclose(data.mean_image().double(), images.double().mean(0) / 255, atol=1e-7)
 
 
-def test_one_fold_unless_the_set_has_several():
+def test_default_folds_are_the_validation_and_test_split():
     data = Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8))
     valid, test = (Split(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2)) for i in (1, 2))
     data.splits = {"train": valid, "valid": valid, "test": test}
@@ -118,20 +118,20 @@ def test_one_fold_unless_the_set_has_several():
     assert fold["test"] is test
 
 
-def test_description():
+def test_describe_gives_count_and_shape():
     data = Fake(torch.zeros(1234, 3, 4, 4, dtype=torch.uint8), channels=3)
     data.setup()
     assert data.describe() == "Fake: 1,234 images 3×4×4"
 
 
-def test_part_of_a_split():
+def test_split_can_be_sliced_and_indexed():
     whole = Split(IMAGES, torch.arange(103))
     assert whole[10:20].labels.tolist() == list(range(10, 20))
     some = whole[torch.tensor([7, 3])]
     assert some.images.flatten().tolist() == some.labels.tolist() == [7, 3]
 
 
-def test_what_is_not_read_is_told_from_what_has_nothing_to_read():
+def test_is_loaded_and_has_fixed_examples_of_each_kind_of_data():
     data = Fake(torch.zeros(5, 1, 4, 4, dtype=torch.uint8))
     assert (data.has_fixed_examples, data.is_loaded) == (True, False)
     data.setup()

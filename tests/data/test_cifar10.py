@@ -1,4 +1,4 @@
-"""CIFAR-10: the published files, turned the right way up, or a clear word about what is wrong with them."""
+"""CIFAR-10: the published files in the right orientation, or a clear error about them."""
 
 import hashlib
 import pickle
@@ -19,14 +19,14 @@ IN_EACH = 12
 
 
 def pixels(name):
-    """The (12, 3, 32, 32) pixels of a file, from its name."""
+    """The (12, 3, 32, 32) pixels of a file, generated from its name."""
     generator = np.random.default_rng(list(name.encode()))
     return generator.integers(0, 256, (IN_EACH, 3, 32, 32), dtype=np.uint8)
 
 
 @pytest.fixture
 def small_root(tmp_path, monkeypatch):
-    """Files of CIFAR-10's format with 5 × 12 and 12 images, taken for the published ones, and their archive."""
+    """Files in CIFAR-10's format with 5 × 12 and 12 images, accepted as the published ones, and their archive."""
     root = tmp_path / "root"
     folder = root / cifar10.FOLDER
     folder.mkdir(parents=True)
@@ -66,7 +66,7 @@ def prepared(root, **changes):
     return data
 
 
-def test_split_and_orientation(small_root):
+def test_splits_and_orientation_of_the_images(small_root):
     splits = prepared(small_root).splits
     assert {name: len(split) for name, split in splits.items()} == {"train": 50, "valid": 10, "test": 12}
     train = torch.from_numpy(np.concatenate([pixels(f"data_batch_{i}") for i in range(1, 6)]))
@@ -79,20 +79,20 @@ def test_split_and_orientation(small_root):
     assert splits["train"].labels.dtype == torch.int64
 
 
-def test_images_are_held_once(small_root):
+def test_splits_share_one_copy_of_the_images(small_root):
     splits = prepared(small_root).splits
     assert splits["train"].images.is_contiguous()
     storages = [splits[name].images.untyped_storage().data_ptr() for name in ("train", "valid")]
     assert storages[0] == storages[1]
 
 
-def test_all_images_can_train(small_root):
+def test_validation_size_zero_trains_on_all_images(small_root):
     splits = prepared(small_root, validation_size=0).splits
     assert [len(splits[name]) for name in ("train", "valid")] == [60, 0]
 
 
 @pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter:DeprecationWarning")  # torchvision's
-def test_the_archive_alone_is_unpacked(small_root):
+def test_archive_is_unpacked_when_files_are_missing(small_root):
     for path in (small_root / cifar10.FOLDER).iterdir():
         path.unlink()
     (small_root / cifar10.FOLDER).rmdir()
@@ -100,7 +100,7 @@ def test_the_archive_alone_is_unpacked(small_root):
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut short"])
-def test_a_corrupt_file_is_named_and_never_unpickled(small_root, harm, monkeypatch):
+def test_corrupt_file_is_reported_and_never_unpickled(small_root, harm, monkeypatch):
     (small_root / cifar10.ARCHIVE).unlink()
     path = small_root / cifar10.FOLDER / "data_batch_3"
     content = bytearray(path.read_bytes())
@@ -112,14 +112,14 @@ def test_a_corrupt_file_is_named_and_never_unpickled(small_root, harm, monkeypat
 
 
 @pytest.mark.parametrize("name", ["data_batch_3", "batches.meta"])
-def test_a_missing_file_is_named(small_root, name):
+def test_missing_file_is_reported(small_root, name):
     (small_root / cifar10.ARCHIVE).unlink()
     (small_root / cifar10.FOLDER / name).unlink()
     with pytest.raises(UserError, match=rf"{name} is missing. Delete .*batches-py to have"):
         prepared(small_root)
 
 
-def test_a_file_that_changed_since_is_named(small_root):
+def test_file_changed_after_prepare_data_is_reported(small_root):
     data = CIFAR10(root=small_root, validation_size=10, **COMMON)
     data.prepare_data()
     (small_root / cifar10.FOLDER / "test_batch").write_bytes(b"other")
@@ -127,18 +127,18 @@ def test_a_file_that_changed_since_is_named(small_root):
         data.setup()
 
 
-def test_a_corrupt_archive_is_named(tmp_path):
+def test_corrupt_archive_is_reported(tmp_path):
     (tmp_path / cifar10.ARCHIVE).write_bytes(b"cut")
     with pytest.raises(UserError, match=r"cifar-10-python.tar.gz is corrupt or cut short .* Delete .*tar.gz to have"):
         prepared(tmp_path)
 
 
-def test_no_network_names_the_two_ways_out(tmp_path):
+def test_download_error_names_two_alternatives(tmp_path):
     with pytest.raises(UserError, match=r"could not be downloaded .* data.root=FOLDER, or train on data=digits"):
         prepared(tmp_path / "nowhere")
 
 
-def test_a_root_that_cannot_be_used_is_named(tmp_path, monkeypatch):
+def test_unusable_root_is_reported(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file is a file; give the folder that holds cifar-10-batches-py"):
         prepared(tmp_path / "file")
@@ -151,6 +151,6 @@ def test_a_root_that_cannot_be_used_is_named(tmp_path, monkeypatch):
         prepared(tmp_path)
 
 
-def test_validation_size_in_range():
+def test_validation_size_out_of_range_is_refused():
     with pytest.raises(ValueError, match="validation_size must be a whole number of at least 0 and below"):
         CIFAR10(root="data", validation_size=cifar10.IN_TRAINING_FILES, **COMMON)

@@ -1,4 +1,4 @@
-"""Every kind of image file becomes the same kind of pixels."""
+"""Every kind of image file decodes to uint8 pixels (C, H, W)."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from PIL import Image
 from gan.data.decode import attempt, decode
 
 GRADIENT = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
-COLOURS = np.stack([GRADIENT, GRADIENT.T, 255 - GRADIENT], axis=2)  # (8, 8, 3)
+COLORS = np.stack([GRADIENT, GRADIENT.T, 255 - GRADIENT], axis=2)  # (8, 8, 3)
 
 
 def saved(tmp_path, image, name="image.png", **options):
@@ -16,54 +16,54 @@ def saved(tmp_path, image, name="image.png", **options):
     return path
 
 
-def luma(colours):
-    """ITU-R 601, as the Pillow documentation gives it."""
-    return colours.astype(float) @ [0.299, 0.587, 0.114]
+def luma(colors):
+    """Luma of ITU-R 601, as in the Pillow documentation."""
+    return colors.astype(float) @ [0.299, 0.587, 0.114]
 
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "bmp", "ppm", "webp"])
-def test_colour_is_kept_or_made_grey(tmp_path, suffix):
+def test_color_images_keep_color_or_become_luma(tmp_path, suffix):
     options = {"lossless": True} if suffix == "webp" else {}
-    path = saved(tmp_path, COLOURS, f"image.{suffix}", **options)
-    assert np.array_equal(decode(path, 8, 3), COLOURS.transpose(2, 0, 1))
-    assert np.abs(decode(path, 8, 1)[0] - luma(COLOURS)).max() <= 1
+    path = saved(tmp_path, COLORS, f"image.{suffix}", **options)
+    assert np.array_equal(decode(path, 8, 3), COLORS.transpose(2, 0, 1))
+    assert np.abs(decode(path, 8, 1)[0] - luma(COLORS)).max() <= 1
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "JPEG"])
-def test_jpeg(tmp_path, suffix):
-    path = saved(tmp_path, COLOURS, f"image.{suffix}", quality=100, subsampling=0)
-    assert np.abs(decode(path, 8, 3).astype(int) - COLOURS.transpose(2, 0, 1)).max() <= 4
+def test_jpeg_is_decoded_closely(tmp_path, suffix):
+    path = saved(tmp_path, COLORS, f"image.{suffix}", quality=100, subsampling=0)
+    assert np.abs(decode(path, 8, 3).astype(int) - COLORS.transpose(2, 0, 1)).max() <= 4
 
 
 @pytest.mark.parametrize("suffix", ["png", "pgm"])
-def test_grey_becomes_three_equal_channels(tmp_path, suffix):
+def test_gray_becomes_three_equal_channels(tmp_path, suffix):
     pixels = decode(saved(tmp_path, GRADIENT, f"image.{suffix}"), 8, 3)
     assert pixels.shape == (3, 8, 8)
     assert pixels.dtype == np.uint8
     assert all(np.array_equal(channel, GRADIENT) for channel in pixels)
 
 
-def test_one_bit(tmp_path):
+def test_one_bit_images_become_black_and_white(tmp_path):
     for suffix in ("png", "pbm"):
         path = saved(tmp_path, Image.fromarray(GRADIENT > 100), f"image.{suffix}")
         assert np.array_equal(decode(path, 8, 1)[0], np.where(GRADIENT > 100, 255, 0))
 
 
 @pytest.mark.parametrize("suffix", ["png", "pgm"])
-def test_sixteen_bits_of_grey_keep_their_range(tmp_path, suffix):
+def test_sixteen_bit_gray_keeps_its_range(tmp_path, suffix):
     deep = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
     path = saved(tmp_path, Image.fromarray(deep), f"image.{suffix}")
     assert np.array_equal(decode(path, 8, 1)[0], np.round(deep / 257))
 
 
-def test_palette(tmp_path):
-    image = Image.fromarray(COLOURS).quantize(64)
+def test_palette_images_become_rgb(tmp_path):
+    image = Image.fromarray(COLORS).quantize(64)
     expected = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
     assert np.array_equal(decode(saved(tmp_path, image), 8, 3), expected)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparent_parts_become_white(tmp_path, mode):
+def test_transparent_pixels_become_white(tmp_path, mode):
     alpha = np.full((8, 8), 255, dtype=np.uint8)
     alpha[:, 4:] = 0
     image = Image.fromarray(np.dstack([np.full((8, 8, 3), 30, dtype=np.uint8), alpha]))
@@ -79,9 +79,9 @@ def test_transparent_parts_become_white(tmp_path, mode):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_cameras_orientation_is_applied(tmp_path, orientation):
-    turned = {1: 0, 3: 2, 6: 3, 8: 1}  # quarter turns to the left
-    mirrored = {2: 0, 4: 2, 5: 1, 7: 3}  # the same, of the mirrored picture
+def test_exif_orientation_is_applied(tmp_path, orientation):
+    turned = {1: 0, 3: 2, 6: 3, 8: 1}  # counterclockwise quarter turns
+    mirrored = {2: 0, 4: 2, 5: 1, 7: 3}  # the same for the mirrored image
     exif = Image.Exif()
     exif[0x0112] = orientation
     pixels = decode(saved(tmp_path, GRADIENT, exif=exif), 8, 1)[0]
@@ -92,24 +92,24 @@ def test_a_cameras_orientation_is_applied(tmp_path, orientation):
 
 
 @pytest.mark.parametrize(("shape", "middle"), [((8, 14), np.s_[:, 3:11]), ((13, 8), np.s_[2:10, :])])
-def test_the_middle_square_is_cut_out_exactly(tmp_path, shape, middle):
+def test_center_crop_is_exact(tmp_path, shape, middle):
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     assert np.array_equal(decode(saved(tmp_path, image), 8, 1)[0], image[middle])
 
 
 def test_resizing_is_antialiased(tmp_path):
-    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (64, 32))  # (64, 64), gone at an eighth of the size
+    stripes = np.tile(np.array([0, 255], dtype=np.uint8), (64, 32))  # (64, 64): uniform gray at an eighth of the size
     assert decode(saved(tmp_path, stripes), 8, 1) == pytest.approx(127.5, abs=6)
     assert decode(saved(tmp_path, np.full((5, 9), 77, dtype=np.uint8)), 16, 3).tolist() == [[[77] * 16] * 16] * 3
 
 
-def test_of_an_animation_the_first_picture(tmp_path):
+def test_first_frame_of_an_animation_is_used(tmp_path):
     first, second = (Image.fromarray(np.full((8, 8, 3), value, dtype=np.uint8)) for value in (10, 200))
     path = saved(tmp_path, first, "image.webp", save_all=True, append_images=[second], lossless=True)
     assert decode(path, 8, 1).max() <= 11
 
 
-def test_what_is_no_image_is_told_in_a_few_words(tmp_path):
+def test_unreadable_files_give_short_reasons(tmp_path):
     good = saved(tmp_path, np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), "a.jpg")
     cut = tmp_path / "cut.jpg"
     cut.write_bytes(good.read_bytes()[:900])
@@ -126,7 +126,7 @@ def test_what_is_no_image_is_told_in_a_few_words(tmp_path):
     assert np.array_equal(attempt(good, 8, 3), decode(good, 8, 3))
 
 
-def test_a_lack_of_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+def test_memory_error_is_not_blamed_on_the_file(tmp_path, monkeypatch):
     def short(*args, **kwargs):
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""The digits are scikit-learn's, whole, in three parts."""
+"""The digits are those of scikit-learn, all of them, in three splits."""
 
 import torch
 from sklearn.datasets import load_digits

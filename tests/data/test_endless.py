@@ -1,4 +1,4 @@
-"""The stream of drawn examples: the same wherever one starts and however many share it."""
+"""The stream of random examples: it depends on neither the start nor the number of processes."""
 
 from itertools import islice
 
@@ -24,27 +24,27 @@ def same(a, b):
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_every_minibatch_is_another_and_a_function_of_seed_and_number():
+def test_each_batch_depends_only_on_seed_and_number():
     assert len({float(x[0]) for x in stream(50)}) == 50
     assert same(stream(10), stream(10))
     assert not same(stream(10), stream(10, seed=2))
     expected = numbers(10, torch.Generator().manual_seed(derive(1, "data", 3))).images
     assert torch.equal(stream(4)[3], expected)
-    assert len(Draws(numbers, 10, 7, 1, position=lambda: 0)) == 7  # what Lightning calls an epoch
+    assert len(Draws(numbers, 10, 7, 1, position=lambda: 0)) == 7  # the length of an epoch for Lightning
 
 
 @pytest.mark.parametrize("start", [0, 1, 6, 7, 8, 20])
-def test_the_stream_goes_on_from_anywhere(start):
+def test_stream_can_start_at_any_position(start):
     assert same(stream(25)[start:], stream(25 - start, start=start))
 
 
-def test_processes_share_the_minibatch_of_their_total_size():
+def test_processes_split_the_global_batch():
     whole = stream(5, batch_size=20)
     for rank in (0, 1):
         assert same([x[rank::2] for x in whole], stream(5, batch_size=10, rank=rank, world=2))
 
 
-def test_position_is_asked_when_the_first_minibatch_is():
+def test_position_is_read_at_the_first_batch():
     position = {"now": 0}
     iterator = iter(Draws(numbers, 10, 7, 1, position=lambda: position["now"]))
     position["now"] = 4  # as when a checkpoint is restored after iter()

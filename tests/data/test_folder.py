@@ -1,4 +1,4 @@
-"""Folders of images: what is read, how it is divided, kept, streamed, and what is said of what is wrong."""
+"""Folders of images: layouts, splits, the cache, streaming and error messages."""
 
 import os
 import threading
@@ -23,7 +23,7 @@ COMMON = {"batch_size": 2, "image_size": 4, "channels": 1, "classes": 0, "seed":
 
 
 def write(path, value=None, size=(4, 4)):
-    """A grey PNG of one value, or of noise that depends on its path."""
+    """A gray PNG of one value, or of noise that depends on its path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = np.full(size[::-1], value or 0, dtype=np.uint8)
     if value is None:
@@ -46,7 +46,7 @@ def values(split):
 
 @pytest.fixture
 def flat(tmp_path):
-    """Images of the values 1 to 40, and what is no image."""
+    """Images of the values 1 to 40, and two files that are no images."""
     for value in range(1, 41):
         write(tmp_path / "flat" / f"{value}.png", value)
     (tmp_path / "flat" / "notes.txt").write_text("no image", encoding="utf-8")
@@ -57,7 +57,7 @@ def flat(tmp_path):
 # Layouts
 
 
-def test_flat_folder_is_divided_the_same_way_for_every_seed(flat):
+def test_flat_folder_is_split_the_same_way_for_every_seed(flat):
     data, other = loaded(flat), loaded(flat, seed=2)
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 32, "valid": 4, "test": 4}
     found = [value for split in data.splits.values() for value in values(split)]
@@ -68,7 +68,7 @@ def test_flat_folder_is_divided_the_same_way_for_every_seed(flat):
         assert split.labels.tolist() == [-1] * len(split)
 
 
-def test_suffixes_in_upper_and_lower_case(tmp_path):
+def test_image_suffixes_in_upper_and_lower_case_are_read(tmp_path):
     names = ["a.png", "b.PNG", "c.JPG", "d.Jpeg", "e.pgm", "f.PPM", "g.bmp", "h.webp"]
     for name in names:
         write(tmp_path / name, 9)
@@ -78,16 +78,16 @@ def test_suffixes_in_upper_and_lower_case(tmp_path):
     assert len(loaded(tmp_path, test_share=0, validation_share=0).splits["train"]) == 8
 
 
-def test_shares(flat):
+def test_larger_shares_keep_the_smaller_splits(flat):
     few = loaded(flat)
     many = loaded(flat, validation_share=0.25, test_share=0)
     assert [len(split) for split in many.splits.values()] == [30, 10, 0]
-    # Whoever tests or validates with smaller shares does not train with larger ones.
+    # An image in the test or validation split at a small share is not in the training split at a larger one.
     assert values(many.splits["train"]) == values(few.splits["train"])[:30]
     assert len(list(cache_of(flat).glob("*.images"))) == 1
 
 
-def test_a_new_image_moves_no_other(flat):
+def test_new_image_changes_the_split_of_no_other(flat):
     before = loaded(flat, validation_share=0, test_share=0)
     write(flat / "new.png", 99)
     after = values(loaded(flat, validation_share=0, test_share=0).splits["train"])
@@ -95,10 +95,10 @@ def test_a_new_image_moves_no_other(flat):
     assert after == values(before.splits["train"])
 
 
-def test_the_order_is_not_that_of_the_names(flat):
+def test_order_of_images_is_a_fixed_permutation(flat):
     paths = [file.path for file in scan(flat)]
     assert paths not in (sorted(paths), sorted(paths, reverse=True))
-    # Pinned: it must be the same on every machine and in every version, or what tested before trains now.
+    # Pinned: the order must be the same on every machine and in every version, or test images become training images.
     assert paths[:5] == ["24.png", "9.png", "35.png", "5.png", "17.png"]
 
 
@@ -115,7 +115,7 @@ def test_class_subfolders_are_labels(tmp_path):
             assert label == (-1 if value == 7 else int(value >= 100))
 
 
-def test_a_single_subfolder_is_no_class(tmp_path):
+def test_single_subfolder_is_no_class(tmp_path):
     for value in range(1, 11):
         write(tmp_path / "images" / f"{value}.png", value)
     data = loaded(tmp_path)
@@ -123,7 +123,7 @@ def test_a_single_subfolder_is_no_class(tmp_path):
     assert data.splits["train"].labels.unique().tolist() == [-1]
 
 
-def test_split_folders(tmp_path):
+def test_folders_named_train_val_test_are_splits(tmp_path):
     layout = {"train/a": range(1, 11), "train/b": range(11, 21), "val/a": (30,), "val/b": (31, 32), "test/b": (40,)}
     for folder, numbers in layout.items():
         for value in numbers:
@@ -137,7 +137,7 @@ def test_split_folders(tmp_path):
     }
 
 
-def test_a_missing_split_is_taken_from_train(tmp_path):
+def test_missing_split_is_taken_from_train(tmp_path):
     for value in range(1, 21):
         write(tmp_path / "train" / f"{value}.png", value)
     write(tmp_path / "test" / "50.png", 50)
@@ -147,7 +147,7 @@ def test_a_missing_split_is_taken_from_train(tmp_path):
     assert values(splits["test"]) == [50]
 
 
-def test_images_beside_the_splits_are_left_out_and_counted(tmp_path, caplog):
+def test_images_outside_split_folders_are_counted_and_left_out(tmp_path, caplog):
     for value in range(1, 11):
         write(tmp_path / "train" / f"{value}.png", value)
     for name in ("test/50", "extra/x/60", "61"):
@@ -159,7 +159,7 @@ def test_images_beside_the_splits_are_left_out_and_counted(tmp_path, caplog):
     assert "images outside of the folders train, valid and test, left out: 2" in caplog.text
 
 
-def test_a_class_may_be_called_train(tmp_path):
+def test_class_folder_may_be_named_train(tmp_path):
     for name in ("train", "plane"):
         for value in range(1, 11):
             write(tmp_path / name / f"{value}.png", value)
@@ -168,7 +168,7 @@ def test_a_class_may_be_called_train(tmp_path):
     assert sum(map(len, data.splits.values())) == 20
 
 
-def test_links_that_run_in_circles(tmp_path):
+def test_cyclic_links_are_followed_once(tmp_path):
     write(tmp_path / "a" / "1.png", 1)
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
@@ -180,13 +180,13 @@ def test_links_that_run_in_circles(tmp_path):
 
 @pytest.fixture
 def decodings(monkeypatch):
-    """The paths that are decoded."""
+    """The names of the files that are decoded."""
     seen, real = [], cache.attempt
     monkeypatch.setattr(cache, "attempt", lambda path, *rest: seen.append(path.name) or real(path, *rest))
     return seen
 
 
-def test_decoded_once(flat, decodings):
+def test_images_are_decoded_once(flat, decodings):
     first = loaded(flat)
     assert len(decodings) == 40
     second = loaded(flat)
@@ -195,7 +195,7 @@ def test_decoded_once(flat, decodings):
 
 
 @pytest.mark.parametrize("change", ["content", "time", "name", "removed", "added"])
-def test_a_changed_file_is_decoded_again(flat, decodings, change):
+def test_changed_file_makes_the_cache_stale(flat, decodings, change):
     loaded(flat)
     path = flat / "7.png"
     if change == "content":
@@ -223,7 +223,7 @@ def test_a_changed_file_is_decoded_again(flat, decodings, change):
     assert len(list(cache_of(flat).glob("*.images"))) == 1, "the old one is still there"
 
 
-def test_a_name_that_moves_no_image_counts_too(tmp_path):
+def test_renaming_a_corrupt_file_updates_the_error(tmp_path):
     write(tmp_path / "a.png", 1)
     (tmp_path / "b.png").touch()
     for name, other in (("b.png", "c.png"), ("c.png", "d.png")):
@@ -232,7 +232,7 @@ def test_a_name_that_moves_no_image_counts_too(tmp_path):
         (tmp_path / name).rename(tmp_path / other)
 
 
-def test_few_images_wait_in_memory_for_a_slow_disk(flat, decodings, monkeypatch):
+def test_decoding_does_not_run_far_ahead_of_the_disk(flat, decodings, monkeypatch):
     monkeypatch.setattr(cache, "usable_cores", lambda: 1)
     results = cache._decode_all(flat, [f"{value}.png" for value in range(1, 41)], (1, 4, 4))
     path, pixels = next(results)
@@ -242,7 +242,7 @@ def test_few_images_wait_in_memory_for_a_slow_disk(flat, decodings, monkeypatch)
     assert len([*results]) == 39
 
 
-def test_each_size_and_kind_of_pixels_has_its_own(flat):
+def test_each_image_size_and_channel_count_has_its_own_cache(flat):
     for changes in ({}, {"image_size": 5}, {"channels": 3}, {}):
         data = loaded(flat, **changes)
         size = data.image_size
@@ -251,7 +251,7 @@ def test_each_size_and_kind_of_pixels_has_its_own(flat):
 
 
 @pytest.mark.parametrize("harm", ["cut images", "no images", "cut record", "odd record", "no record"])
-def test_a_harmed_cache_is_made_again(flat, decodings, harm):
+def test_damaged_cache_is_rebuilt(flat, decodings, harm):
     expected = loaded(flat).splits["train"].images
     (images,), (record,) = (cache_of(flat).glob(f"*.{kind}") for kind in ("images", "json"))
     if harm == "cut images":
@@ -270,7 +270,7 @@ def test_a_harmed_cache_is_made_again(flat, decodings, harm):
     assert len(decodings) == 40
 
 
-def test_nothing_is_written_among_the_images(flat, tmp_path, decodings):
+def test_image_folder_is_not_written_to(flat, tmp_path, decodings):
     before = sorted(flat.iterdir())
     loaded(flat)
     assert sorted(flat.iterdir()) == before
@@ -280,12 +280,12 @@ def test_nothing_is_written_among_the_images(flat, tmp_path, decodings):
     assert len(list((tmp_path / "mine").glob("flat-*/*.images"))) == 1
 
 
-def test_a_cache_that_cannot_be_written_is_named(flat):
+def test_unwritable_cache_dir_is_reported(flat):
     with pytest.raises(UserError, match=r"data.cache_dir: .* cannot be written \(Not a directory\); give"):
         loaded(flat, cache_dir=str(flat / "1.png"))
 
 
-def test_a_full_disk_is_named_and_leaves_nothing(flat, monkeypatch):
+def test_full_disk_is_reported_and_leaves_no_files(flat, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
@@ -295,7 +295,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(flat, monkeypatch):
     assert [path.name for path in cache_of(flat).iterdir()] == ["lock"]
 
 
-def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
+def test_interrupted_decoding_leaves_no_files(flat, monkeypatch):
     real, count = cache.attempt, iter(range(100))
 
     def interrupted(*arguments):
@@ -309,7 +309,7 @@ def test_an_interrupted_decoding_leaves_nothing(flat, monkeypatch):
     assert [path.name for path in cache_of(flat).iterdir()] == ["lock"]
 
 
-def test_what_a_killed_process_left_is_removed_when_old(flat):
+def test_old_unfinished_files_are_removed(flat):
     loaded(flat)
     (images,) = cache_of(flat).glob("*.images")
     old, new = (images.with_name(f".{images.name}.{name}.unfinished") for name in ("old", "new"))
@@ -322,7 +322,7 @@ def test_what_a_killed_process_left_is_removed_when_old(flat):
     assert not old.exists()
 
 
-def test_two_at_once_decode_once(flat, decodings):
+def test_concurrent_loads_decode_once(flat, decodings):
     found = []
     threads = [threading.Thread(target=lambda: found.append(loaded(flat).splits["train"].images)) for _ in range(3)]
     for thread in threads:
@@ -334,7 +334,7 @@ def test_two_at_once_decode_once(flat, decodings):
     assert all(torch.equal(found[0], images) for images in found)
 
 
-def test_a_second_process_waits_for_the_first_and_says_so(tmp_path, caplog):
+def test_second_process_waits_and_logs_it(tmp_path, caplog):
     caplog.set_level("INFO")
     order = []
 
@@ -352,17 +352,17 @@ def test_a_second_process_waits_for_the_first_and_says_so(tmp_path, caplog):
     assert "waiting for another process" in caplog.text
 
 
-def test_without_locks_two_at_once_do_no_harm(flat, monkeypatch):
+def test_concurrent_loads_work_without_file_locks(flat, monkeypatch):
     import fcntl
 
     def unknown(*arguments):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", unknown)
-    test_two_at_once = [threading.Thread(target=loaded, args=(flat,)) for _ in range(3)]
-    for thread in test_two_at_once:
+    threads = [threading.Thread(target=loaded, args=(flat,)) for _ in range(3)]
+    for thread in threads:
         thread.start()
-    for thread in test_two_at_once:
+    for thread in threads:
         thread.join()
     assert len(loaded(flat).splits["train"]) == 32
 
@@ -371,7 +371,7 @@ def test_without_locks_two_at_once_do_no_harm(flat, monkeypatch):
 
 
 @pytest.fixture
-def harmed(flat):
+def with_corrupt_files(flat):
     (flat / "12.png").write_bytes(b"")
     noise = write(flat / "13.png", size=(64, 64))
     noise.write_bytes(noise.read_bytes()[:1000])
@@ -380,27 +380,27 @@ def harmed(flat):
     return flat
 
 
-def test_corrupt_files_stop_the_run(harmed, decodings):
+def test_corrupt_files_are_an_error(with_corrupt_files, decodings):
     message = r"12.png is corrupt \(it is empty\) and 3 more; all are listed in .*json. .* data.skip_corrupt=true"
     with pytest.raises(UserError, match=message):
-        loaded(harmed)
-    record = next(cache_of(harmed).glob("*.json")).read_text(encoding="utf-8")
+        loaded(with_corrupt_files)
+    record = next(cache_of(with_corrupt_files).glob("*.json")).read_text(encoding="utf-8")
     assert all(name in record for name in ("12.png", "13.png", "14.jpg", "15.webp"))
     decodings.clear()
     with pytest.raises(UserError, match=message):
-        loaded(harmed)
+        loaded(with_corrupt_files)
     assert decodings == []
 
 
-def test_corrupt_files_can_be_left_out(harmed, caplog):
+def test_skip_corrupt_leaves_corrupt_files_out(with_corrupt_files, caplog):
     with caplog.at_level("INFO"):
-        data = loaded(harmed, skip_corrupt=True)
+        data = loaded(with_corrupt_files, skip_corrupt=True)
     assert "corrupt images left out: 4, the first" in caplog.text
     found = [value for split in data.splits.values() for value in values(split)]
     assert sorted(found) == [value for value in range(1, 41) if value not in (12, 13)]
 
 
-def test_what_is_left_out_moves_no_image_to_another_split(flat):
+def test_skipped_images_change_the_split_of_no_other(flat):
     before = loaded(flat, test_share=0.3)
     bad = [*range(1, 41, 4)]
     for value in bad:
@@ -414,7 +414,7 @@ def test_what_is_left_out_moves_no_image_to_another_split(flat):
 @pytest.mark.parametrize(
     ("content", "fault"), [(b"", "it is empty"), (b"GIF89a" + bytes(50), "none of PNG, JPEG"), (None, "No such file")]
 )
-def test_one_corrupt_file_is_named_with_its_fault(flat, content, fault):
+def test_error_names_a_corrupt_file_and_its_fault(flat, content, fault):
     if content is None:
         (flat / "new.png").symlink_to(flat / "nowhere")
     else:
@@ -423,7 +423,7 @@ def test_one_corrupt_file_is_named_with_its_fault(flat, content, fault):
         loaded(flat)
 
 
-def test_a_decompression_bomb_is_a_corrupt_file(flat, monkeypatch):
+def test_decompression_bomb_is_a_corrupt_file(flat, monkeypatch):
     write(flat / "bomb.png", 3, size=(50, 50))
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with pytest.raises(UserError, match=r"bomb.png is corrupt \(.*decompression bomb"):
@@ -434,11 +434,11 @@ def test_a_decompression_bomb_is_a_corrupt_file(flat, monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path):
+def noise_folder(tmp_path):
     """103 images of noise, of which 83 train."""
     for i in range(103):
-        write(tmp_path / "pictures" / f"{i % 2}" / f"{i}.png")
-    return tmp_path / "pictures"
+        write(tmp_path / "noise_folder" / f"{i % 2}" / f"{i}.png")
+    return tmp_path / "noise_folder"
 
 
 def stream(root, count, start=0, rank=0, world=1, **changes):
@@ -464,36 +464,38 @@ def assert_same(a, b):
 @pytest.mark.processes
 @pytest.mark.parametrize("start", [0, 3, 7, 8, 9, 20])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_streamed_minibatches_are_those_in_memory(pictures, start, workers):
+def test_streamed_batches_equal_those_in_memory(noise_folder, start, workers):
     torch.manual_seed(3)
     expected_next = torch.Generator().manual_seed(3)
-    streamed = stream(pictures, 11, start=start, memory=0, workers=workers)
+    streamed = stream(noise_folder, 11, start=start, memory=0, workers=workers)
     assert torch.equal(torch.rand(3), torch.rand(3, generator=expected_next)), "the global generator was used"
-    assert_same(streamed, stream(pictures, 31)[start : start + 11])
+    assert_same(streamed, stream(noise_folder, 31)[start : start + 11])
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("rank", [0, 1])
-def test_processes_share_streamed_minibatches(pictures, rank):
-    whole = stream(pictures, 6, batch_size=20)
-    assert_same(stream(pictures, 6, rank=rank, world=2, memory=0), [x.map(lambda value: value[rank::2]) for x in whole])
+def test_processes_split_streamed_batches(noise_folder, rank):
+    whole = stream(noise_folder, 6, batch_size=20)
+    assert_same(
+        stream(noise_folder, 6, rank=rank, world=2, memory=0), [x.map(lambda value: value[rank::2]) for x in whole]
+    )
 
 
-def test_streams_above_the_limit_only(pictures):
+def test_images_are_streamed_only_above_the_memory_limit(noise_folder):
     size = 103 * 16 / 2**30
-    assert loaded(pictures, memory=size * 0.99).streams
-    assert loaded(pictures, memory=size * 0.99).describe() == "Folder: 83 images 1×4×4 (streamed from the disk)"
-    assert not loaded(pictures, memory=size * 1.01).streams
-    assert loaded(pictures).describe() == "Folder: 83 images 1×4×4"
-    assert torch.equal(loaded(pictures, memory=0).mean_image(), loaded(pictures).mean_image())
+    assert loaded(noise_folder, memory=size * 0.99).streams
+    assert loaded(noise_folder, memory=size * 0.99).describe() == "Folder: 83 images 1×4×4 (streamed from the disk)"
+    assert not loaded(noise_folder, memory=size * 1.01).streams
+    assert loaded(noise_folder).describe() == "Folder: 83 images 1×4×4"
+    assert torch.equal(loaded(noise_folder, memory=0).mean_image(), loaded(noise_folder).mean_image())
 
 
-def test_a_worker_gets_the_name_of_the_file_not_its_content(pictures):
+def test_workers_get_the_cache_path_not_the_pixels(noise_folder):
     import pickle
 
     from gan.data.streaming import Mapped
 
-    data = loaded(pictures, memory=0, image_size=32)
+    data = loaded(noise_folder, memory=0, image_size=32)
     images = Mapped(data.pixels, 10)
     assert torch.equal(images[np.array([3, 1])], data.splits["train"].images[[3, 1]])
     again = pickle.loads(pickle.dumps(Mapped(data.pixels, 10)))
@@ -503,14 +505,14 @@ def test_a_worker_gets_the_name_of_the_file_not_its_content(pictures):
 
 @pytest.mark.processes
 @pytest.mark.parametrize("stop_at", [3, 8])
-def test_a_streamed_run_and_its_resume_equal_the_run_in_memory(configure, play, tmp_path, pictures, stop_at):
-    choices = ["data=folder", f"data.root={pictures}", "data.image_size=4", "data.batch_size=10", "data.channels=1"]
+def test_streamed_run_and_its_resume_equal_the_run_in_memory(configure, run_training, tmp_path, noise_folder, stop_at):
+    choices = ["data=folder", f"data.root={noise_folder}", "data.image_size=4", "data.batch_size=10", "data.channels=1"]
     choices += ["trainer.max_epochs=2", "callbacks.monitor.every_n_batches=4", "ema.decay=0"]
     streamed = [*choices, "data.memory=0"]
-    whole = play(configure(*streamed, folder="whole"))
+    whole = run_training(configure(*streamed, folder="whole"))
     assert whole.module.iteration == 16
-    assert_same_bits(weights(whole), weights(play(configure(*choices, folder="memory"))))
-    check_resume(configure, play, tmp_path, streamed, whole, stop_at)
+    assert_same_bits(weights(whole), weights(run_training(configure(*choices, folder="memory"))))
+    check_resume(configure, run_training, tmp_path, streamed, whole, stop_at)
 
 
 # Mistakes
@@ -529,7 +531,7 @@ def test_a_streamed_run_and_its_resume_equal_the_run_in_memory(configure, play, 
         (["data.root={flat}", "data.batch_size=33"], r"data.batch_size=33 is more than the 32 training images"),
     ],
 )
-def test_mistakes_are_named_before_the_first_step(configure, flat, tmp_path, choices, message):
+def test_data_errors_are_reported_before_the_first_step(configure, flat, tmp_path, choices, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.png").touch()
@@ -552,12 +554,12 @@ def test_mistakes_are_named_before_the_first_step(configure, flat, tmp_path, cho
         ("data.memory=none", r"data.memory must be a number of at least 0, got none"),
     ],
 )
-def test_mistakes_are_named_before_the_data_is_looked_for(configure, choice, message):
+def test_invalid_options_are_reported_before_loading(configure, choice, message):
     with pytest.raises(UserError, match=message):
         build(configure("data=folder", choice))
 
 
-def test_a_folder_that_cannot_be_read_is_named(flat, monkeypatch):
+def test_unreadable_folder_is_reported(flat, monkeypatch):
     def refused(path):
         raise PermissionError(13, "Permission denied", str(path))
 

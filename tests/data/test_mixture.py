@@ -1,4 +1,4 @@
-"""Points of the stated mixtures, split the same way in every run."""
+"""Mixtures of Gaussians in the plane, with the same splits in every run."""
 
 import math
 
@@ -18,7 +18,7 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def test_centres_of_the_literature():
+def test_centers_are_those_of_the_literature():
     ring = Ring(**RING).centres
     assert ring.shape == (8, 2)
     assert torch.allclose(ring.norm(dim=1), torch.ones(8))
@@ -31,7 +31,7 @@ def test_centres_of_the_literature():
 
 
 @pytest.mark.parametrize("data", [Ring(radius=3.0, **RING), Grid(**GRID)])
-def test_points_lie_about_their_centres_equally_often(data):
+def test_points_are_normal_around_equally_likely_centers(data):
     points = data.labelled(100_000, seeded())
     k = len(data.centres)
     assert (points.images.shape, points.images.dtype) == ((100_000, 2, 1, 1), torch.float32)
@@ -44,7 +44,7 @@ def test_points_lie_about_their_centres_equally_often(data):
     assert abs(away.prod(1).mean()) < 0.019
 
 
-def test_the_splits_are_points_of_no_training_and_the_same_in_every_run():
+def test_splits_are_fixed_and_disjoint():
     one, other = Grid(**GRID), Grid(**GRID | {"seed": 2})
     one.setup()
     other.setup("fit")
@@ -58,7 +58,7 @@ def test_the_splits_are_points_of_no_training_and_the_same_in_every_run():
     assert not any(torch.equal(a, b) for a, b in ((first, second), (first, third), (second, third)))
 
 
-def test_what_a_run_asks_of_it():
+def test_mean_image_epoch_length_and_description():
     data = Ring(batches_per_epoch=30, **RING)
     assert torch.allclose(data.mean_image(), torch.zeros(2, 1, 1), atol=1e-6)
     assert [data.batches_per_epoch(world) for world in (1, 2)] == [30, 30]
@@ -69,15 +69,15 @@ def test_what_a_run_asks_of_it():
 
 
 @pytest.mark.parametrize("source", ["ring", "grid"])
-def test_a_run_and_its_resume(configure, play, tmp_path, source):
+def test_resumed_run_equals_the_uninterrupted_one(configure, run_training, tmp_path, source):
     choices = [f"data={source}", "model=points", "data.batches_per_epoch=10", "trainer.max_epochs=2"]
     choices += ["callbacks.monitor.every_n_batches=4", "callbacks.plane.every_n_batches=10", "ema.decay=0"]
-    whole = play(configure(*choices, folder="whole"))
+    whole = run_training(configure(*choices, folder="whole"))
     assert whole.module.iteration == 20
-    check_resume(configure, play, tmp_path, choices, whole, stop_at=13)
+    check_resume(configure, run_training, tmp_path, choices, whole, stop_at=13)
 
 
-def test_mistakes_are_named(configure):
+def test_invalid_options_raise_clear_errors(configure):
     with pytest.raises(ValueError, match="deviation must be a number above 0, got 0"):
         Ring(**RING | {"deviation": 0})
     with pytest.raises(ValueError, match="channels=2 and image_size=1, got 1 and 1"):

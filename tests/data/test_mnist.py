@@ -1,4 +1,4 @@
-"""MNIST: the published files or a clear word about what is wrong with them."""
+"""MNIST: the published files, or a clear error about them."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from gan.data.mnist import MNIST
 COMMON = {"batch_size": 64, "image_size": 28, "channels": 1, "classes": 10, "seed": 1}
 
 
-def test_the_papers_split(mnist_root):
+def test_splits_are_those_of_the_paper(mnist_root):
     data = MNIST(root=mnist_root, **COMMON)
     data.prepare_data()
     data.setup()
@@ -26,7 +26,7 @@ def test_the_papers_split(mnist_root):
     assert both.double().mean().item() / 255 == pytest.approx(0.1307, abs=5e-5)
 
 
-def test_split_and_scale_of_small_files(small_root):
+def test_validation_images_are_the_last_of_the_training_file(small_root):
     data = MNIST(root=small_root, validation_size=10, **{**COMMON, "batch_size": 8})
     prepare(data)
     assert {name: len(split) for name, split in data.splits.items()} == {"train": 50, "valid": 10, "test": 10}
@@ -35,7 +35,7 @@ def test_split_and_scale_of_small_files(small_root):
     assert data.splits["valid"].labels[:3].tolist() == [0, 1, 2]
 
 
-def test_all_images_can_train(mnist_root):
+def test_validation_size_zero_trains_on_all_images(mnist_root):
     data = MNIST(root=mnist_root, validation_size=0, **COMMON)
     data.setup()
     assert len(data.splits["train"]) == 60_000
@@ -48,7 +48,7 @@ def prepare(data):
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut short"])
-def test_a_corrupt_file_is_named(small_root, harm):
+def test_corrupt_file_is_reported(small_root, harm):
     path = small_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
     content = bytearray(path.read_bytes())
     content[100] ^= 1
@@ -58,7 +58,7 @@ def test_a_corrupt_file_is_named(small_root, harm):
         prepare(data)
 
 
-def test_no_network_names_the_two_ways_out(tmp_path, monkeypatch):
+def test_download_error_names_two_alternatives(tmp_path, monkeypatch):
     def no_network(*args, **kwargs):
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
 
@@ -67,7 +67,7 @@ def test_no_network_names_the_two_ways_out(tmp_path, monkeypatch):
         MNIST(root=tmp_path / "nowhere", **COMMON).prepare_data()
 
 
-def test_a_root_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+def test_unwritable_root_is_reported(tmp_path, monkeypatch):
     def refused(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
@@ -76,6 +76,6 @@ def test_a_root_that_cannot_be_written_is_named(tmp_path, monkeypatch):
         MNIST(root=tmp_path, **COMMON).prepare_data()
 
 
-def test_validation_size_in_range():
+def test_validation_size_out_of_range_is_refused():
     with pytest.raises(ValueError, match="validation_size must be a whole number of at least 0 and below"):
         MNIST(root="data", validation_size=mnist.IN_TRAINING_FILE, **COMMON)

@@ -1,4 +1,4 @@
-"""Three digits of one split in one image, the same in every run."""
+"""Stacked MNIST: three digits of one split in the channels of an image, the same in every run."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from gan.data.stacked_mnist import StackedMNIST, stacked
 COMMON = {"batch_size": 8, "image_size": 28, "classes": 1000, "seed": 1}
 
 
-def test_each_channel_is_a_digit_and_the_label_their_number():
+def test_each_channel_is_a_digit_and_the_label_combines_them():
     digits = Split(torch.arange(10).to(torch.uint8).view(10, 1, 1, 1).repeat(1, 1, 2, 2), torch.arange(10))
     images = stacked(digits, seed=5)
     assert (images.images.shape, images.images.dtype) == ((10, 3, 2, 2), torch.uint8)
@@ -31,7 +31,7 @@ def test_all_triples_are_equally_likely():
     assert ((counts - 100) ** 2 / 100).sum().item() == pytest.approx(999, abs=6 * 45)
 
 
-def test_splits_stack_their_own_digits_and_no_seed_moves_them(small_root):
+def test_splits_stack_their_own_digits_whatever_the_seed(small_root):
     one, other = (
         StackedMNIST(root=small_root, validation_size=20, channels=3, **COMMON | {"seed": seed}) for seed in (1, 2)
     )
@@ -51,19 +51,19 @@ def test_splits_stack_their_own_digits_and_no_seed_moves_them(small_root):
     assert one.samples_to_score == 25_600
 
 
-def test_a_split_may_be_empty(small_root):
+def test_validation_split_may_be_empty(small_root):
     data = StackedMNIST(root=small_root, validation_size=0, channels=3, **COMMON)
     data.setup()
     assert [len(split) for split in data.splits.values()] == [60, 0, 10]
 
 
-def test_grey_images_are_refused(small_root):
+def test_one_channel_is_refused(small_root):
     with pytest.raises(UserError, match=r"data.channels=1, but the images have 3"):
         StackedMNIST(root=small_root, validation_size=20, channels=1, **COMMON).setup()
 
 
 @pytest.mark.parametrize("model", ["mlp", "maxout"])
-def test_image_networks_train_on_it(configure, play, small_root, model):
+def test_image_networks_train_on_stacked_mnist(configure, run_training, small_root, model):
     choices = [f"data.root={small_root}", "data.validation_size=20", "data.batch_size=8", "trainer.max_steps=2"]
-    game = play(configure("data=stacked_mnist", f"model={model}", *choices, "logger=none"))
+    game = run_training(configure("data=stacked_mnist", f"model={model}", *choices, "logger=none"))
     assert game.module.generator(game.module.latent.draw(RandomRows(), 2)).shape == (2, 3, 28, 28)

@@ -1,4 +1,4 @@
-"""The Toronto Face Database from MATLAB files of its format, and a folder that takes its place."""
+"""The Toronto Face Database from MATLAB files in its format, and a folder of images in its place."""
 
 from itertools import chain
 
@@ -18,7 +18,7 @@ COUNT = 40
 
 
 def arrays(size=48):
-    """40 images whose every pixel differs, 15 unlabelled; the folds differ."""
+    """40 random images, 15 of them unlabelled; the folds differ."""
     generator = np.random.default_rng(0)
     labelled = np.arange(COUNT) >= 15
     folds = np.where(labelled[:, None], generator.integers(1, 4, (COUNT, 5)), 0).astype(np.uint8)
@@ -55,7 +55,7 @@ def assert_is(split, rows, size=48):
 
 @pytest.mark.parametrize("fold", range(5))
 @pytest.mark.parametrize(("train_on", "uses"), [("unlabelled", (0,)), ("labelled", (1,)), ("both", (0, 1))])
-def test_splits_are_those_of_the_fold(root, fold, train_on, uses):
+def test_splits_are_those_of_the_chosen_fold(root, fold, train_on, uses):
     splits = loaded(root, fold=fold, train_on=train_on).splits
     uses_in_fold = arrays()["folds"][:, fold]
     assert_is(splits["train"], np.flatnonzero(np.isin(uses_in_fold, uses)))
@@ -63,7 +63,7 @@ def test_splits_are_those_of_the_fold(root, fold, train_on, uses):
     assert_is(splits["test"], np.flatnonzero(uses_in_fold == 3))
 
 
-def test_all_folds_whichever_is_chosen(root):
+def test_folds_do_not_depend_on_the_chosen_fold(root):
     for chosen in (0, 3):
         folds = loaded(root, fold=chosen).folds()
         assert len(folds) == 5
@@ -73,7 +73,7 @@ def test_all_folds_whichever_is_chosen(root):
             assert_is(fold["test"], np.flatnonzero(arrays()["folds"][:, number] == 3))
 
 
-def test_the_file_itself_and_the_resolutions(root):
+def test_root_may_be_a_file_and_resolution_follows_image_size(root):
     unlabelled = np.arange(15)
     assert_is(loaded(root / "TFD_48x48.mat").splits["train"], unlabelled)
     savemat(root / "TFD_96x96.mat", arrays(96))
@@ -90,7 +90,7 @@ def test_the_file_itself_and_the_resolutions(root):
 
 @pytest.fixture
 def faces(tmp_path):
-    """101 one-valued images."""
+    """101 images of one value each."""
     (tmp_path / "faces").mkdir()
     for value in range(101):
         Image.fromarray(np.full((50, 48), value, dtype=np.uint8)).save(tmp_path / "faces" / f"face-{value}.png")
@@ -101,7 +101,7 @@ def values(split):
     return split.images[:, 0, 0, 0].tolist()
 
 
-def test_a_folder_is_cut_up_in_its_manner(faces):
+def test_folder_is_divided_into_folds_like_the_database(faces):
     data = loaded(faces, train_on="unlabelled")
     unlabelled = values(data.splits["train"])
     assert len(unlabelled) == 50
@@ -120,7 +120,7 @@ def test_a_folder_is_cut_up_in_its_manner(faces):
 
 
 @pytest.mark.parametrize("count", [2, 3, 11, 400])
-def test_table_of_parts(count):
+def test_table_of_parts_has_one_test_fold_for_each_labelled_image(count):
     table = table_of_parts(count)
     assert table.shape == (count, 5)
     assert (table == 0).all(1).sum() == count // 2
@@ -130,16 +130,16 @@ def test_table_of_parts(count):
     assert ((labelled == 1).sum(1) == 3).all()
 
 
-def test_corrupt_faces(faces):
+def test_corrupt_files_are_reported_or_skipped(faces):
     (faces / "empty.png").touch()
     with pytest.raises(UserError, match=r"empty.png is corrupt \(it is empty\). .* data.skip_corrupt=true"):
         loaded(faces)
     assert sum(len(fold["test"]) for fold in loaded(faces, skip_corrupt=True).folds()) == 51
 
 
-def test_a_run(configure, play, faces):
+def test_training_runs_on_a_folder(configure, run_training, faces):
     choices = ["data=tfd", f"data.root={faces}", "trainer.max_steps=2", "data.batch_size=8", "data.image_size=12"]
-    assert play(configure(*choices, "callbacks=none", "logger=none")).module.iteration == 2
+    assert run_training(configure(*choices, "callbacks=none", "logger=none")).module.iteration == 2
 
 
 # Mistakes
@@ -168,13 +168,13 @@ OTHER = np.zeros((COUNT, 5), dtype=np.uint8)
         (changed(labs_ex=OTHER[:, :1] + 8), "labs_ex must hold -1 and 1 to 7 only"),
     ],
 )
-def test_a_file_that_is_not_the_databases_is_named(tmp_path, content, message):
+def test_mat_file_with_wrong_contents_is_reported(tmp_path, content, message):
     savemat(tmp_path / "TFD_48x48.mat", content)
     with pytest.raises(UserError, match=rf"TFD_48x48.mat.*{message}"):
         loaded(tmp_path)
 
 
-def test_a_file_that_cannot_be_read_is_named(root):
+def test_unreadable_mat_file_is_reported(root):
     path = root / "TFD_48x48.mat"
     content = path.read_bytes()
     path.write_bytes(content[:2000])
@@ -195,7 +195,7 @@ def test_a_file_that_cannot_be_read_is_named(root):
         (["data.root={root}", "data.channels=3"], r"data.channels=3, but the images have 1"),
     ],
 )
-def test_mistakes_are_named_before_the_first_step(configure, root, faces, choices, message):
+def test_data_errors_are_reported_before_the_first_step(configure, root, faces, choices, message):
     choices = [choice.format(root=root, faces=faces) for choice in choices]
     cfg = configure("data=tfd", "data.batch_size=2", *choices)
     game = build(cfg)
@@ -211,7 +211,7 @@ def test_mistakes_are_named_before_the_first_step(configure, root, faces, choice
         ("data.channels=2", r"channels must be 1 \(grey\) or 3 \(colour\), got 2"),
     ],
 )
-def test_mistakes_are_named_before_the_data_is_looked_for(configure, choice, message):
+def test_invalid_options_are_reported_before_loading(configure, choice, message):
     with pytest.raises(UserError, match=message):
         build(configure("data=tfd", choice))
 
@@ -223,6 +223,6 @@ def test_expressions_are_labels_from_0_to_6(root):
     assert data.splits["train"].labels.dtype == torch.int64
 
 
-def test_fold_in_range():
+def test_fold_out_of_range_is_refused():
     with pytest.raises(ValueError, match="fold must be a whole number of at least 0 and below 5, got 7"):
         TFD(root=None, fold=7, **COMMON)

@@ -1,4 +1,4 @@
-"""What samples and the floor are compared with."""
+"""Scores of samples and of real images (the floor), and the reference images that they are compared with."""
 
 import pytest
 import torch
@@ -18,16 +18,16 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def run(configure, play):
+def run(configure, run_training):
     cfg = configure("trainer.max_steps=5", "logger=none")
-    play(cfg)
+    run_training(cfg)
     opened = open_run(cfg.output_dir)
     opened.load_data()
     return opened
 
 
-class Witness(Metric):
-    """Remembers the cases it was given."""
+class RecordingMetric(Metric):
+    """Records the cases that it was called with."""
 
     needs, floor = frozenset(), "valid"
 
@@ -39,15 +39,15 @@ class Witness(Metric):
         return [Measure("first", float(len(self.cases))), Measure("second", 0.0)]
 
 
-def test_samples_and_floor_are_what_the_metric_gets(run):
-    witness = Witness()
+def test_metric_gets_the_samples_and_the_floor_images(run):
+    recorder = RecordingMetric()
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
-    rows, samples = evaluate(run.sampler, reference, [witness], ["raw", "ema"], num_samples=150, seed=5)
+    rows, samples = evaluate(run.sampler, reference, [recorder], ["raw", "ema"], num_samples=150, seed=5)
     assert [(row.generator, row.measure.name) for row in rows] == [
         (generator, name) for generator in ("raw", "ema", FLOOR) for name in ("first", "second")
     ]
     assert {row.samples for row in rows} == {150}
-    raw, ema, floor = witness.cases
+    raw, ema, floor = recorder.cases
     assert torch.equal(samples["ema"], run.sampler.sample("ema", run.sampler.latents(150, 5)[0]))
     assert torch.equal(ema.samples.pixels, samples["ema"])
     assert torch.equal(raw.samples.pixels, samples["raw"])
@@ -58,7 +58,7 @@ def test_samples_and_floor_are_what_the_metric_gets(run):
     assert raw.folds[0]["test"] is raw.test
 
 
-def test_samples_and_floor_are_equally_many_unless_told(run):
+def test_default_number_of_samples_equals_the_training_images(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     rows, samples = evaluate(run.sampler, reference, [Frechet()], ["ema"])
     assert [row.samples for row in rows] == [1397, 1397]  # as many as there are training images
@@ -67,7 +67,7 @@ def test_samples_and_floor_are_equally_many_unless_told(run):
     assert len(samples["ema"]) == 1397
 
 
-def test_of_a_split_different_images_are_taken(run):
+def test_chosen_floor_images_are_distinct(run):
     split = run.data.splits["train"]
     chosen = choose_images(split, 300, 5)
     everything = {tuple(image.flatten().tolist()) for image in split.images}
@@ -78,18 +78,18 @@ def test_of_a_split_different_images_are_taken(run):
     assert len(choose_images(split, 10_000, 5)) == 1397
 
 
-def test_no_test_image_is_looked_at_when_validating(run):
-    witness = Witness()
+def test_validation_scores_use_no_test_image(run):
+    recorder = RecordingMetric()
     test = run.data.splits.pop("test")
     run.data.splits["test"] = type(test)(torch.full_like(test.images, 99), test.labels)
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()], split="valid")
-    evaluate(run.sampler, reference, [witness], ["ema"], num_samples=10)
-    for case in witness.cases:
+    evaluate(run.sampler, reference, [recorder], ["ema"], num_samples=10)
+    for case in recorder.cases:
         for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
             assert torch.equal(images.pixels, scale(run.data.splits["valid"].images))
 
 
-def test_every_fold_is_handed_over(tmp_path):
+def test_reference_holds_every_fold(tmp_path):
     data = instantiate(
         {
             "_target_": "gan.data.digits.Digits",
@@ -110,27 +110,27 @@ def test_every_fold_is_handed_over(tmp_path):
     ]
 
 
-def test_the_floor_is_measured_once(run):
-    witness = Witness()
+def test_floor_is_computed_once(run):
+    recorder = RecordingMetric()
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     for _ in range(3):
-        rows, _ = evaluate(run.sampler, reference, [witness], ["ema"], num_samples=10)
+        rows, _ = evaluate(run.sampler, reference, [recorder], ["ema"], num_samples=10)
         assert rows[-2].generator == FLOOR
-    assert len(witness.cases) == 4
-    evaluate(run.sampler, reference, [witness], ["ema"], num_samples=11)
-    assert len(witness.cases) == 6
+    assert len(recorder.cases) == 4
+    evaluate(run.sampler, reference, [recorder], ["ema"], num_samples=11)
+    assert len(recorder.cases) == 6
 
 
-def test_the_images_of_the_floor_are_shared_by_all_metrics(run):
-    first, second = Witness(), Witness()
+def test_metrics_share_the_floor_images(run):
+    first, second = RecordingMetric(), RecordingMetric()
     reference = load_reference(run.data, Pixels(), CPU, [])
     evaluate(run.sampler, reference, [first, second], ["raw"], num_samples=50, seed=5)
     assert first.cases[-1].samples is second.cases[-1].samples
-    evaluate(run.sampler, reference, [Witness(), second], ["raw"], num_samples=50, seed=6)
+    evaluate(run.sampler, reference, [RecordingMetric(), second], ["raw"], num_samples=50, seed=6)
     assert first.cases[-1].samples is not second.cases[-1].samples
 
 
-def test_real_images_are_better_than_a_net_of_five_minibatches(run):
+def test_real_images_score_better_than_an_untrained_generator(run):
     reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet()])
     for metric in (Frechet(), InceptionScore(), ClassHistogram(), Parzen()):
         rows, _ = evaluate(run.sampler, reference, [metric], ["raw"], num_samples=500)
@@ -138,7 +138,7 @@ def test_real_images_are_better_than_a_net_of_five_minibatches(run):
         assert (floor < samples) == (metric.better == "lower"), metric
 
 
-def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
+def test_unsupported_metric_is_left_out_and_logged(run, caplog):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     with caplog.at_level("INFO"):
         rows, _ = evaluate(run.sampler, reference, [InceptionScore(), Frechet()], ["ema"], num_samples=100)
@@ -154,7 +154,7 @@ def test_what_the_net_cannot_serve_is_left_out_with_a_line(run, caplog):
         evaluate(run.sampler, reference, [InceptionScore()], ["ema"], num_samples=100)
 
 
-def test_memorization_is_told_from_new_images(run):
+def test_memorization_separates_copies_from_new_images(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     copies = reference.see(run.data.splits["train"].images[:200])
     (copied,) = reference.measure(Memorization(), "copies", copies)
@@ -163,34 +163,34 @@ def test_memorization_is_told_from_new_images(run):
     assert abs(floor.measure.value - 0.5) < 4 * floor.measure.standard_error
 
 
-def test_images_against_themselves_are_no_floor(run):
+def test_no_floor_when_images_would_be_compared_with_themselves(run):
     reference = load_reference(run.data, Pixels(), CPU, [Memorization()], split="valid")
     assert reference.floor(Memorization(), 100, 0) == []
     assert len(reference.floor(Frechet(), 100, 0)) == 1
 
 
-def test_data_without_a_set_of_images_is_refused(configure, play):
+def test_endless_data_is_refused(configure, run_training):
     cfg = configure("data=gaussian", "latent.dim=8", "trainer.max_steps=3", "logger=none")
-    play(cfg)
+    run_training(cfg)
     with pytest.raises(UserError, match=r"endless numbers.*: metrics need a set of images"):
         load_reference(open_run(cfg.output_dir).load_data(), Pixels(), CPU, [Frechet()])
 
 
-def test_a_net_that_no_metric_needs_is_left_alone(run):
-    class Dear(Pixels):
-        name = "dear"
+def test_unneeded_feature_extractor_is_not_prepared(run):
+    class CostlyExtractor(Pixels):
+        name = "costly"
 
         def prepare(self, data):
             raise AssertionError("trained in vain")
 
-    reference = load_reference(run.data, Dear(), CPU, [Parzen()])
+    reference = load_reference(run.data, CostlyExtractor(), CPU, [Parzen()])
     rows, _ = evaluate(run.sampler, reference, [Parzen()], ["ema"], num_samples=50)
     assert {row.features for row in rows} == {"pixels"}
     with pytest.raises(AssertionError, match="in vain"):
-        load_reference(run.data, Dear(), CPU, [Parzen(), Frechet()])
+        load_reference(run.data, CostlyExtractor(), CPU, [Parzen(), Frechet()])
 
 
-def test_each_number_names_what_looked(run):
+def test_each_score_names_its_feature_extractor(run):
     reference = load_reference(run.data, Shipped("digits"), CPU, [Frechet(), Parzen()], split="valid")
     rows, _ = evaluate(run.sampler, reference, [Frechet(), Parzen()], ["ema"], num_samples=50)
     assert {(row.measure.name, row.features) for row in rows} == {
@@ -200,7 +200,7 @@ def test_each_number_names_what_looked(run):
     assert {row.split for row in rows} == {"valid"}
 
 
-def test_samples_that_are_no_numbers_are_not_measured(run):
+def test_non_finite_samples_are_refused(run):
     with torch.no_grad():
         next(run.module.generator.parameters()).fill_(torch.nan)
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
@@ -208,13 +208,13 @@ def test_samples_that_are_no_numbers_are_not_measured(run):
         evaluate(run.sampler, reference, [Frechet()], ["raw"], num_samples=50)
 
 
-def test_too_few_samples_are_named(run):
+def test_too_few_samples_are_reported(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
     with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
         evaluate(run.sampler, reference, [Kernel()], ["ema"], num_samples=15)
 
 
-def test_a_metric_of_the_model_itself_gets_it_and_has_no_floor(run):
+def test_metric_of_the_model_gets_the_model_and_has_no_floor(run):
     class Bound(Metric):
         needs = frozenset({"bound"})
 

@@ -1,4 +1,4 @@
-"""What is written down of a number, and what is left alone."""
+"""Records of scores in metrics.json: what they hold, and which ones a new score replaces."""
 
 import json
 
@@ -12,9 +12,9 @@ from gan.runs.run import open_run
 
 
 @pytest.fixture
-def run(configure, play):
+def run(configure, run_training):
     cfg = configure("trainer.max_steps=3", "logger=none")
-    play(cfg)
+    run_training(cfg)
     opened = open_run(cfg.output_dir)
     opened.load_data()
     return opened
@@ -33,7 +33,7 @@ def values(path):
     return [r["value"] for r in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def test_numbers_of_one_protocol_are_replaced_and_others_kept(recorded, tmp_path):
+def test_only_records_of_the_same_protocol_are_replaced(recorded, tmp_path):
     path = write(tmp_path, recorded(1.0, found={"sigma": [1.0]}))
     write(tmp_path, recorded(2.0, found={"sigma": [2.0]}))
     assert values(path) == [2.0]
@@ -47,7 +47,7 @@ def test_numbers_of_one_protocol_are_replaced_and_others_kept(recorded, tmp_path
     assert values(path) == [2.0, 3.0, 4.0, 6.0, 7.0, 8.0]
 
 
-def test_a_record_tells_all_that_its_number_depends_on(recorded):
+def test_record_holds_protocol_and_provenance(recorded):
     (stored,) = recorded(1.5, k=3)
     provenance = stored.pop("provenance")
     assert stored == {
@@ -70,7 +70,7 @@ def test_a_record_tells_all_that_its_number_depends_on(recorded):
     assert provenance["device"] == "cpu"
 
 
-def test_a_link_is_recorded_as_what_it_points_to(run):
+def test_linked_checkpoint_is_recorded_by_its_target(run):
     checkpoints = run.checkpoint.parent
     (checkpoints / "best.ckpt").symlink_to("last.ckpt")
     best = open_run(run.folder, "best")
@@ -79,7 +79,7 @@ def test_a_link_is_recorded_as_what_it_points_to(run):
     assert best.origin["checkpoint"] == "last.ckpt"
 
 
-def test_a_checkpoint_from_elsewhere_is_recorded_with_its_path(run, tmp_path):
+def test_checkpoint_outside_the_run_is_recorded_with_its_path(run, tmp_path):
     foreign = tmp_path / "foreign.ckpt"
     foreign.write_bytes(run.checkpoint.read_bytes())
     opened = open_run(run.folder, str(foreign))
@@ -87,12 +87,12 @@ def test_a_checkpoint_from_elsewhere_is_recorded_with_its_path(run, tmp_path):
     assert opened.origin["checkpoint"] == str(foreign)
 
 
-def test_a_foreign_file_is_not_overwritten(tmp_path):
+def test_foreign_metrics_json_is_not_overwritten(tmp_path):
     (tmp_path / "metrics.json").write_text("my notes", encoding="utf-8")
     with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
         write(tmp_path, [])
     assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == "my notes"
 
 
-def test_no_file_holds_no_records(tmp_path):
+def test_missing_file_reads_as_no_records(tmp_path):
     assert read(tmp_path / "metrics.json") == []

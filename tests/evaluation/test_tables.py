@@ -1,4 +1,4 @@
-"""Numbers as the terminal shows them."""
+"""Tables of scores in the terminal."""
 
 import numpy as np
 import pytest
@@ -25,11 +25,11 @@ def row(generator, value, error=None, name="m", **rest):
         (3.0, float("nan"), "3"),
     ],
 )
-def test_a_number_has_the_digits_that_its_error_leaves_it(value, error, shown):
+def test_value_has_as_many_digits_as_its_error_allows(value, error, shown):
     assert spread(Measure("m", value, standard_error=error)) == shown
 
 
-def test_a_line_for_each_number_and_a_column_for_each_generator():
+def test_table_has_a_row_for_each_score_and_a_column_for_each_generator():
     rows = [
         row("raw", 1.0),
         row("ema", 2.0),
@@ -43,7 +43,7 @@ def test_a_line_for_each_number_and_a_column_for_each_generator():
     assert second == ["other", "4", "-", "5", "nats"]
 
 
-def test_a_line_says_what_its_numbers_hang_on():
+def test_row_notes_error_source_sigma_and_bounds():
     rows = [
         row(
             "ema",
@@ -59,7 +59,7 @@ def test_a_line_says_what_its_numbers_hang_on():
     assert "no two alike: at least, for floor" in line
 
 
-def test_the_mean_over_runs_has_its_error_over_runs():
+def test_error_of_the_mean_over_runs_is_over_runs():
     (mean,) = over_runs([[row("ema", v, 9.0)] for v in (1.0, 2.0, 6.0)])
     assert mean.measure.value == pytest.approx(3.0)
     assert mean.measure.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
@@ -68,6 +68,6 @@ def test_the_mean_over_runs_has_its_error_over_runs():
     assert over_runs(floors) == floors[0]
 
 
-def test_a_number_that_one_run_lacks_has_no_mean():
+def test_score_missing_in_one_run_has_no_mean():
     results = [[row("ema", 1.0), row("raw", 7.0)], [row("raw", 9.0)]]
     assert [(r.generator, r.measure.value) for r in over_runs(results)] == [("raw", 8.0)]

@@ -1,4 +1,4 @@
-"""A short run on digits and one on numbers, opened again as sample.py opens them."""
+"""A short run on digits and one in one dimension, opened as sample.py opens them."""
 
 import warnings
 from collections.abc import Callable
@@ -19,7 +19,7 @@ NUMBERS = ("data=gaussian", "latent.dim=1", "model=affine", "callbacks=one_dimen
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Trains with these words added to a small budget; returns the run's folder."""
+    """Trains briefly with these overrides; returns the run's folder."""
 
     def trained_with(*overrides: str, folder: Path | None = None) -> Path:
         folder = folder or tmp_path_factory.mktemp("run")
@@ -45,7 +45,7 @@ def numbers_folder(trained) -> Path:
 
 @pytest.fixture
 def digits(digits_folder: Path) -> Run:
-    """A run on digits with both generators, pictures and curves."""
+    """A run on digits with both generators, sample grids and curves."""
     return open_run(digits_folder, device="cpu")
 
 

@@ -1,4 +1,4 @@
-"""SampleGrids read back for the tests."""
+"""Functions that read figures back for the tests."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ def read_picture(path) -> Tensor:
 
 
 def tile(picture: Tensor, row: int, column: int, size: int = 8, factor: int = 6, padding: int = 2) -> Tensor:
-    """The image (3, size, size) in a cell of a grid, each of its pixels being a square of ``factor`` pixels."""
+    """The image (3, size, size) in a cell of a grid that enlarges each pixel to ``factor`` × ``factor`` pixels."""
     step = size * factor + padding
     top, left = padding + row * step, padding + column * step
     return picture[:, top : top + size * factor : factor, left : left + size * factor : factor]

@@ -1,4 +1,4 @@
-"""Points come from the event files, once each, and runs are told apart by what they differ in."""
+"""Curves: points from the event files, one for each step, for one run and for several."""
 
 import pytest
 
@@ -10,15 +10,15 @@ from tests.figures.conftest import DIGITS
 from tests.figures.reading import read_picture
 
 
-def test_points_are_those_of_the_training(digits):
+def test_read_scalars_returns_the_logged_points(digits):
     points = RunFolder(digits.folder).read_scalars(["D(x)", "gradient_norm/generator"])
     assert [round(x * 21) for x, _ in points["D(x)"]] == [5, 10, 15, 20, 21]
     assert all(0 < y < 1 for _, y in points["D(x)"])
     assert len(points["gradient_norm/generator"]) == 5
 
 
-def test_a_repeated_step_counts_once_as_it_was_last(trained, tmp_path):
-    """A run continued in its own folder writes the points since its checkpoint again."""
+def test_repeated_step_is_read_once(trained, tmp_path):
+    """A run resumed in its own folder logs the points since its checkpoint again."""
     folder = tmp_path / "run"
     words = (*DIGITS, "callbacks.checkpoint.keep_every_n_epochs=1", "trainer.max_epochs=2")
     trained(*words, folder=folder)
@@ -26,11 +26,11 @@ def test_a_repeated_step_counts_once_as_it_was_last(trained, tmp_path):
     trained(*words, f"ckpt_path='{folder}/checkpoints/epoch=0001.ckpt'", folder=folder)
     assert len(list(folder.glob("events.out.tfevents.*"))) == 2
     after = RunFolder(folder).read_scalars(["D(x)"])["D(x)"]
-    assert after == before  # a resumed run plays the same game
+    assert after == before  # a resumed run logs the same values
     assert len({x for x, _ in after}) == len(after) == 9
 
 
-def test_one_picture_of_one_run_and_of_several(digits, trained, tmp_path):
+def test_curves_of_one_run_and_of_several(digits, trained, tmp_path):
     (path,) = Curves(["D(x)", "D(G(z))"], level=0.5)(digits, tmp_path)
     assert path == tmp_path / "curves.png"
     colours = read_picture(path).flatten(1).T.unique(dim=0)
@@ -46,7 +46,7 @@ def test_one_picture_of_one_run_and_of_several(digits, trained, tmp_path):
     assert together.stat().st_size > 5000
 
 
-def test_what_is_missing_is_named(digits, numbers, tmp_path):
+def test_missing_scalars_are_reported(digits, numbers, tmp_path):
     with pytest.raises(UserError, match=r"has no scalar D\(y\). Did you mean 'D\(x\)'\? It has: D\(x\), D\(G\(z\)\)"):
         Curves(["D(y)"])(digits, tmp_path)
     digits.folder = tmp_path

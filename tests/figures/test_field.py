@@ -1,4 +1,4 @@
-"""The heat map and the arrows against a D whose values are known everywhere."""
+"""The heat map and the arrows for a D that is known in closed form."""
 
 import torch
 
@@ -25,7 +25,7 @@ class Method:
         self.discriminator, self.loss = Slope(), loss
 
 
-def test_the_map_is_d_over_the_window_with_y_upwards():
+def test_heat_map_is_d_over_the_window_with_y_upwards():
     heat, _ = see_field(Method(NonSaturating()), REAL, REAL)
     edge = (1 - 1 / RESOLUTION) * (0.5 + MARGIN) * 2
     for row, column, x, y in ((0, 0, -edge, edge), (0, -1, edge, edge), (-1, 0, -edge, -edge)):
@@ -40,13 +40,13 @@ def test_arrows_follow_the_negative_gradient_of_gs_loss():
     assert torch.allclose(arrows, expected, atol=1e-6)
 
 
-def test_a_critic_is_shown_relative_to_its_median():
+def test_critic_scores_are_shown_relative_to_their_median():
     heat, arrows = see_field(Method(Wasserstein()), REAL, REAL)
     assert 0.49 < heat.median() < 0.51
     assert torch.allclose(arrows, torch.tensor([2.0, 1.0]).expand(2, 2) / 2)
 
 
-def test_nothing_to_see_without_a_discriminator():
+def test_see_field_without_a_discriminator_returns_none():
     assert see_field(object(), REAL, REAL) == (None, None)
 
 
@@ -60,7 +60,7 @@ def test_colors_run_from_red_over_white_to_blue():
     assert blue[0] < 0.5
 
 
-def test_the_longest_arrow_is_a_tenth_of_the_window():
+def test_longest_arrow_is_a_tenth_of_the_window():
     picture = draw_arrows(torch.ones(3, SIDE, SIDE), torch.zeros(1, 2), torch.tensor([[3.0, 0.0]]), torch.zeros(2), 1.0)
     columns = (picture[0] < 0.5).any(0).nonzero().flatten()
     assert abs(int(columns[0]) - SIDE // 2) <= 1

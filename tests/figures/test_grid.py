@@ -1,4 +1,4 @@
-"""The grid shows the samples of the generator, noise and number that were asked for."""
+"""The grid shows samples of the requested generator, seed and count."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tests.figures.reading import read_picture, tile
 
 
 @pytest.mark.parametrize("name", ["raw", "ema"])
-def test_samples_stand_in_their_order(digits, tmp_path, name):
+def test_samples_are_in_order(digits, tmp_path, name):
     (path,) = Grid(name, count=5, columns=3, seed=7)(digits, tmp_path / "new")
     assert path == tmp_path / "new" / f"grid_{name}.png"
     images, picture = digits.sampler.sample(name, digits.sampler.latents(5, 7)[0]), read_picture(path)
@@ -21,7 +21,7 @@ def test_samples_stand_in_their_order(digits, tmp_path, name):
     assert tile(picture, 1, 2).unique().numel() == 1  # the sixth place is empty
 
 
-def test_without_a_name_the_average_where_there_is_one(digits, tmp_path):
+def test_default_generator_is_the_ema_if_there_is_one(digits, tmp_path):
     assert Grid()(digits, tmp_path)[0].name == "grid_ema.png"
     digits.module.generator_ema = None
     assert Grid()(digits, tmp_path)[0].name == "grid_raw.png"
@@ -29,7 +29,7 @@ def test_without_a_name_the_average_where_there_is_one(digits, tmp_path):
         Grid("ema")(digits, tmp_path)
 
 
-def test_columns_make_it_about_square():
+def test_default_columns_make_the_grid_about_square():
     assert [Grid(count=n).columns for n in (1, 9, 10, 64)] == [1, 3, 4, 8]
     with pytest.raises(ValueError, match="count must be a whole number of at least 1, got 0"):
         Grid(count=0)

@@ -1,4 +1,4 @@
-"""The last column holds the nearest training image of the sample beside it, in a yellow frame."""
+"""The last column holds the nearest training image of the sample to its left, in a yellow frame."""
 
 import torch
 
@@ -10,7 +10,7 @@ from tests.figures.reading import read_picture, tile
 YELLOW = torch.tensor([255, 204, 0]) / 255
 
 
-def test_last_column_is_the_neighbour_of_the_second_last(digits, tmp_path):
+def test_last_column_is_the_nearest_training_image(digits, tmp_path):
     (path,) = Neighbours("raw", rows=4, columns=3, seed=2)(digits, tmp_path)
     picture = read_picture(path)
     samples = digits.sampler.sample("raw", digits.sampler.latents(12, 2)[0]).unflatten(0, (4, 3))

@@ -1,4 +1,4 @@
-"""Figure 1: what is drawn are the densities, D and the mapping, in the paper's colours."""
+"""Figure 1 of the paper: the densities, D and the mapping, in the paper's colors."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def lines_of(plot):
     return {line.get_label(): line for line in plot.axes[0].get_lines()}
 
 
-def test_curves_are_the_portraits(numbers):
+def test_curves_are_those_of_the_snapshot(numbers):
     now = snapshot(numbers.module, numbers.load_data(), numbers.sampler.generator("raw"))
     drawn = lines_of(draw(now, arrows=5))
     for label, values, colour, style in (
@@ -31,7 +31,7 @@ def test_curves_are_the_portraits(numbers):
     assert len(arrows) == 5
 
 
-def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
+def test_arrows_map_quantiles_of_the_prior_to_samples(numbers):
     now = snapshot(numbers.module, numbers.load_data(), numbers.sampler.generator("raw"))
     z, x = mapping(now, 4)
     expected = torch.special.ndtri(torch.tensor([0.125, 0.375, 0.625, 0.875], dtype=torch.float64))
@@ -39,7 +39,7 @@ def test_arrows_lead_from_the_priors_quantiles_to_g(numbers):
     assert torch.allclose(x.float(), numbers.sampler.sample("raw", z.float()[:, None]).flatten(), atol=1e-5)
 
 
-def test_a_film_where_portraits_were_kept(numbers, tmp_path):
+def test_saved_snapshots_become_an_animation(numbers, tmp_path):
     still, film, single = OneDimension(frames=2, hold=1.0)(numbers, tmp_path)
     assert (still.name, film.name) == ("one_dimension_raw.png", "one_dimension.gif")
     shown, times = frames(film)
@@ -49,6 +49,6 @@ def test_a_film_where_portraits_were_kept(numbers, tmp_path):
     assert sorted(path.name for path in single.iterdir()) == [f"{name}.png" for name in (kept[0], kept[-1])]
 
 
-def test_only_in_one_dimension(digits, tmp_path):
+def test_images_are_refused(digits, tmp_path):
     with pytest.raises(UserError, match=r"needs data=gaussian and latent.dim=1"):
         OneDimension()(digits, tmp_path)

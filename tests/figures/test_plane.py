@@ -1,4 +1,4 @@
-"""The figure shows the samples and real points of the run that was asked for."""
+"""The plane figure: samples and real points of a run in two dimensions."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def points(points_folder):
 
 
 @pytest.mark.parametrize("name", ["raw", "ema"])
-def test_samples_of_the_generator_noise_and_number(points, tmp_path, name):
+def test_plane_shows_the_requested_samples(points, tmp_path, name):
     (path,) = Plane(name, count=50, seed=7)(points, tmp_path / "new")
     assert path == tmp_path / "new" / f"plane_{name}.png"
     samples = points.sampler.sample(name, points.sampler.latents(50, 7)[0])
@@ -34,18 +34,18 @@ def test_samples_of_the_generator_noise_and_number(points, tmp_path, name):
     assert torch.allclose(read_picture(path), expected, atol=1 / 255)
 
 
-def test_without_a_name_the_average_where_there_is_one(points, tmp_path):
+def test_default_generator_is_the_ema_if_there_is_one(points, tmp_path):
     assert Plane()(points, tmp_path)[0].name == "plane_ema.png"
     with pytest.raises(ValueError, match="count must be a whole number of at least 1, got 0"):
         Plane(count=0)
 
 
-def test_its_training_is_a_film(points, tmp_path):
+def test_progress_animates_saved_planes(points, tmp_path):
     Progress("raw").check(points)
     assert len(frames(Progress("raw")(points, tmp_path)[0])[0]) == 1 + 3  # batches 0, 3, 6
 
 
-def test_points_and_images_have_their_own_figures(points, digits, tmp_path):
+def test_figures_for_points_refuse_images_and_vice_versa(points, digits, tmp_path):
     with pytest.raises(UserError, match=r"needs points \(data=ring, data=grid\)"):
         Plane()(digits, tmp_path)
     with pytest.raises(UserError, match=r"data.channels=2: .* figures=plane"):

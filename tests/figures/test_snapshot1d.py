@@ -1,4 +1,4 @@
-"""The game in one dimension on grids: against closed forms, and read back from its file."""
+"""Snapshots of the 1-D game: against closed forms, and read back from a file."""
 
 import math
 
@@ -27,7 +27,7 @@ def game(latent=None):
     )
 
 
-def test_of_an_affine_generator():
+def test_snapshot_of_an_affine_generator():
     subject = game()
     now = snapshot(subject, DATA, GENERATOR)
     expected = torch.exp(-(((now.x - 1) / 0.5) ** 2) / 2) / (0.5 * math.sqrt(2 * math.pi))
@@ -42,14 +42,14 @@ def test_of_an_affine_generator():
     assert subject.discriminator.training
 
 
-def test_no_mass_is_lost_wherever_g_goes():
+def test_window_covers_a_generator_far_from_the_data():
     far = snapshot(game(), DATA, Affine(1, (1, 1, 1), mean=-300.0, deviation=2.0))
     width = far.x[1] - far.x[0]
     assert (far.p_g.sum() * width).item() == pytest.approx(1, abs=1e-9)
     assert far.x[0] < -300 < far.x[-1]
 
 
-def test_file(tmp_path):
+def test_saved_snapshot_is_loaded_and_bad_files_are_reported(tmp_path):
     now = snapshot(game(), DATA, GENERATOR, points=50)
     again = Snapshot.load(now.save(tmp_path / "new" / "step=0000001.npz"))
     assert torch.equal(again.p_g, now.p_g.float().double())
@@ -59,7 +59,7 @@ def test_file(tmp_path):
         Snapshot.load(tmp_path / "bad.npz")
 
 
-def test_what_cannot_be_drawn_is_named():
+def test_unsupported_runs_are_reported():
     with pytest.raises(UserError, match=r"needs data=gaussian and latent.dim=1"):
         snapshot(game(Gaussian(2)), DATA, GENERATOR)
     with pytest.raises(UserError, match="needs data=gaussian"):

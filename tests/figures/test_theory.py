@@ -1,4 +1,4 @@
-"""The report of a run, and what training does to it."""
+"""The report that compares D with the optimal D*, before and after training."""
 
 import json
 import math
@@ -19,8 +19,8 @@ def numbers_of(folder):
     return run, now, report(now.d, now.p_data, now.p_g, now.x)
 
 
-def test_discriminator_approaches_the_optimal_one(trained):
-    """Against a fixed N(2, 1) it comes within .02 of D* on the average, from .28 before the training."""
+def test_trained_discriminator_approaches_the_optimal_one(trained):
+    """Against a fixed G = N(2, 1), training brings the mean of |D - D*| from .28 to below .02."""
     fixed = (*NUMBERS, "model.generator.mean=2", "optim.generator.lr=0", "callbacks=none", "callbacks=default")
     words = ("~callbacks.sample_grids", "logger=none", "data.batch_size=256", "recipe.lr=5e-3")
     run, _, after = numbers_of(trained(*fixed, *words, "trainer.max_epochs=4"))
@@ -36,8 +36,8 @@ def test_discriminator_approaches_the_optimal_one(trained):
     assert report(now.d, now.p_data, now.p_g, now.x).mean_gap > 0.15
 
 
-def test_at_the_datas_own_distribution_the_game_is_at_its_value(trained):
-    """G draws the data's distribution: D is led to ½ and V to -log 4."""
+def test_perfect_generator_brings_d_to_one_half(trained):
+    """G samples from the data distribution: training brings D to ½ and V to -log 4."""
     words = ("model.generator.mean=4", "model.generator.deviation=1.25", "optim.generator.lr=0", "logger=none")
     _, now, found = numbers_of(trained(*NUMBERS, *words, "data.batch_size=256", "trainer.max_epochs=3"))
     assert torch.allclose(now.p_g, now.p_data, atol=1e-3)
@@ -46,7 +46,7 @@ def test_at_the_datas_own_distribution_the_game_is_at_its_value(trained):
     assert found.mean_gap < 0.05
 
 
-def test_lines_and_file(numbers, tmp_path, caplog):
+def test_report_is_written_and_logged(numbers, tmp_path, caplog):
     caplog.set_level("INFO", logger="gan")
     (path,) = Theory()(numbers, tmp_path)
     record = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Each objective against its formula in probabilities, computed in float64."""
+"""Each loss against its formula in probabilities, computed in float64."""
 
 import pytest
 import torch
@@ -12,30 +12,30 @@ FAKE = torch.tensor([-3.0, -0.5, 0.25, 1.0])
 
 
 def pair(real, fake):
-    """A pair for which D answers with these logits."""
+    """A pair whose logits are these."""
     return Pair(lambda batch: Output(logits=batch.images), Batch(images=real), Batch(images=fake))
 
 
 @pytest.mark.parametrize("loss", [Minimax(), NonSaturating()])
-def test_discriminator_ascends_the_value_function(loss):
+def test_discriminator_loss_is_the_negative_value_function(loss):
     d_real, d_fake = REAL.double().sigmoid(), FAKE.double().sigmoid()
     value = d_real.log().mean() + (1 - d_fake).log().mean()
     assert loss.discriminator(pair(REAL, FAKE)).item() == pytest.approx(-value.item(), abs=1e-6)
 
 
-def test_generators_objectives():
+def test_generator_losses_equal_their_formulas():
     d_fake = FAKE.double().sigmoid()
     assert Minimax().generator(pair(REAL, FAKE)).item() == pytest.approx((1 - d_fake).log().mean().item(), abs=1e-6)
     assert NonSaturating().generator(pair(REAL, FAKE)).item() == pytest.approx(-d_fake.log().mean().item(), abs=1e-6)
 
 
-def test_value_at_equilibrium_is_minus_log_four():
+def test_discriminator_loss_at_equilibrium_is_log_four():
     undecided = torch.zeros(8)  # D = 1/2 everywhere
     assert Minimax().discriminator(pair(undecided, undecided)).item() == pytest.approx(1.3862944, abs=1e-6)
 
 
-def test_gradients_saturate_in_one_loss_only():
-    """dL/dt is -D for the minimax loss and -(1 - D) for the other: D = sigmoid(-12) tells them apart."""
+def test_only_the_minimax_gradient_saturates():
+    """dL/dt is -D for the minimax loss and -(1 - D) for the other; they differ strongly at D = sigmoid(-12)."""
     d = torch.tensor(-12.0).sigmoid().item()
     for loss, expected in ((Minimax(), -d), (NonSaturating(), -(1 - d))):
         logits = torch.tensor([-12.0], requires_grad=True)
@@ -53,7 +53,7 @@ def test_extreme_logits_stay_finite(loss, logit):
     assert logits.grad.isfinite().all()
 
 
-def test_report_counts_what_the_discriminator_gets_right():
+def test_report_has_rates_and_mean_probabilities():
     real, fake = torch.tensor([2.0, 1.0, -1.0]), torch.tensor([-3.0, 4.0])
     report = Minimax().report(pair(real, fake))
     assert report["rate/true_positive"].item() == pytest.approx(2 / 3)

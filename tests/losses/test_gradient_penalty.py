@@ -13,7 +13,7 @@ SHAPE = (1, 3, 3)
 
 
 class Linear(nn.Module):
-    """f(x) = w · x, of gradient w everywhere."""
+    """f(x) = w · x, whose gradient is w everywhere."""
 
     def __init__(self, norm):
         super().__init__()
@@ -44,7 +44,7 @@ def pair(critic, count=5, seed=0):
 
 
 @pytest.mark.parametrize(("norm", "one_sided", "expected"), [(3.0, False, 4), (0.5, False, 0.25), (0.5, True, 0)])
-def test_linear_critics(norm, one_sided, expected):
+def test_penalty_of_linear_critics(norm, one_sided, expected):
     critic = Linear(norm)
     penalty = GradientPenalty(weight=10.0, one_sided=one_sided).discriminator(pair(critic))
     assert penalty.item() == pytest.approx(10 * expected, abs=1e-4)
@@ -53,7 +53,7 @@ def test_linear_critics(norm, one_sided, expected):
     assert torch.allclose(critic.w.grad, torch.full((9,), slope / 3), atol=1e-3)
 
 
-def test_norm_and_epsilon_are_per_example():
+def test_gp_norm_and_epsilon_are_per_example():
     critic = Quadratic(2.0)
     given = pair(critic)
     penalty = GradientPenalty(weight=1.0).discriminator(given)
@@ -66,13 +66,13 @@ def test_norm_and_epsilon_are_per_example():
     assert not given.real.images.requires_grad
 
 
-def test_two_processes_draw_the_rows_of_one():
+def test_two_processes_draw_the_epsilons_of_one():
     whole = RandomRows(generator=torch.Generator().manual_seed(3)).uniform(6)
     shares = [RandomRows(rank=r, world=2, generator=torch.Generator().manual_seed(3)).uniform(3) for r in (0, 1)]
     assert torch.equal(torch.stack(shares, 1).flatten(), whole)
 
 
-def test_a_vanishing_gradient_has_a_finite_slope():
+def test_zero_critic_gradient_gives_finite_weight_gradients():
     critic = Linear(0.0)
     GradientPenalty().discriminator(pair(critic)).backward()
     assert critic.w.grad.isfinite().all()

@@ -1,4 +1,4 @@
-"""R1 against a discriminator whose gradient is known."""
+"""R1 for a discriminator whose gradient is known."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The critic's and the generator's objective, and their gradients."""
+"""The losses of critic and generator, and their gradients."""
 
 import pytest
 import torch
@@ -12,20 +12,20 @@ def pair(real, fake):
     return Pair(lambda batch: Output(logits=batch.images), Batch(images=real), Batch(images=fake))
 
 
-def test_objectives_are_differences_of_means():
+def test_losses_are_differences_of_mean_scores():
     real, fake = torch.tensor([2.0, 4.0]), torch.tensor([1.0, -2.0, 4.0, 5.0])
     assert Wasserstein().discriminator(pair(real, fake)).item() == pytest.approx(2 - 3)
     assert Wasserstein().generator(pair(real, fake)).item() == pytest.approx(-2)
 
 
-def test_each_score_has_the_same_weight():
+def test_gradient_weighs_every_score_equally():
     real, fake = (torch.randn(n, requires_grad=True) for n in (2, 4))
     Wasserstein().discriminator(pair(real, fake)).backward()
     assert real.grad.tolist() == [-0.5, -0.5]
     assert fake.grad.tolist() == [0.25] * 4
 
 
-def test_scores_are_shown_and_no_probability():
+def test_report_has_scores_and_no_probability():
     report = Wasserstein().report(pair(torch.tensor([1.0, 3.0]), torch.tensor([-4.0, -4.0])))
     expected = {"score/real": 2.0, "score/fake": -4.0, "rate/ordered": 1.0, "wasserstein": 6.0}
     assert {name: value.item() for name, value in report.items()} == expected

@@ -1,4 +1,4 @@
-"""Recorded turns against turns played as they are. A CPU has no graphs: what stands in for one plays again."""
+"""Captured updates against uncaptured ones. On a CPU, a stand-in for a CUDA graph runs the update at each replay."""
 
 import logging
 from contextlib import contextmanager, nullcontext
@@ -31,26 +31,26 @@ CHOICES = [
 ]
 
 
-class Again:
-    """Its recordings do nothing when they are made, and everything at each replay."""
+class ReplayStandIn:
+    """Stand-in for a CUDA graph: recording does nothing, and each replay runs the update."""
 
-    def rehearse(self, play):
-        return play()
+    def rehearse(self, take):
+        return take()
 
-    def record(self, play):
-        return play
+    def record(self, take):
+        return take
 
 
-class NotAtAll(Again):
-    def record(self, play):
+class FailingRecorder(ReplayStandIn):
+    def record(self, take):
         try:
             raise RuntimeError("operation not permitted when stream is capturing\nand more")
         finally:  # as torch's context manager does
             raise RuntimeError("a previous error during capture")
 
 
-def played(cfg, recorder=None, *callbacks):
-    """The game after its fit, its turns recorded by ``recorder``."""
+def fit_recorded(cfg, recorder=None, *callbacks):
+    """The experiment after its fit; ``recorder`` captures its updates."""
     game = build(cfg)
     prepare(game, cfg)
     if recorder is not None:
@@ -61,25 +61,25 @@ def played(cfg, recorder=None, *callbacks):
             game.module.recordings = Recordings(game.module, lambda: recorder)
 
         game.module.on_train_start = begin
-        game.module.on_train_end = lambda: None  # to look at the recordings
+        game.module.on_train_end = lambda: None  # keeps the recordings, which the tests read
     game.trainer.callbacks.extend(callbacks)
     game.trainer.fit(game.module, game.data, ckpt_path=cfg.ckpt_path, weights_only=True)
     return game
 
 
 def difference(a, b):
-    """The largest one between two games' weights and averages, over the largest weight."""
+    """The largest difference of two runs' weights and EMA weights, each relative to its largest weight or 1."""
     a, b = a.module.state_dict(), b.module.state_dict()
     assert a.keys() == b.keys()
     return max(((a[k].double() - b[k].double()).abs().max() / b[k].double().abs().max().clamp(min=1)).item() for k in a)
 
 
 @pytest.mark.parametrize("choices", CHOICES, ids=" ".join)
-def test_recorded_turns_are_the_turns(configure, choices):
+def test_captured_updates_equal_uncaptured_ones(configure, choices):
     cfg = configure(*SMALL, *choices, "trainer.max_epochs=4")
-    plain, recorded = played(cfg), played(cfg, Again())
+    plain, recorded = fit_recorded(cfg), fit_recorded(cfg, ReplayStandIn())
     assert all(recording.replay is not None for recording in recorded.module.recordings.kinds.values())
-    assert difference(recorded, plain) < 2e-6  # the rates are float32 on the device
+    assert difference(recorded, plain) < 2e-6  # the learning rates are float32 on the device
     rates = [[g["lr"] for o in game.trainer.optimizers for g in o.param_groups] for game in (plain, recorded)]
     assert rates[0] == rates[1]
     assert all(isinstance(rate, float) for rate in rates[1])
@@ -94,58 +94,58 @@ class SaveAt(Callback):
             trainer.save_checkpoint(self.path)
 
 
-def test_a_resumed_recorded_run_is_the_unbroken_one(configure, tmp_path):
+def test_resumed_captured_run_equals_the_uninterrupted_one(configure, tmp_path):
     choices = [*SMALL, "k=2", "trainer.max_epochs=4"]
     path = tmp_path / "stopped.ckpt"
-    whole = played(configure(*choices, folder="whole"), Again(), SaveAt(15, path))
+    whole = fit_recorded(configure(*choices, folder="whole"), ReplayStandIn(), SaveAt(15, path))
     groups = [g for state in torch.load(path, weights_only=True)["optimizer_states"] for g in state["param_groups"]]
     assert all(isinstance(group["lr"], float) and not group["capturable"] for group in groups)
-    rest = played(configure(*choices, f"ckpt_path={path}", folder="rest"), Again())
+    rest = fit_recorded(configure(*choices, f"ckpt_path={path}", folder="rest"), ReplayStandIn())
     assert difference(rest, whole) == 0
 
 
-def test_report_survives_the_next_replay():
-    """A graph writes its results where it wrote the last ones."""
+def test_report_is_not_overwritten_by_the_next_replay():
+    """A graph writes its results over those of the previous replay."""
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     written = torch.zeros(())
-    recording = Recording(lambda batch: {"mean": written.copy_(batch.images.mean())}, [optimizer], Again())
+    recording = Recording(lambda batch: {"mean": written.copy_(batch.images.mean())}, [optimizer], ReplayStandIn())
     reports = [recording(Batch(images=torch.full((4,), float(n)))) for n in range(WARM_UP + 3)]
     assert [report["mean"].item() for report in reports[WARM_UP:]] == [WARM_UP + n for n in range(3)]
 
 
-def test_the_recording_is_made_once():
+def test_update_is_captured_once_after_the_warm_up():
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     calls, recordings = [], []
 
-    class Counted(Again):
-        def record(self, play):
+    class Counted(ReplayStandIn):
+        def record(self, take):
             recordings.append(len(calls))
-            return play
+            return take
 
-    def turn(batch):
+    def take_step(batch):
         calls.append(batch.images.item())
         return {"x": batch.images}
 
-    recording = Recording(turn, [optimizer], Counted())
+    recording = Recording(take_step, [optimizer], Counted())
     for value in range(6):
         recording(Batch(images=torch.tensor(float(value))))
     assert recordings == [WARM_UP]
     assert calls == [0, 1, 2, 3, 4, 5]
 
 
-def test_the_rate_is_read_from_the_device_at_each_replay():
+def test_replay_reads_the_learning_rate_from_the_device():
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     schedule = LambdaLR(optimizer, lambda update: 0.5**update)
     seen = []
 
-    def turn(batch):
+    def take_step(batch):
         weight.grad = torch.ones(1)
         optimizer.step()
         seen.append(optimizer.param_groups[0]["lr"])
         return {"weight": weight.detach()}
 
-    recording = Recording(turn, [optimizer], Again())
+    recording = Recording(take_step, [optimizer], ReplayStandIn())
     for _ in range(6):
         recording(Batch(images=torch.zeros(1)))
         schedule.step()
@@ -153,7 +153,7 @@ def test_the_rate_is_read_from_the_device_at_each_replay():
     assert weight.item() == pytest.approx(-sum(0.5**n for n in range(6)))
 
 
-def test_rates_come_back_after_an_error():
+def test_learning_rate_is_restored_after_an_error():
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.Adam([weight], lr=0.25)
     rate = torch.tensor(3.0)
@@ -170,36 +170,36 @@ def test_rates_come_back_after_an_error():
     assert (group["lr"], group["capturable"]) == (0.25, False)
 
 
-def test_what_cannot_be_recorded_is_played_and_said_once(configure, caplog):
+def test_failed_capture_runs_uncaptured_and_warns_once(configure, caplog):
     cfg = configure(*SMALL, "trainer.max_epochs=2")
     with caplog.at_level(logging.WARNING, logger="gan"):
-        recorded = played(cfg, NotAtAll())
+        recorded = fit_recorded(cfg, FailingRecorder())
     lines = [r.getMessage() for r in caplog.records if "trainer.capture" in r.getMessage()]
     assert lines == [
         "trainer.capture: the update of discriminator cannot be recorded "
         "(operation not permitted when stream is capturing): step by step."
     ]
-    assert difference(recorded, played(cfg)) < 2e-6
+    assert difference(recorded, fit_recorded(cfg)) < 2e-6
 
 
-def test_an_error_of_the_turn_itself_is_not_hidden():
-    def turn(batch):
+def test_error_in_the_update_itself_is_raised():
+    def take_step(batch):
         raise RuntimeError("shapes do not fit")
 
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     with pytest.raises(RuntimeError, match="shapes") as raised:
-        Recording(turn, [optimizer], Again())(Batch(images=torch.zeros(1)))
+        Recording(take_step, [optimizer], ReplayStandIn())(Batch(images=torch.zeros(1)))
     assert not isinstance(raised.value, NotRecordableError)
 
 
-def test_on_a_cpu_one_line_and_the_same_bits(configure, caplog):
+def test_capture_on_a_cpu_warns_and_changes_no_bit(configure, caplog):
     with caplog.at_level(logging.WARNING, logger="gan"):
-        asked = played(configure(*SMALL, "trainer.max_epochs=1", "trainer.capture=true"))
+        asked = fit_recorded(configure(*SMALL, "trainer.max_epochs=1", "trainer.capture=true"))
     assert [r.getMessage() for r in caplog.records] == [
         "trainer.capture: it needs an NVIDIA GPU, and this run is on the cpu: step by step."
     ]
     assert asked.module.recordings is None
-    assert difference(asked, played(configure(*SMALL, "trainer.max_epochs=1"))) == 0
+    assert difference(asked, fit_recorded(configure(*SMALL, "trainer.max_epochs=1"))) == 0
 
 
 @pytest.mark.parametrize(
@@ -214,17 +214,17 @@ def test_on_a_cpu_one_line_and_the_same_bits(configure, caplog):
         (["optim=sgd", "+optim.generator.fused=true", "+optim.discriminator.fused=true"], "32-true", None),
     ],
 )
-def test_hindrances(configure, monkeypatch, choices, precision, why):
-    game = played(configure(*SMALL, "trainer.max_steps=2", *choices))
+def test_reasons_why_capture_is_unavailable(configure, monkeypatch, choices, precision, why):
+    game = fit_recorded(configure(*SMALL, "trainer.max_steps=2", *choices))
     monkeypatch.setattr(type(game.module), "device", torch.device("cuda"))
     monkeypatch.setattr(type(game.trainer), "precision", precision)
     found = capture_unavailable(game.module, game.trainer)
     assert (found is None) if why is None else (why in found)
 
 
-def test_an_optimizer_that_goes_on_unfused_is_a_hindrance(configure, monkeypatch):
-    """As after 16-mixed: what a checkpoint says of the optimizer counts, and not what it was built with."""
-    game = played(configure(*SMALL, "trainer.max_steps=2"))
+def test_capture_is_unavailable_with_an_unfused_restored_optimizer(configure, monkeypatch):
+    """As after 16-mixed: the optimizer's state from the checkpoint counts, not its arguments."""
+    game = fit_recorded(configure(*SMALL, "trainer.max_steps=2"))
     monkeypatch.setattr(type(game.module), "device", torch.device("cuda"))
     optimizer = game.trainer.optimizers[1]
     state = optimizer.state_dict()
@@ -235,24 +235,24 @@ def test_an_optimizer_that_goes_on_unfused_is_a_hindrance(configure, monkeypatch
     )
 
 
-def test_only_what_is_recorded_is_told_to_be_capturable():
-    """torch warns where a capturable optimizer takes a step that is not recorded."""
+def test_optimizer_is_capturable_only_during_capture():
+    """torch warns when a capturable optimizer takes a step outside a capture."""
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     rehearsed, recorded = [], []
 
-    class Apart(Again):
-        def rehearse(self, play):
-            return play()
+    class Apart(ReplayStandIn):
+        def rehearse(self, take):
+            return take()
 
-        def record(self, play):
-            play()
+        def record(self, take):
+            take()
             return lambda: None
 
-    def turn(batch):
+    def take_step(batch):
         (rehearsed if len(rehearsed) < WARM_UP else recorded).append(optimizer.param_groups[0]["capturable"])
         return {"x": torch.zeros(())}
 
-    recording = Recording(turn, [optimizer], Apart())
+    recording = Recording(take_step, [optimizer], Apart())
     for _ in range(WARM_UP + 1):
         recording(Batch(images=torch.zeros(1)))
     assert rehearsed == [False] * WARM_UP
@@ -260,8 +260,8 @@ def test_only_what_is_recorded_is_told_to_be_capturable():
     assert optimizer.param_groups[0]["capturable"] is False
 
 
-def test_other_threads_go_on_while_a_graph_is_recorded(monkeypatch):
-    """One that pins memory would spoil a recording that minds all of them."""
+def test_capture_error_mode_is_thread_local(monkeypatch):
+    """A thread that pins memory would break a capture in the global mode."""
     asked = {}
 
     @contextmanager
@@ -280,22 +280,22 @@ def test_other_threads_go_on_while_a_graph_is_recorded(monkeypatch):
     assert asked == {"stream": "side", "capture_error_mode": "thread_local"}
 
 
-def test_a_callback_that_counts_optimizer_steps_is_a_hindrance(configure, monkeypatch):
+def test_capture_is_unavailable_with_optimizer_step_callbacks(configure, monkeypatch):
     class Counts(Callback):
         def on_before_optimizer_step(self, trainer, pl_module, optimizer):
             pass
 
     cfg = configure(*SMALL, "trainer.max_steps=2", "callbacks=default")
-    game = played(cfg)
+    game = fit_recorded(cfg)
     monkeypatch.setattr(type(game.module), "device", torch.device("cuda"))
     assert capture_unavailable(game.module, game.trainer) is None  # the usual callbacks do not
     game.trainer.callbacks.append(Counts())
     assert capture_unavailable(game.module, game.trainer) == "Counts is to see each optimizer step"
 
 
-def test_recordings_are_given_up_at_the_end(configure):
+def test_recordings_are_released_at_the_end(configure):
     game = build(cfg := configure(*SMALL, "trainer.max_steps=2"))
     prepare(game, cfg)
-    game.module.recordings = Recordings(game.module, Again)
+    game.module.recordings = Recordings(game.module, ReplayStandIn)
     game.module.on_train_end()
     assert game.module.recordings is None

@@ -1,4 +1,4 @@
-"""The game against a loop without Lightning, and what each step may and may not touch."""
+"""GAN training against plain loops without Lightning, and what each step may change."""
 
 import copy
 import warnings
@@ -27,7 +27,7 @@ NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
 
 
 def plain_algorithm_1(game, cfg, minibatches):
-    """Algorithm 1 written out: two Adams, cross-entropy with labels, one generator of random numbers."""
+    """Algorithm 1 written out: two Adam optimizers, cross-entropy with labels, one random number generator."""
     networks = game.module.generator, game.module.discriminator
     generator, discriminator = (use_fast_layers(copy.deepcopy(network)) for network in networks)  # the same dropout
     adam = {"betas": (0.5, 0.999), "fused": True}
@@ -52,7 +52,7 @@ def plain_algorithm_1(game, cfg, minibatches):
 
 
 @pytest.mark.parametrize(("k", "g_steps"), [(1, 1), (2, 1), (3, 2)])
-def test_the_game_is_algorithm_1(configure, k, g_steps):
+def test_training_equals_algorithm_1(configure, k, g_steps):
     cfg = configure(*SMALL, f"k={k}", f"g_steps={g_steps}", "ema.decay=0", "optim/schedule=constant")
     game = build(cfg)
     prepare(game, cfg)
@@ -60,12 +60,12 @@ def test_the_game_is_algorithm_1(configure, k, g_steps):
     game.trainer.fit(game.module, game.data)
     for ours, theirs in zip((game.module.generator, game.module.discriminator), expected, strict=True):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            # Not bit for bit: cross-entropy with labels rounds otherwise than softplus.
+            # Not bit for bit: cross-entropy with labels rounds differently from softplus.
             assert torch.allclose(a, b, atol=2e-5), (a - b).abs().max()
 
 
 def plain_simultaneous_sgd(game, cfg, minibatches):
-    """The authors' updates written out: both gradients at one point, v = m v + g, w = w - rate v, growing m."""
+    """The authors' updates written out: both gradients at one point, v = m v + g, w = w - lr v, with growing m."""
     players = [copy.deepcopy(game.module.discriminator), copy.deepcopy(game.module.generator)]
     rates = (cfg.optim.discriminator.lr, cfg.optim.generator.lr)
     velocities = [[torch.zeros_like(p) for p in net.parameters()] for net in players]
@@ -96,7 +96,7 @@ def plain_simultaneous_sgd(game, cfg, minibatches):
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_simultaneous_updates_are_the_authors(configure, k):
+def test_simultaneous_updates_equal_those_of_the_authors(configure, k):
     cfg = configure(*SMALL, f"k={k}", "optim=sgd2014", "optim.momentum.updates=9", *NO_DROPOUT)
     game = build(cfg)
     prepare(game, cfg)
@@ -110,8 +110,8 @@ def test_simultaneous_updates_are_the_authors(configure, k):
     assert min(moved) > 1e-4
 
 
-def test_simultaneous_updates_use_another_point_than_alternating_ones(configure, play):
-    """G's gradient is taken before D's step: with D's rate at zero the two orders agree, and else they differ."""
+def test_simultaneous_g_gradient_is_taken_before_the_d_step(configure, run_training):
+    """G's gradient is computed before D's step: the two orders agree only if D's learning rate is zero."""
     small = [*SMALL, *NO_DROPOUT, "trainer.max_steps=3", "optim=sgd2014"]
     rates = ["optim.discriminator.lr=0.0", "optim.discriminator.lr=0.5"]
     for rate, same in zip(rates, (True, False), strict=True):
@@ -122,22 +122,22 @@ def test_simultaneous_updates_use_another_point_than_alternating_ones(configure,
             game.module.latent = lambda random, labels: (
                 torch.ones(len(labels), 8),
                 labels,
-            )  # the orders draw different noise
+            )  # the orders draw different latents
             game.trainer.fit(game.module, game.data)
             weights.append(torch.nn.utils.parameters_to_vector(game.module.generator.parameters()))
         assert torch.allclose(*weights, atol=1e-6) == same
 
 
-def test_constraints_hold_after_every_step(configure, play):
+def test_max_norm_constraint_holds_after_every_step(configure, run_training):
     choices = ["model=maxout", "optim=sgd2014", "+model.discriminator.max_norm=0.02", "trainer.max_steps=4"]
-    game = play(configure(*SMALL, *choices))
+    game = run_training(configure(*SMALL, *choices))
     norms = torch.cat([m.linear.weight.norm(dim=1) for m in game.module.discriminator.layers if hasattr(m, "max_norm")])
     assert norms.max() <= 0.02 * (1 + 1e-6)
     assert (norms > 0.01999).any()
 
 
-class Watch(Callback):
-    """Whose weights want a gradient in each backward pass, and who then steps."""
+class RecordUpdates(Callback):
+    """Records whose weights require a gradient in each backward pass, and which optimizer steps."""
 
     def __init__(self):
         self.wanted, self.steps = [], []
@@ -150,11 +150,11 @@ class Watch(Callback):
         self.steps.append("DG"[trainer.optimizers.index(getattr(optimizer, "optimizer", optimizer))])
 
 
-def test_who_moves_when_and_what_is_computed_for_it(configure):
+def test_update_order_and_required_gradients(configure):
     cfg = configure(*SMALL, "k=3", "trainer.max_epochs=1")
     game = build(cfg)
     prepare(game, cfg)
-    watch = Watch()
+    watch = RecordUpdates()
     game.trainer.callbacks.append(watch)
     game.trainer.fit(game.module, game.data)
     assert "".join(watch.steps) == "DDDGDDDG"
@@ -163,8 +163,8 @@ def test_who_moves_when_and_what_is_computed_for_it(configure):
 
 
 @pytest.mark.parametrize(("model", "passes"), [("mlp", 2), ("mlp_bn", 2), ("mlp_both_bn", 3)])
-def test_the_discriminator_sees_a_minibatch_once_unless_it_mixes_it(configure, model, passes):
-    """A turn of both players: real images and samples in one pass, then G's samples."""
+def test_real_and_fake_share_a_forward_pass_unless_d_mixes_the_batch(configure, model, passes):
+    """One step of both players: real images and samples in one pass, then G's samples."""
     changed = ["+model.discriminator.batch_norm=true"] if model == "mlp_both_bn" else []
     cfg = configure(*SMALL, f"model={model.replace('_both', '')}", *changed, "trainer.max_steps=1")
     game = build(cfg)
@@ -175,7 +175,7 @@ def test_the_discriminator_sees_a_minibatch_once_unless_it_mixes_it(configure, m
     assert seen == ([400, 200] if passes == 2 else [200, 200, 200])
 
 
-def test_a_joint_forward_pass_gives_the_outputs_of_two(configure):
+def test_joint_forward_pass_equals_two_passes(configure):
     game = build(configure(*SMALL, *NO_DROPOUT)).module
     real, fake = (Batch(images=torch.rand(n, 1, 8, 8), labels=torch.full((n,), -1)) for n in (7, 5))
     together, apart = (Pair(game.discriminator, real, fake, joint=joint) for joint in (True, False))
@@ -184,8 +184,8 @@ def test_a_joint_forward_pass_gives_the_outputs_of_two(configure):
 
 
 @pytest.mark.parametrize("power", [9, 2])
-def test_average_follows_its_recursion(configure, play, power):
-    """Replays the average from the generators after each step."""
+def test_ema_follows_its_recursion(configure, run_training, power):
+    """Recomputes the EMA from the generator after each step."""
     seen = []
 
     class Record(Callback):
@@ -206,7 +206,7 @@ def test_average_follows_its_recursion(configure, play, power):
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
-def test_clipping_bounds_the_gradient_that_the_optimizer_gets(configure, precision):
+def test_clipped_gradient_norm_reaches_the_optimizer(configure, precision):
     norms = []
 
     class Norms(torch.optim.SGD):
@@ -234,8 +234,8 @@ def test_clipping_bounds_the_gradient_that_the_optimizer_gets(configure, precisi
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_gradients_are_unscaled_when_they_are_measured(configure, fused):
-    """Under 16-mixed, on the CPU: the norms are those of float32, whatever the optimizer asks for."""
+def test_logged_gradient_norms_are_unscaled(configure, fused):
+    """Under 16-mixed, on the CPU: the norms equal those of float32, fused optimizer or not."""
     points = {}
     for precision in ("32-true", "16-mixed"):
         choices = [f"optim.{player}.fused={fused}" for player in ("generator", "discriminator")]
@@ -256,22 +256,22 @@ def test_gradients_are_unscaled_when_they_are_measured(configure, fused):
         assert points["16-mixed"][name] == pytest.approx(points["32-true"][name], rel=0.05)
 
 
-def test_max_steps_is_in_minibatches(configure, play):
+def test_max_steps_counts_batches(configure, run_training):
     for k in (1, 2, 5):
-        game = play(configure(*SMALL, f"k={k}", "trainer.max_steps=7", "trainer.max_epochs=-1", folder=f"k{k}"))
+        game = run_training(configure(*SMALL, f"k={k}", "trainer.max_steps=7", "trainer.max_epochs=-1", folder=f"k{k}"))
         assert game.module.iteration == 7
         assert game.module.total_iterations == 7
 
 
-def test_schedule_reaches_the_optimizers(configure, play):
-    game = play(configure(*SMALL, "optim/schedule=linear", "k=2"))
+def test_schedule_reaches_the_optimizers(configure, run_training):
+    game = run_training(configure(*SMALL, "optim/schedule=linear", "k=2"))
     assert [o.param_groups[0]["lr"] for o in game.trainer.optimizers] == [0, 0]
     exponential = ["optim/schedule=exponential", "optim.schedule.generator.decay=2", "optim.schedule.generator.floor=0"]
-    game = play(configure(*SMALL, *exponential, "optim.generator.lr=0.5", "k=2", folder="exponential"))
+    game = run_training(configure(*SMALL, *exponential, "optim.generator.lr=0.5", "k=2", folder="exponential"))
     assert game.trainer.optimizers[1].param_groups[0]["lr"] == pytest.approx(0.5 / 2**6)
 
 
-def test_frozen_weights_thaw_after_an_exception_and_what_was_frozen_stays(configure, play):
+def test_only_trainable_restores_requires_grad_after_an_exception(configure, run_training):
     game = build(cfg := configure(*SMALL, "trainer.max_steps=1"))
     prepare(game, cfg)
     bias = game.module.generator.layers[0].bias.requires_grad_(False)
@@ -289,7 +289,7 @@ def test_frozen_weights_thaw_after_an_exception_and_what_was_frozen_stays(config
     assert not bias.requires_grad
 
 
-def test_sample_leaves_the_mode_as_it_was():
+def test_sample_restores_the_training_mode():
     class Net(torch.nn.Dropout):
         def forward(self, z, labels):
             return super().forward(z)
@@ -300,7 +300,7 @@ def test_sample_leaves_the_mode_as_it_was():
 
 
 def fitted(configure, **trainer):
-    """A method in a plain Trainer, with the data of the configuration and no help of the builder."""
+    """A method trained by a plain Trainer on the configured data, without ``prepare``."""
     cfg = configure(*SMALL)
     experiment = build(cfg)
     quiet = {
@@ -314,11 +314,11 @@ def fitted(configure, **trainer):
     return experiment.module
 
 
-def test_a_plain_trainer_fits_a_method_for_its_epochs(configure):
+def test_plain_trainer_fits_a_method_for_its_epochs(configure):
     module = fitted(configure, max_epochs=2)
     assert module.iteration == module.total_iterations == 2 * 6
 
 
-def test_a_plain_trainer_without_an_end_is_refused(configure):
+def test_plain_trainer_without_an_end_is_refused(configure):
     with pytest.raises(UserError, match=r"total_iterations is missing: give it to the method, or max_epochs"):
         fitted(configure, max_epochs=-1)

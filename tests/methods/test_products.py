@@ -1,4 +1,4 @@
-"""The matrix product by oneDNN against float64 and against torch's own layer."""
+"""The matrix product by oneDNN against float64 and against torch.nn.Linear."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ needs_one_dnn = pytest.mark.skipif(
 
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
-    """One where oneDNN is faster; ``machine(cpu)`` makes it another one."""
+    """A machine where oneDNN is faster; ``machine(cpu)`` replaces it."""
 
     def become(cpu):
         monkeypatch.setattr(products, "processor", lambda: cpu)
@@ -32,7 +32,7 @@ def arguments(batch=128, inputs=300, outputs=200, dtype=torch.float32):
 
 
 def derivatives(function, x, weight, bias):
-    """The value, its three gradients, and the gradients of a term in the gradient with respect to x, as R1 has it."""
+    """The value, its three gradients, and the three gradients of ‖∇x‖², as in R1."""
     x, weight, bias = (t.clone().requires_grad_(True) for t in (x, weight, bias))
     y = function(x, weight, bias)
     first = torch.autograd.grad(y.square().sum(), (x, weight, bias), create_graph=True)
@@ -41,7 +41,7 @@ def derivatives(function, x, weight, bias):
 
 
 @needs_one_dnn
-def test_value_and_two_derivatives_against_float64():
+def test_value_and_two_derivatives_match_float64():
     x, weight, bias = arguments()
     assert by_one_dnn(x, weight)
     ours = derivatives(affine, x, weight, bias)
@@ -53,8 +53,8 @@ def test_value_and_two_derivatives_against_float64():
 
 
 @needs_one_dnn
-def test_gradients_that_are_views_of_one_number():
-    """The sum's gradient is a single 1 in memory."""
+def test_expanded_output_gradient_is_handled():
+    """The gradient of a sum is an expanded view of a single 1."""
     x, weight, bias = (t.requires_grad_(True) for t in arguments())
     ours = torch.autograd.grad(affine(x, weight, bias).sum(), (x, weight, bias))
     theirs = torch.autograd.grad(linear(x, weight, bias).sum(), (x, weight, bias))
@@ -64,7 +64,7 @@ def test_gradients_that_are_views_of_one_number():
 
 @needs_one_dnn
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (0, 2)])
-def test_only_the_gradients_that_are_wanted_are_computed(wanted, monkeypatch):
+def test_only_required_gradients_are_computed(wanted, monkeypatch):
     tensors = arguments()
     for i in wanted:
         tensors[i].requires_grad_(True)
@@ -79,7 +79,7 @@ def test_only_the_gradients_that_are_wanted_are_computed(wanted, monkeypatch):
 
 @needs_one_dnn
 @pytest.mark.parametrize("cpu", [ZEN3, XEON])
-def test_other_processors_keep_torchs_product(cpu, machine):
+def test_other_processors_use_the_torch_product(cpu, machine):
     x, weight, bias = arguments()
     assert by_one_dnn(x, weight)
     machine(cpu)
@@ -87,13 +87,13 @@ def test_other_processors_keep_torchs_product(cpu, machine):
     assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
 
 
-def test_a_torch_without_the_operator_keeps_its_own_product(monkeypatch):
+def test_torch_without_the_operator_uses_its_own_product(monkeypatch):
     x, weight, bias = arguments()
     monkeypatch.setattr(products, "_HAS_OPERATOR", False)
     assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
 
 
-def test_small_matrices_stay_with_torch():
+def test_small_matrices_use_the_torch_product():
     x, weight, bias = arguments(batch=4)
     assert not by_one_dnn(x, weight)
     assert torch.equal(affine(x, weight, bias), linear(x, weight, bias))
@@ -104,12 +104,12 @@ def test_small_matrices_stay_with_torch():
     [lambda x, w: (x.double(), w.double()), lambda x, w: (x[None], w), lambda x, w: (x.to("meta"), w.to("meta"))],
     ids=["float64", "three dimensions", "another device"],
 )
-def test_what_one_dnn_is_not_asked_for(change):
+def test_unsupported_tensors_use_the_torch_product(change):
     x, weight, _ = arguments()
     assert not by_one_dnn(*change(x, weight))
 
 
-def test_autocast_and_the_switch_are_respected():
+def test_autocast_and_the_mkldnn_switch_are_respected():
     x, weight, bias = arguments()
     with torch.autocast("cpu", torch.bfloat16):
         assert affine(x, weight, bias).dtype == torch.bfloat16
@@ -120,7 +120,7 @@ def test_autocast_and_the_switch_are_respected():
         torch.backends.mkldnn.enabled = before
 
 
-def test_the_layer_has_torchs_weights():
+def test_fast_linear_has_the_weights_of_torch_linear():
     torch.manual_seed(0)
     ours = FastLinear(300, 200)
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Faster layers compute the same, and go as they came; settings of the process."""
+"""Faster layers compute the same and are removed after training; process-wide settings."""
 
 import copy
 import ctypes
@@ -49,7 +49,7 @@ class Mallinfo2(ctypes.Structure):
 
 
 def kept(library, size):
-    """Bytes that the library keeps when a block of this size is freed."""
+    """Bytes that the library keeps after a block of this size is freed."""
     block = library.malloc(size)
     before = library.mallinfo2().fordblks
     library.free(block)
@@ -58,8 +58,8 @@ def kept(library, size):
 
 @pytest.mark.processes
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="about glibc 2.33 or newer")
-def test_freed_memory_is_used_again():
-    """In a process of its own: here other tests have left free memory, from which a block would be taken."""
+def test_freed_memory_is_kept_for_reuse():
+    """In a process of its own: here other tests have left free memory, which a block would reuse."""
     code = "from tests.methods.test_tricks import freed_memory_is_used_again as check; check()"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -79,8 +79,8 @@ def freed_memory_is_used_again():
 
 
 @pytest.mark.parametrize(("largest", "told"), [(2**28, [28, 30]), (2**25, [28, 25, 30]), (0, [28, 25])])
-def test_older_libraries_are_not_told_half(monkeypatch, largest, told):
-    """Without the one threshold the other is worse than none."""
+def test_both_malloc_thresholds_are_set_or_neither(monkeypatch, largest, told):
+    """One threshold without the other is worse than neither."""
     asked = []
 
     class Library:
@@ -94,7 +94,7 @@ def test_older_libraries_are_not_told_half(monkeypatch, largest, told):
     assert asked == told
 
 
-def test_no_library_is_looked_for_at_each_step(monkeypatch):
+def test_nvml_check_is_unset_without_a_gpu(monkeypatch):
     monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     configure_process()
@@ -106,7 +106,7 @@ def test_no_library_is_looked_for_at_each_step(monkeypatch):
 
 
 @pytest.mark.parametrize("module", ["train", "evaluate", "sample"])
-def test_every_command_computes_convolutions_in_float32(module, monkeypatch):
+def test_every_command_turns_tf32_convolutions_off(module, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     with pytest.raises(Exception):  # noqa: B017, PT011 (nothing is configured)
         import_module(f"gan.app.{module}").run(OmegaConf.create({"ckpt_path": None}))
@@ -121,7 +121,7 @@ class Small(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("cpu", "linear"), [(ZEN4, FastLinear), (ZEN3, torch.nn.Linear)])
-def test_layers_are_swapped_where_they_gain_and_back(monkeypatch, cpu, linear):
+def test_fast_layers_replace_plain_ones_and_back(monkeypatch, cpu, linear):
     monkeypatch.setattr(tricks, "processor", lambda: cpu)
     module = Small()
     spectral, state = type(module.spectral), module.state_dict()
@@ -133,17 +133,17 @@ def test_layers_are_swapped_where_they_gain_and_back(monkeypatch, cpu, linear):
     assert [type(layer) for layer in module.layers] == [torch.nn.Linear, Dropout, torch.nn.Linear]
 
 
-def test_a_fit_trains_with_fast_layers_and_leaves_plain_ones(configure):
+def test_fit_uses_fast_layers_and_restores_plain_ones(configure):
     seen = []
 
-    class Look(Callback):
+    class RecordLayers(Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
             seen.append({type(layer) for layer in pl_module.modules()})
 
     cfg = configure("trainer.max_steps=1", "logger=none")
     game = build(cfg)
     prepare(game, cfg)
-    game.trainer.callbacks.append(Look())
+    game.trainer.callbacks.append(RecordLayers())
     game.trainer.fit(game.module, game.data)
     module = game.module
     assert FastDropout in seen[0]
@@ -151,7 +151,7 @@ def test_a_fit_trains_with_fast_layers_and_leaves_plain_ones(configure):
 
 
 def test_networks_can_be_exported_and_vectorized():
-    """torch.export and torch.func meet plain modules."""
+    """Outside of training, torch.export and torch.func get plain modules."""
     generator = mlp.Generator(5, (1, 8, 8), [16]).eval()
     exported = torch.export.export(generator, (torch.randn(3, 5),)).module()
     z = torch.randn(3, 5)

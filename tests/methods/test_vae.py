@@ -1,4 +1,4 @@
-"""The ELBO: its two parts, its gradient, and a model whose likelihood is known."""
+"""The VAE: the two terms of the ELBO, a model whose likelihood is known, and training."""
 
 import math
 
@@ -13,7 +13,7 @@ from tests.test_resume import check_resume
 SMALL = ["experiment=vae", "model.encoder.hidden=[16]", "model.generator.hidden=[16]", "latent.dim=3", "logger=none"]
 
 
-def test_kl_is_that_of_torch_and_of_a_monte_carlo_mean():
+def test_kl_equals_torch_and_a_monte_carlo_estimate():
     torch.manual_seed(0)
     mean, log_variance = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
     q = torch.distributions.Normal(mean, (log_variance / 2).exp())
@@ -26,7 +26,7 @@ def test_kl_is_that_of_torch_and_of_a_monte_carlo_mean():
     assert terms.mean().item() == pytest.approx(expected.item(), abs=6 * error)
 
 
-def test_cross_entropy_is_that_of_bernoulli_pixels():
+def test_cross_entropy_equals_the_bernoulli_likelihood():
     means, images = torch.rand(5, 1, 2, 2).clamp(0.01, 0.99), torch.rand(5, 1, 2, 2).round()
     expected = -torch.distributions.Bernoulli(means).log_prob(images).flatten(1).sum(1).mean()
     assert bernoulli_cross_entropy(means, images).item() == pytest.approx(expected.item(), rel=1e-5)
@@ -35,7 +35,7 @@ def test_cross_entropy_is_that_of_bernoulli_pixels():
     assert certain.grad.isfinite().all()
 
 
-def test_the_bound_holds_and_is_met_by_the_exact_posterior():
+def test_elbo_is_tight_for_the_exact_posterior():
     """One Bernoulli pixel of mean 1/2 whatever z: log p(x) is -log 2, and the exact posterior is the prior."""
     half = torch.full((1000, 1), 0.5)
     x = torch.rand(1000, 1).round()
@@ -45,8 +45,8 @@ def test_the_bound_holds_and_is_met_by_the_exact_posterior():
     assert off.item() == pytest.approx(math.log(2) + 1, abs=1e-6)
 
 
-def test_every_part_moves_the_networks_that_it_should(configure, play):
-    game = play(configure(*SMALL, "trainer.max_steps=1"))
+def test_one_step_updates_generator_encoder_and_ema(configure, run_training):
+    game = run_training(configure(*SMALL, "trainer.max_steps=1"))
     before = build(configure(*SMALL, folder="before")).module.state_dict()
     moved = {
         name.partition(".")[0] for name, value in game.module.state_dict().items() if not value.equal(before[name])
@@ -56,8 +56,10 @@ def test_every_part_moves_the_networks_that_it_should(configure, play):
     assert len(game.trainer.optimizers) == 1
 
 
-def test_it_learns(configure, play):
-    game = play(configure(*SMALL, "model.generator.hidden=[64]", "model.encoder.hidden=[64]", "trainer.max_epochs=25"))
+def test_training_beats_the_mean_image(configure, run_training):
+    game = run_training(
+        configure(*SMALL, "model.generator.hidden=[64]", "model.encoder.hidden=[64]", "trainer.max_epochs=25")
+    )
     latest = next(c for c in game.trainer.callbacks if type(c).__name__ == "Monitor").latest
     images = game.data.splits["train"].images.float() / 255
     mean = images.mean(0, keepdim=True).clamp(1e-6, 1 - 1e-6)
@@ -69,14 +71,14 @@ def test_it_learns(configure, play):
     assert latest["elbo/divergence"] > 1
 
 
-def test_resume(configure, play, tmp_path):
+def test_resumed_run_equals_the_uninterrupted_one(configure, run_training, tmp_path):
     choices = [*SMALL, "logger=tensorboard", "trainer.max_epochs=2", "callbacks.monitor.every_n_batches=4"]
-    whole = play(configure(*choices, folder="whole"))
-    check_resume(configure, play, tmp_path, choices, whole, stop_at=9)
+    whole = run_training(configure(*choices, folder="whole"))
+    check_resume(configure, run_training, tmp_path, choices, whole, stop_at=9)
 
 
-def test_an_encoder_of_another_size_is_named(configure, play):
+def test_encoder_of_the_wrong_size_is_reported(configure, run_training):
     with pytest.raises(UserError, match=r"model.encoder returns shape \(2, 3\), expected \(2, 6\)"):
-        play(configure(*SMALL, "model.encoder.per_code=1"))
+        run_training(configure(*SMALL, "model.encoder.per_code=1"))
     with pytest.raises(UserError, match="beta must be a number of at least 0"):
         build(configure(*SMALL, "method.beta=-1"))

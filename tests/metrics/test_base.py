@@ -1,4 +1,4 @@
-"""Images are looked at once, in parts, and metrics leave everything else as it was."""
+"""Features are computed once, in batches, and metrics have no side effects."""
 
 import pytest
 import torch
@@ -16,8 +16,8 @@ def draw(*shape, seed=0):
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-class Looks:
-    """A feature extractor that counts the images of each look."""
+class CountingExtractor:
+    """A feature extractor that records the sizes of its batches."""
 
     def __init__(self):
         self.sizes = []
@@ -29,36 +29,36 @@ class Looks:
         return View(rows, rows.log_softmax(1), rows[:, 0] < 0.9)
 
 
-def test_the_net_looks_once_in_parts(monkeypatch):
+def test_features_are_extracted_once_in_batches(monkeypatch):
     monkeypatch.setattr(base, "BATCH", 20)
-    look, pixels = Looks(), draw(50, 1, 2, 2)
-    images = Images(pixels, look)
-    assert (len(images), look.sizes) == (50, [])
+    extract, pixels = CountingExtractor(), draw(50, 1, 2, 2)
+    images = Images(pixels, extract)
+    assert (len(images), extract.sizes) == (50, [])
     assert torch.equal(images.features, pixels.flatten(1))
     assert torch.equal(images.log_probabilities, pixels.flatten(1).log_softmax(1))
     assert torch.equal(images.view.good, pixels[:, 0, 0, 0] < 0.9)
-    assert look.sizes == [20, 20, 10]
+    assert extract.sizes == [20, 20, 10]
 
 
-def test_bytes_are_looked_at_as_numbers_from_0_to_1():
+def test_uint8_images_are_scaled_to_the_unit_interval():
     stored = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1)
-    images = Images(stored, Looks())
+    images = Images(stored, CountingExtractor())
     assert images.pixels.flatten().tolist() == pytest.approx([0, 0.2, 1])
     assert torch.equal(images.features, images.pixels.flatten(1))
     whole = draw(3, 1, 1, 1)
-    assert Images(whole, Looks()).pixels is whole
+    assert Images(whole, CountingExtractor()).pixels is whole
 
 
-def test_no_gradient_is_kept():
+def test_features_require_no_gradient():
     weight = torch.ones((), requires_grad=True)
     assert not Images(draw(3, 1, 2, 2), lambda images: View(images.flatten(1) * weight)).features.requires_grad
 
 
-def test_distances_are_computed_once_for_each_other_set(monkeypatch):
+def test_distances_to_each_other_set_are_computed_once(monkeypatch):
     calls = []
     nearest = base.nearest_distances
     monkeypatch.setattr(base, "nearest_distances", lambda a, b: calls.append(1) or nearest(a, b))
-    a, b, c = (Images(draw(9, 1, 2, 2, seed=i), Looks()) for i in range(3))
+    a, b, c = (Images(draw(9, 1, 2, 2, seed=i), CountingExtractor()) for i in range(3))
     brute = torch.cdist(a.features.double(), b.features.double()).amin(1)
     assert torch.allclose(a.distances_to(b), brute)
     assert a.distances_to(b) is a.distances_to(b)
@@ -68,49 +68,49 @@ def test_distances_are_computed_once_for_each_other_set(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_metric_gives_the_same_numbers_twice_and_leaves_its_case_and_the_random_numbers_alone(kind, monkeypatch):
+def test_metric_is_deterministic_and_has_no_side_effects(kind, monkeypatch):
     monkeypatch.delattr(torch.cuda, "manual_seed_all")  # what torch.manual_seed calls, GPU or not
     pixels = [draw(60, 1, 2, 2, seed=i) for i in range(3)]
     kept = [p.clone() for p in pixels]
     before = torch.get_rng_state()
-    first, second = (kind()(case(*(Images(p, Looks()) for p in pixels))) for _ in range(2))
+    first, second = (kind()(case(*(Images(p, CountingExtractor()) for p in pixels))) for _ in range(2))
     assert first == second
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(p, k) for p, k in zip(pixels, kept, strict=True))
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_metric_says_what_it_needs_and_gives_numbers_under_names_of_their_own(kind):
+def test_metric_declares_its_needs_and_returns_distinct_names(kind):
     assert issubclass(kind, Metric)
     assert kind.needs <= {"features", "log_probabilities", "good"}
     assert kind.floor in ("train", "valid")
     assert kind.better in ("lower", "higher", None)
-    names = [m.name for m in kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), Looks()) for i in range(3))))]
+    names = [m.name for m in kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), CountingExtractor()) for i in range(3))))]
     assert len(set(names)) == len(names) > 0
 
 
-def test_the_metric_names_are_unlike_one_another():
-    images = [Images(draw(60, 1, 2, 2, seed=i), Looks()) for i in range(3)]
+def test_score_names_are_unique_over_all_metrics():
+    images = [Images(draw(60, 1, 2, 2, seed=i), CountingExtractor()) for i in range(3)]
     names = [m.name for kind in ALL for m in kind()(case(*images))]
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_a_metric_asks_for_nothing_that_it_does_not_need(kind):
-    """Whatever the net does not give is missing, and nobody minds."""
+def test_metric_uses_only_what_it_declares_in_needs(kind):
+    """The extractor returns only what the metric needs."""
 
-    def look(images):
+    def extract(images):
         rows = images.flatten(1)
         return View(rows, rows.log_softmax(1) if "log_probabilities" in kind.needs else None)
 
-    kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), look) for i in range(3))))
+    kind()(case(*(Images(draw(60, 1, 2, 2, seed=i), extract) for i in range(3))))
 
 
-def test_radii_are_computed_once_for_each_neighbour(monkeypatch):
+def test_radii_are_computed_once_for_each_k(monkeypatch):
     calls = []
     radii = base.neighbour_radii
     monkeypatch.setattr(base, "neighbour_radii", lambda points, k: calls.append(k) or radii(points, k))
-    images = Images(draw(9, 1, 2, 2), Looks())
+    images = Images(draw(9, 1, 2, 2), CountingExtractor())
     brute = torch.cdist(images.features.double(), images.features.double()).sort(1).values
     for k in (2, 3, 2):
         assert torch.allclose(images.radii(k), brute[:, k])

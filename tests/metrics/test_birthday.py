@@ -1,4 +1,4 @@
-"""The support size against generators whose support is known."""
+"""The support size of generators whose support is known."""
 
 import itertools
 import math
@@ -17,7 +17,7 @@ def draw(*shape, seed=0):
 
 
 @pytest.mark.parametrize("tile", [1, 40, 100, 10_000])
-def test_pairs_equal_a_loop(tile, monkeypatch):
+def test_pairs_within_equals_a_loop(tile, monkeypatch):
     rows = draw(40, 2)
     monkeypatch.setattr(birthday, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile))
     for distance in (0.1, 0.5, 1.0):
@@ -25,7 +25,7 @@ def test_pairs_equal_a_loop(tile, monkeypatch):
         assert pairs_within(rows, distance) == expected
 
 
-def test_support_size_of_equally_likely_images_and_its_error():
+def test_support_size_and_error_for_equally_likely_images():
     """Draws with replacement from 500 images."""
     generator = torch.Generator().manual_seed(0)
     sizes = []
@@ -37,8 +37,8 @@ def test_support_size_of_equally_likely_images_and_its_error():
     assert np.median([error for _, error in sizes]) == pytest.approx(values.std(), rel=0.25)
 
 
-def test_without_a_pair_a_lower_bound():
-    """Fewer images than that would have shown a pair with 95% chance."""
+def test_support_size_without_a_pair_is_a_lower_bound():
+    """With a support below the bound, a pair would occur with a probability of 95%."""
     bound, error = support_size(0, 100)
     assert error is None
     # No two of n equally likely images among 100: the product of 1 - i / n.
@@ -50,11 +50,11 @@ def measure(samples, quantile=0.01):
 
 
 @pytest.mark.parametrize("size", [5, 50, 400])
-def test_of_samples_on_few_points_their_number(size):
+def test_support_size_of_samples_on_few_points_is_their_number(size):
     rows = torch.randint(size, (400,), generator=torch.Generator().manual_seed(0))
     found = measure(3 * draw(size, 8, seed=2)[rows])
     assert found.value == pytest.approx(size, rel=0.15)
-    if size < 400:  # more pairs than samples: they hang on one another
+    if size < 400:  # more pairs than samples: they are not independent
         assert found.standard_error is None
     else:
         assert abs(found.value - size) < 4 * found.standard_error
@@ -62,8 +62,8 @@ def test_of_samples_on_few_points_their_number(size):
     assert found.found["even_chance_of_a_pair_among"] == round(math.sqrt(2 * math.log(2) * found.value))
 
 
-def test_direction():
-    """Fewer and fewer different samples."""
+def test_support_size_falls_with_the_number_of_distinct_samples():
+    """For fewer and fewer distinct samples."""
     fresh = draw(400, 8, seed=3)
     values = [measure(fresh[: 400 // copies].repeat(copies, 1)).value for copies in (1, 4, 40, 400)]
     assert values == sorted(values, reverse=True)
@@ -71,7 +71,7 @@ def test_direction():
     assert Birthday.better == "higher"
 
 
-def test_distance_is_the_one_that_few_test_images_keep_to_training_images():
+def test_distance_is_a_quantile_of_test_to_training_distances():
     found = measure(draw(400, 8, seed=3), quantile=0.1)
     nearest = torch.cdist(draw(500, 8), draw(1000, 8, seed=1)).amin(1)
     assert float((nearest <= found.found["distance"]).double().mean()) == pytest.approx(0.1, abs=0.002)
@@ -79,7 +79,7 @@ def test_distance_is_the_one_that_few_test_images_keep_to_training_images():
     assert (found.details["training_images"], found.details["test_images"]) == (1000, 500)
 
 
-def test_no_pair_is_said_so():
+def test_missing_pair_is_recorded_as_a_lower_bound():
     spread = 100 * torch.arange(40.0)[:, None].repeat(1, 8)
     found = measure(spread)
     assert (found.value, found.standard_error) == (40 * 39 / 2 / 3, None)
@@ -87,6 +87,6 @@ def test_no_pair_is_said_so():
 
 
 @pytest.mark.parametrize("quantile", [0, 1, -0.5])
-def test_impossible_quantiles(quantile):
+def test_quantile_out_of_range_is_refused(quantile):
     with pytest.raises(ValueError, match=r"quantile must be a number above 0 and below 1"):
         Birthday(quantile)

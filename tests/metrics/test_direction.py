@@ -1,4 +1,4 @@
-"""Every metric on real digits, as the shipped classifier sees them: real ones, noisy ones, one class, a few copies."""
+"""Every metric on digits with the packaged classifier: real ones, noisy ones, one class, copies of a few."""
 
 import pytest
 import torch
@@ -13,8 +13,8 @@ CHOSEN = 390  # images of each kind
 
 
 @pytest.fixture(scope="module")
-def numbers():
-    """Each metric's numbers for each kind of samples: ``numbers["noisy"]["precision"]``."""
+def scores():
+    """Each metric's scores for each kind of samples: ``scores["noisy"]["precision"]``."""
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
     reference = load_reference(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
@@ -66,40 +66,40 @@ OF_QUALITY = [
 ]
 
 
-def worse_by(numbers, kind, name, better):
-    return (numbers["real"][name].value - numbers[kind][name].value) * BETTER[better]
+def worse_by(scores, kind, name, better):
+    return (scores["real"][name].value - scores[kind][name].value) * BETTER[better]
 
 
 @pytest.mark.parametrize("kind", ["one class", "few"])
 @pytest.mark.parametrize(("name", "better", "least"), OF_VARIETY)
-def test_lost_variety_is_seen(numbers, kind, name, better, least):
-    assert worse_by(numbers, kind, name, better) > least / (2 if kind == "few" else 1)
+def test_score_gets_worse_when_variety_is_lost(scores, kind, name, better, least):
+    assert worse_by(scores, kind, name, better) > least / (2 if kind == "few" else 1)
 
 
 @pytest.mark.parametrize(("name", "better", "least"), OF_QUALITY)
-def test_noise_is_seen(numbers, name, better, least):
-    assert worse_by(numbers, "noisy", name, better) > least
+def test_score_gets_worse_with_noise(scores, name, better, least):
+    assert worse_by(scores, "noisy", name, better) > least
 
 
 @pytest.mark.parametrize("kind", ["one class", "few"])
-def test_lost_variety_costs_no_fidelity(numbers, kind):
-    assert numbers[kind]["precision"].value > numbers["real"]["precision"].value - 0.05
-    assert numbers[kind]["density"].value > numbers["real"]["density"].value - 0.1
+def test_precision_and_density_ignore_lost_variety(scores, kind):
+    assert scores[kind]["precision"].value > scores["real"]["precision"].value - 0.05
+    assert scores[kind]["density"].value > scores["real"]["density"].value - 0.1
 
 
-def test_memorization_tells_copies_from_new_images_and_from_noise(numbers):
-    values = {kind: found["memorization"].value for kind, found in numbers.items()}
+def test_memorization_separates_copies_new_images_and_noise(scores):
+    values = {kind: found["memorization"].value for kind, found in scores.items()}
     assert min(values[kind] for kind in ("real", "one class", "few")) > 0.999  # training images
-    assert values["new"] == pytest.approx(0.5, abs=3 * numbers["new"]["memorization"].standard_error)
+    assert values["new"] == pytest.approx(0.5, abs=3 * scores["new"]["memorization"].standard_error)
     assert values["noisy"] < 0.2
 
 
-def test_support_of_ten_copied_images_is_ten(numbers):
-    assert numbers["few"]["support_size"].value == pytest.approx(10, rel=0.1)
+def test_support_size_of_ten_copied_images_is_ten(scores):
+    assert scores["few"]["support_size"].value == pytest.approx(10, rel=0.1)
 
 
-def test_every_metric_that_knows_better_from_worse_is_among_these():
-    """By its first number, the one that checkpoints are chosen by."""
+def test_every_metric_that_ranks_has_a_tested_direction():
+    """For the first score of each metric, which selects checkpoints."""
     directions = {name: better for name, better, _ in OF_VARIETY + OF_QUALITY}
     first = ["frechet_distance", "kernel_distance", "inception_score", "precision", "density"]
     first += ["class_divergence", "modes_found", "parzen_log_likelihood", "support_size"]

@@ -1,4 +1,4 @@
-"""Distances against scipy's, which subtracts before it squares."""
+"""Distances against scipy, which subtracts before it squares."""
 
 import pytest
 import torch
@@ -12,20 +12,20 @@ def draw(*shape):
 
 
 @pytest.mark.parametrize("tile", [1, 40, 41, 130, 10_000])
-def test_squared_distances_whatever_the_tile(tile):
+def test_squared_distances_do_not_depend_on_the_tile(tile):
     a, b = draw(13, 5), draw(40, 5)
     parts = list(squared_distances(a, b, tile))
     assert torch.allclose(torch.cat(parts), torch.from_numpy(cdist(a, b, "sqeuclidean")), atol=1e-12)
     assert {len(part) for part in parts[:-1]} <= {max(1, tile // 40)}
 
 
-def test_nearest_distances_and_the_distance_to_oneself():
+def test_nearest_distances_match_scipy_and_are_zero_for_copies():
     a, b = draw(30, 7), draw(50, 7)
     assert torch.allclose(nearest_distances(a, b), torch.from_numpy(cdist(a, b).min(1)), atol=1e-12)
     assert nearest_distances(b[10:20], b).max() < 1e-7
 
 
-def test_near_ones_keep_their_digits_in_float32():
+def test_small_distances_are_accurate_for_float32_inputs():
     """‖a‖² + ‖b‖² - 2 a·b is 700,000 here, the distances are 0.001 and 0.002: float32 would lose them."""
     a = 100 + draw(1, 64).float()
     b = torch.cat([a + 0.002 / 8, a - 0.001 / 8, a + 1])
@@ -35,7 +35,7 @@ def test_near_ones_keep_their_digits_in_float32():
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 39])
-def test_radius_reaches_to_the_kth_other_point(k):
+def test_radius_is_the_distance_to_the_kth_other_point(k):
     points = draw(40, 3)
     expected = [
         sorted(float((p - q).norm()) for j, q in enumerate(points) if j != i)[k - 1] for i, p in enumerate(points)
@@ -43,7 +43,7 @@ def test_radius_reaches_to_the_kth_other_point(k):
     assert neighbour_radii(points, k).tolist() == pytest.approx(expected)
 
 
-def test_of_copies_the_radius_is_zero_until_there_are_none_left():
+def test_radius_among_copies_is_zero():
     points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [3.0, 4.0]])
     assert neighbour_radii(points, 1).tolist() == [0, 0, 0, 5]
     assert neighbour_radii(points, 2).tolist() == [0, 0, 0, 5]
@@ -51,6 +51,6 @@ def test_of_copies_the_radius_is_zero_until_there_are_none_left():
 
 
 @pytest.mark.parametrize("k", [0, 4, 7])
-def test_no_kth_neighbour(k):
+def test_k_without_a_kth_neighbour_is_refused(k):
     with pytest.raises(ValueError, match=f"4 points have no {k}-th nearest neighbour"):
         neighbour_radii(draw(4, 2), k)

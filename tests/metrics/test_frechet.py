@@ -1,4 +1,4 @@
-"""The Fréchet distance against closed forms and another way to the matrix root."""
+"""The Fréchet distance against closed forms and another algorithm for the matrix square root."""
 
 import numpy as np
 import pytest
@@ -27,31 +27,31 @@ def by_symmetric_roots(a, b):
 
 
 @pytest.mark.parametrize("rows", [200, 12])  # with 12 rows the covariances have no full rank
-def test_equals_the_formula(rows):
+def test_distance_equals_the_formula(rows):
     a, b = draw(rows, 20) @ draw(20, 20, seed=2), 1 + draw(rows + 9, 20, seed=3) @ draw(20, 20, seed=4)
     assert frechet_distance(a, b) == pytest.approx(by_symmetric_roots(a, b), rel=1e-6)
     assert frechet_distance(a, b) == pytest.approx(frechet_distance(b, a), rel=1e-6)
 
 
-def test_of_shifted_features_the_squared_shift():
+def test_distance_of_shifted_features_is_the_squared_shift():
     a = draw(100, 5)
     assert frechet_distance(a, a + torch.tensor([3.0, 0, 0, 4.0, 0])) == pytest.approx(25, rel=1e-5)
     assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
 
 
-def test_of_scaled_features_the_squared_difference_of_deviations():
+def test_distance_of_scaled_features_by_the_closed_form():
     a = draw(100, 5).double()
     a = a - a.mean(0)
     assert frechet_distance(a, 3 * a) == pytest.approx(4 * a.var(0).sum().item())
 
 
-def test_of_features_that_are_all_alike_the_mean_square():
+def test_distance_of_constant_features_by_the_closed_form():
     a = draw(100, 5).double()
     alike = torch.full((40, 5), 0.7, dtype=torch.float64)
     assert frechet_distance(alike, a) == pytest.approx(((0.7 - a.mean(0)).square() + a.var(0)).sum().item())
 
 
-def test_direction():
+def test_distance_grows_with_noise_collapse_and_shift():
     """Noise, collapse and a shift all raise it."""
     test = points(draw(500, 8))
     good = draw(500, 8, seed=1)

@@ -1,4 +1,4 @@
-"""The kernel distance against sums over pairs, and what an unbiased estimate promises."""
+"""The kernel distance against sums over pairs, its mean of zero and its standard error."""
 
 import math
 
@@ -26,13 +26,13 @@ def by_pairs(a, b):
 
 
 @pytest.mark.parametrize(("rows", "others"), [(30, 30), (32, 47), (40, 30)])
-def test_equals_the_formula_on_disjoint_subsets(rows, others):
+def test_distances_equal_the_formula_on_disjoint_subsets(rows, others):
     a, b = draw(rows, 4), 0.5 + draw(others, 4, seed=1)
     expected = [by_pairs(a[i * 10 : i * 10 + 10], b[i * 10 : i * 10 + 10]) for i in range(3)]
     assert kernel_distances(a, b, 3).tolist() == pytest.approx(expected)
 
 
-def test_of_one_distribution_is_zero_on_average_and_its_error_is_honest():
+def test_distance_is_unbiased_and_its_standard_error_is_right():
     test = draw(40_000, 6, seed=1).split(100)
     measures = [Kernel()(case(points(a), points(b)))[0] for a, b in zip(draw(40_000, 6).split(100), test, strict=True)]
     values = np.array([m.value for m in measures])
@@ -42,7 +42,7 @@ def test_of_one_distribution_is_zero_on_average_and_its_error_is_honest():
     assert claimed == pytest.approx(values.std(), rel=0.15)
 
 
-def test_direction():
+def test_distance_grows_with_noise_collapse_and_shift():
     """Noise, collapse and a shift all raise it by many standard errors."""
     test, good = points(draw(500, 8)), draw(500, 8, seed=1)
     worse = [good + draw(500, 8, seed=2), good[:5].repeat(100, 1), good + 0.3]
@@ -54,8 +54,8 @@ def test_direction():
     assert Kernel.better == "lower"
 
 
-def test_test_images_in_order_of_their_classes_are_mixed():
-    """In order, each subset of the samples would be compared with another class."""
+def test_test_images_sorted_by_class_are_shuffled():
+    """Sorted by class, each subset of test images would hold one class only."""
     classes = torch.arange(10.0).repeat_interleave(50)[:, None] - 4.5
     test = classes + 0.1 * draw(500, 2)
     samples = (classes + 0.1 * draw(500, 2, seed=1))[torch.randperm(500, generator=torch.Generator().manual_seed(2))]
@@ -65,7 +65,7 @@ def test_test_images_in_order_of_their_classes_are_mixed():
     assert measure.details["subset_size"] == 50
 
 
-def test_too_few_images():
+def test_too_few_images_or_subsets_are_refused():
     with pytest.raises(ValueError, match="19 images do not fill 10 subsets"):
         kernel_distances(draw(19, 3), draw(40, 3), 10)
     assert len(kernel_distances(draw(20, 3), draw(40, 3), 10)) == 10

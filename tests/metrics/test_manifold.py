@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage against loops over all pairs, by hand, and in their directions."""
+"""Precision, recall, density and coverage against loops over all pairs, by hand, and for known failures."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def draw(*shape, seed=0):
 
 
 def balls(centres, k):
-    """Each centre with the distance to its k-th nearest other centre."""
+    """Each center with the distance to its k-th nearest other center."""
     for i, centre in enumerate(centres):
         others = sorted(float((centre - other).norm()) for j, other in enumerate(centres) if j != i)
         yield centre, others[k - 1]
@@ -25,7 +25,7 @@ def share_in_balls(points, centres, k):
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])
-def test_equals_loops_over_all_pairs(k):
+def test_scores_equal_loops_over_all_pairs(k):
     samples, real = 0.3 + 1.2 * draw(40, 3).double(), draw(50, 3, seed=1).double()
     expected = (share_in_balls(samples, real, k), share_in_balls(real, samples, k))
     assert precision_recall(samples, real, k) == pytest.approx(expected)
@@ -36,7 +36,7 @@ def test_equals_loops_over_all_pairs(k):
     assert 0 < expected[0] < 1
 
 
-def test_tiles_do_not_matter(monkeypatch):
+def test_scores_do_not_depend_on_the_tile(monkeypatch):
     samples, real = 1 + draw(40, 3), draw(50, 3, seed=1)
     whole = precision_recall(samples, real), density_coverage(samples, real)
     monkeypatch.setattr(manifold, "squared_distances", lambda a, b: distances.squared_distances(a, b, tile=350))
@@ -44,7 +44,7 @@ def test_tiles_do_not_matter(monkeypatch):
     assert 0 < whole[1][1] < 1
 
 
-def test_by_hand_on_a_line():
+def test_scores_by_hand_on_a_line():
     """Real points at 0, 1, 3 have balls of 1, 1, 2 (k = 1); the samples at 0.5, 2, 9 have 1.5, 1.5, 7."""
     real, samples = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[0.5], [2.0], [9.0]])
     precision, recall = precision_recall(samples, real, k=1)
@@ -62,39 +62,39 @@ def test_swapped_sets_swap_precision_and_recall():
 
 
 def clusters(count, modes, seed):
-    """Points around the first of ten centres that lie far apart."""
+    """Points around the first ``modes`` of ten centers that lie far apart."""
     generator = torch.Generator().manual_seed(seed)
     return 10 * torch.eye(10)[torch.randint(modes, (count,), generator=generator)] + draw(count, 10, seed=seed)
 
 
-def numbers(samples, test):
+def scores(samples, test):
     both = case(points(samples), points(test))
     return {m.name: m.value for m in PrecisionRecall()(both) + DensityCoverage()(both)}
 
 
-def test_direction():
-    """Dropped modes cost recall and coverage alone, noise costs precision and density too."""
+def test_scores_fall_with_dropped_modes_noise_and_collapse():
+    """Dropped modes lower only recall and coverage; noise lowers precision and density."""
     test = clusters(400, 10, seed=0)
-    good, dropped = numbers(clusters(400, 10, seed=1), test), numbers(clusters(400, 4, seed=1), test)
+    good, dropped = scores(clusters(400, 10, seed=1), test), scores(clusters(400, 4, seed=1), test)
     assert dropped["recall"] < good["recall"] - 0.3
     assert dropped["coverage"] < good["coverage"] - 0.3
     assert dropped["precision"] > good["precision"] - 0.1
     assert dropped["density"] > good["density"] - 0.1
-    noisy = numbers(clusters(400, 10, seed=1) + 2 * draw(400, 10, seed=2), test)
+    noisy = scores(clusters(400, 10, seed=1) + 2 * draw(400, 10, seed=2), test)
     assert noisy["precision"] < good["precision"] - 0.3
     assert noisy["density"] < good["density"] - 0.3
-    # A few points that are real ones, each many times: their own balls have no width.
-    collapsed = numbers(test[:4].repeat(100, 1) + 1e-3, test)
+    # A few real points, each many times: their own balls have radius zero.
+    collapsed = scores(test[:4].repeat(100, 1) + 1e-3, test)
     assert (collapsed["precision"], collapsed["recall"]) == (1, 0)
     assert collapsed["coverage"] < 0.1
     assert collapsed["density"] > 0.5
 
 
-def test_one_outlier_of_the_samples_gives_recall_away_but_not_coverage():
-    """Naeem et al., section 3: the ball of a far sample swallows the real images."""
+def test_one_outlier_sample_raises_recall_but_not_coverage():
+    """Naeem et al., section 3: the ball of an outlier contains all real images."""
     test = draw(200, 4)
     samples = torch.cat([20 + 0.1 * draw(8, 4, seed=1), torch.full((1, 4), -100.0)])
-    found = numbers(samples, test)
+    found = scores(samples, test)
     assert found["recall"] == 1
     assert found["coverage"] == 0
 
@@ -104,7 +104,7 @@ def test_density_of_a_perfect_generator_is_one():
     assert sum(values) / len(values) == pytest.approx(1, abs=0.03)
 
 
-def test_what_is_written_down():
+def test_names_and_details_of_the_scores():
     first, second = PrecisionRecall(k=2)(case(points(draw(20, 3)), points(draw(30, 3))))
     assert [m.name for m in (first, second)] == ["precision", "recall"]
     assert first.details == {"k": 2, "test_images": 30}
@@ -114,7 +114,7 @@ def test_what_is_written_down():
     ]
 
 
-def test_a_metric_says_what_its_function_says():
+def test_metric_classes_return_the_values_of_their_functions():
     samples, real = 0.3 + draw(40, 3), draw(50, 3, seed=1)
     both = case(points(samples), points(real))
     assert [m.value for m in PrecisionRecall()(both)] == pytest.approx(precision_recall(samples, real))
@@ -122,7 +122,7 @@ def test_a_metric_says_what_its_function_says():
 
 
 @pytest.mark.parametrize("metric", [PrecisionRecall, DensityCoverage])
-def test_impossible_neighbours(metric):
+def test_k_out_of_range_is_refused(metric):
     with pytest.raises(ValueError, match="k must be a whole number of at least 1, got 0"):
         metric(k=0)
     with pytest.raises(ValueError, match="5 points have no 5-th nearest neighbour"):

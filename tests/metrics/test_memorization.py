@@ -1,4 +1,4 @@
-"""Memorization against a comparison of every pair of distances, and copies found out."""
+"""Memorization against a comparison of all pairs of distances, and for copies, new images and noise."""
 
 import math
 
@@ -19,7 +19,7 @@ def measure(samples, test, train):
     return Memorization()(case(points(samples), points(test), points(train)))[0]
 
 
-def test_equals_every_pair_with_ties_halved():
+def test_share_counts_all_pairs_with_ties_halved():
     generator = torch.Generator().manual_seed(0)
     samples, test = (torch.randint(6, (n,), generator=generator).double() for n in (30, 17))
     wins = sum((s < t) + (s == t) / 2 for s in samples.tolist() for t in test.tolist())
@@ -29,22 +29,22 @@ def test_equals_every_pair_with_ties_halved():
     assert share_nearer(test, samples)[0] == pytest.approx(1 - share)
 
 
-def test_ends_and_middle():
+def test_share_is_one_zero_or_half_in_the_extreme_cases():
     near, far = torch.rand(20), 2 + torch.rand(30)
     assert share_nearer(near, far)[0] == 1
     assert share_nearer(far, near)[0] == 0
     assert share_nearer(torch.ones(5), torch.ones(8))[0] == 0.5
 
 
-def test_the_error_is_the_spread_of_repeated_shares():
+def test_standard_error_equals_the_spread_of_repeated_shares():
     shares = [share_nearer(a, b) for a, b in zip(draw(20_000).split(40), draw(15_000, seed=1).split(30), strict=True)]
     values = [share for share, _ in shares]
     assert np.mean(values) == pytest.approx(0.5, abs=0.01)
     assert np.std(values) == pytest.approx(shares[0][1], rel=0.1)
 
 
-def test_direction():
-    """Fresh draws keep the distance of test images, copies are nearer, noise lies farther off."""
+def test_score_of_copies_new_images_and_noise():
+    """New samples lie as far from training images as test images do, copies nearer, noise farther."""
     train, test, fresh = draw(300, 6), draw(200, 6, seed=1), draw(400, 6, seed=2)
     good = measure(fresh, test, train)
     assert abs(good.value - 0.5) < 3 * good.standard_error
@@ -55,7 +55,7 @@ def test_direction():
     assert half == pytest.approx((1 + good.value) / 2, abs=0.05)
 
 
-def test_what_is_written_down():
+def test_details_of_the_score():
     found = measure(draw(20, 3), draw(9, 3, seed=1), draw(40, 3, seed=2))
     assert found.details["training_images"] == 40
     assert found.details["test_images"] == 9

@@ -1,4 +1,4 @@
-"""The Parzen-window estimate against a loop that spells the formula out, and against a closed form."""
+"""The Parzen-window estimate against a loop with the formula, and against a closed form."""
 
 import math
 
@@ -19,13 +19,13 @@ SIGMAS = torch.logspace(-1, 0, 10, dtype=torch.float64)
 
 
 def brute_force(samples, points, sigma):
-    """log 1/N Σ_i N(x; s_i, σ² I) point by point, differences first, in numpy's float64."""
+    """log 1/N Σ_i N(x; s_i, σ² I), point by point from differences, in numpy's float64."""
     samples, points = (t.flatten(1).double().numpy() for t in (samples, points))
     norm = math.log(len(samples)) + samples.shape[1] * math.log(sigma * math.sqrt(2 * math.pi))
     return np.array([logsumexp(-((x - samples) ** 2).sum(1) / (2 * sigma**2)) - norm for x in points])
 
 
-def test_equals_brute_force_on_digits():
+def test_estimate_equals_brute_force_on_digits():
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
     train, valid, test = (scale(data.splits[name].images) for name in ("train", "valid", "test"))
@@ -40,7 +40,7 @@ def test_equals_brute_force_on_digits():
 
 
 @pytest.mark.slow
-def test_equals_brute_force_on_mnist(mnist_root):
+def test_log_density_equals_brute_force_on_mnist(mnist_root):
     data = MNIST(root=mnist_root, batch_size=64, image_size=28, channels=1, classes=10, seed=1)
     data.setup()
     samples, points = scale(data.splits["train"].images[:10_000]), scale(data.splits["test"].images[:60])
@@ -49,8 +49,8 @@ def test_equals_brute_force_on_mnist(mnist_root):
         assert np.abs(found.numpy() - brute_force(samples, points, sigma)).max() < 1e-3
 
 
-def test_is_the_density_of_the_smoothed_normal_distribution():
-    """With very many samples of N(0, 1) the window's density is that of N(0, 1 + σ²)."""
+def test_log_density_of_normal_samples_by_the_closed_form():
+    """With very many samples of N(0, 1), the Parzen density is that of N(0, 1 + σ²)."""
     samples = torch.distributions.Normal(0, 1).icdf((torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000)
     x = torch.tensor([[-1.5], [0.0], [0.7]], dtype=torch.float64)
     for sigma in (0.3, 1.0):
@@ -59,7 +59,7 @@ def test_is_the_density_of_the_smoothed_normal_distribution():
         assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_tiles_do_not_matter(monkeypatch):
+def test_log_density_does_not_depend_on_the_tile(monkeypatch):
     samples, points = torch.rand(50, 1, 4, 4), torch.rand(33, 1, 4, 4)
     whole = log_density(samples, points, SIGMAS)
     # Five points at a time, three at the end.
@@ -73,7 +73,7 @@ def test_far_points_do_not_underflow():
     assert float(found) == pytest.approx(expected, rel=1e-12)
 
 
-def test_sigma_is_chosen_on_validation_images_alone():
+def test_sigma_is_chosen_on_validation_images_only():
     generator = torch.Generator().manual_seed(0)
     samples = torch.rand(400, 2, generator=generator)
     near, far = samples[:100] + 0.01, samples[:100] + 0.7
@@ -84,15 +84,15 @@ def test_sigma_is_chosen_on_validation_images_alone():
 
 
 def measure(samples, folds, **arguments):
-    """What the metric says of rows (N, F) and pairs of them."""
+    """The metric's score of rows (N, F) for folds of rows."""
     seen = [{name: points(rows) for name, rows in fold.items()} for fold in folds]
     unseen = points(samples[:0])
     (found,) = Parzen(**arguments)(Case(points(samples), unseen, unseen, unseen, seen))
     return found
 
 
-def test_direction():
-    """Collapse, noise and shifted samples score lower than fresh draws of the data; so does a swap of roles."""
+def test_score_falls_with_collapse_noise_and_shift():
+    """Collapsed, noisy and shifted samples score lower than new samples of the data."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.rand(20, 16, generator=generator)
 
@@ -108,7 +108,7 @@ def test_direction():
     assert Parzen.better == "higher"
 
 
-def test_folds_are_averaged_with_the_error_over_folds():
+def test_score_is_the_mean_over_folds_with_its_error():
     generator = torch.Generator().manual_seed(0)
     samples = torch.rand(50, 4, generator=generator)
     folds = [{n: torch.rand(20, 4, generator=generator) for n in ("valid", "test")} for _ in range(5)]
@@ -120,7 +120,7 @@ def test_folds_are_averaged_with_the_error_over_folds():
     assert len(found.found["sigma"]) == 5
 
 
-def test_one_fold_has_its_error_over_test_images():
+def test_error_of_one_fold_is_over_test_images():
     samples, fold = torch.rand(50, 4), {"valid": torch.rand(20, 4), "test": torch.rand(30, 4)}
     found = measure(samples, [fold], sigmas=3, low=-2, high=1)
     assert found.details["standard_error_over"] == "test images"
@@ -133,6 +133,6 @@ def test_one_fold_has_its_error_over_test_images():
 
 
 @pytest.mark.parametrize("arguments", [{"sigmas": 0}, {"low": 1.0, "high": 0.0}])
-def test_impossible_grids_are_refused(arguments):
+def test_invalid_sigma_grids_are_refused(arguments):
     with pytest.raises(ValueError, match=r"(sigmas must be a whole number of at least 1|low must be at most high)"):
         Parzen(**arguments)

@@ -1,4 +1,4 @@
-"""The identities of section 4, and the push-forward against densities that are known."""
+"""The identities of section 4 of the paper, and the push-forward against known densities."""
 
 import math
 
@@ -21,7 +21,7 @@ PAIRS = [(4, 1.25, 0, 1), (4, 1.25, 4.3, 1.0), (0, 1, 0, 2), (4, 1.25, 4, 1.25)]
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_value_of_the_optimum_is_the_divergence(pair):
+def test_value_of_the_optimal_d_is_given_by_jensen_shannon(pair):
     p, q = normal(*pair[:2]), normal(*pair[2:])
     best = value(optimal_discriminator(p, q), p, q, X)
     assert best.item() == pytest.approx(-math.log(4) + 2 * jensen_shannon(p, q, X).item(), abs=1e-9)
@@ -32,7 +32,7 @@ def test_value_of_the_optimum_is_the_divergence(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS)
-def test_divergence_of_gaussians_by_adaptive_quadrature(pair):
+def test_jensen_shannon_of_gaussians_equals_adaptive_quadrature(pair):
     p, q = stats.norm(*pair[:2]), stats.norm(*pair[2:])
 
     def half(a, b):
@@ -47,7 +47,7 @@ def test_divergence_of_gaussians_by_adaptive_quadrature(pair):
     assert ours == pytest.approx((half(p, q) + half(q, p)) / 2, abs=1e-9)
 
 
-def test_divergence_at_its_ends():
+def test_jensen_shannon_of_equal_and_disjoint_densities():
     p, far = normal(4, 1), normal(-12, 0.2)
     assert jensen_shannon(p, p, X).item() == pytest.approx(0, abs=1e-15)
     assert jensen_shannon(p, far, X).item() == pytest.approx(math.log(2), abs=1e-6)
@@ -55,14 +55,14 @@ def test_divergence_at_its_ends():
 
 
 def test_optimal_discriminator_of_two_gaussians_is_a_logistic_curve():
-    """Of equal deviation: log p/q is linear in x."""
+    """For equal deviations, log p/q is linear in x."""
     d = optimal_discriminator(normal(4, 1), normal(2, 1))
     shown = (X > -5) & (X < 10)
     assert torch.allclose(d[shown], (2 * (X[shown] - 3)).sigmoid(), atol=1e-12)
     assert optimal_discriminator(torch.zeros(1), torch.zeros(1)).tolist() == [0.5]
 
 
-def test_value_of_a_certain_and_wrong_discriminator():
+def test_value_is_finite_for_a_certain_and_wrong_d():
     p = normal(0, 1)
     assert value(torch.ones_like(X), p, p, X).item() == pytest.approx(math.log(2**-52), abs=1e-6)
     nowhere = torch.zeros_like(p)
@@ -74,14 +74,14 @@ CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
 
 
 @pytest.mark.parametrize(("a", "b"), [(1.25, 4), (-1.25, 4), (0.3, 0)])
-def test_affine_map_of_a_normal_is_a_normal(a, b):
+def test_push_forward_of_a_normal_by_an_affine_map_is_normal(a, b):
     z, mass = Gaussian(1).cells(4000)
     density = push_forward(a * z + b, mass, EDGES)
     assert torch.allclose(density, normal(b, abs(a), CENTRES), atol=2e-4)
     assert (density * EDGES.diff()).sum().item() == pytest.approx(1, abs=1e-12)
 
 
-def test_folded_normal():
+def test_push_forward_by_the_absolute_value_is_a_folded_normal():
     z, mass = Gaussian(1).cells(4001)  # an odd number: the middle cell lies astride the fold
     density = push_forward(z.abs(), mass, EDGES)
     expected = torch.where(CENTRES > 0, 2 * normal(0, 1, CENTRES), 0.0)
@@ -91,7 +91,7 @@ def test_folded_normal():
     assert (density * EDGES.diff()).sum().item() == pytest.approx(1, abs=1e-12)
 
 
-def test_uniform_stays_uniform_and_a_constant_is_one_bin():
+def test_push_forward_by_a_linear_map_and_by_a_constant():
     z, mass = Uniform(1).cells(100)
     density = push_forward(2 * z, mass, EDGES)
     reach = 2 * math.sqrt(3)
@@ -103,22 +103,22 @@ def test_uniform_stays_uniform_and_a_constant_is_one_bin():
     assert point.sum().item() == pytest.approx(1)
 
 
-def test_what_lies_beside_the_bins_is_lost():
+def test_mass_outside_the_bins_is_dropped():
     z, mass = Uniform(1).cells(10)
     half = push_forward(z, mass, torch.tensor([0.0, 1.0, 5.0]))
     assert (half * torch.tensor([1.0, 4.0])).sum().item() == pytest.approx(0.5)
 
 
-def test_report_of_the_optimum_and_of_a_coin():
+def test_report_of_the_optimal_d_and_of_a_constant_d():
     p, q = normal(4, 1.25), normal(2, 1)
     best = report(optimal_discriminator(p, q), p, q, X)
     assert (best.mean_gap, best.largest_gap) == (0, 0)
     assert best.value == best.optimal_value == pytest.approx(best.from_divergence, abs=1e-9)
     assert best.mean_d == pytest.approx(0.5, abs=1e-9)
-    coin = report(torch.full_like(X, 0.5), p, q, X)
-    assert coin.value == pytest.approx(EQUILIBRIUM, abs=1e-9)
+    constant = report(torch.full_like(X, 0.5), p, q, X)
+    assert constant.value == pytest.approx(EQUILIBRIUM, abs=1e-9)
     # E |½ - D*| under the mixture is half the total variation: ∫ |p - q| / 4, by scipy.
     expected = integrate.quad(lambda x: abs(stats.norm(4, 1.25).pdf(x) - stats.norm(2, 1).pdf(x)) / 4, -6, 14)[0]
-    assert coin.mean_gap == pytest.approx(expected, abs=1e-6)
-    assert coin.largest_gap == pytest.approx(0.5, abs=0.02)
-    assert coin.largest_gap > coin.mean_gap
+    assert constant.mean_gap == pytest.approx(expected, abs=1e-6)
+    assert constant.largest_gap == pytest.approx(0.5, abs=0.02)
+    assert constant.largest_gap > constant.mean_gap

@@ -1,4 +1,4 @@
-"""Labels as inputs: who reads them, and where they come from."""
+"""Labels as inputs of both networks, and how missing labels are drawn."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def test_one_hot_of_unknown_labels_is_zero():
     assert one_hot(torch.tensor([2, -1, 0]), 3).tolist() == [[0, 0, 1], [0, 0, 0], [1, 0, 0]]
 
 
-def test_wanted_labels_are_kept_and_missing_ones_are_uniform():
+def test_given_labels_are_kept_and_missing_ones_are_uniform():
     wanted = torch.full((40_000,), -1)
     wanted[:100] = 7
     z, labels = Labelled(3, classes=10)(RandomRows(generator=torch.Generator().manual_seed(0)), wanted)
@@ -33,7 +33,7 @@ def test_two_processes_draw_the_labels_of_one():
         assert torch.equal(mine[1], labels[rank::2])
 
 
-def test_both_networks_depend_on_the_label_alone_where_all_else_is_equal():
+def test_both_networks_depend_on_the_label():
     torch.manual_seed(0)
     generator, discriminator = Generator(5, SHAPE, [16], classes=3), Discriminator(SHAPE, [16], classes=3)
     z, images = torch.randn(1, 5).expand(3, 5), torch.rand(1, *SHAPE).expand(3, *SHAPE)

@@ -1,4 +1,4 @@
-"""Every generator draws images in [0, 1], every discriminator returns one logit an image."""
+"""Every generator returns images in [0, 1], every discriminator one logit per image."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("family", PAIRS)
-def test_shapes_and_ranges(family):
+def test_output_shapes_and_ranges(family):
     generator, discriminator = PAIRS[family]
     images = generator(100 * torch.randn(6, 10))
     assert images.shape == (6, 3, 8, 8)
@@ -30,7 +30,7 @@ def test_shapes_and_ranges(family):
 
 
 @pytest.mark.parametrize("layer", [torch.nn.BatchNorm1d(4), torch.nn.Sequential(torch.nn.BatchNorm2d(4))])
-def test_batch_normalization_is_noticed_in_any_network(layer):
+def test_mixes_batch_detects_batch_normalization(layer):
     class Network(base.Discriminator):
         def __init__(self, inner: torch.nn.Module) -> None:
             super().__init__()
@@ -43,7 +43,7 @@ def test_batch_normalization_is_noticed_in_any_network(layer):
     assert not Network(torch.nn.LayerNorm(4)).mixes_batch
 
 
-def test_mlp_is_the_tutorials_architecture():
+def test_mlp_has_the_tutorial_architecture():
     generator = mlp.Generator(100, (1, 28, 28), hidden=[256, 512, 1024])
     discriminator = mlp.Discriminator((1, 28, 28), hidden=[1024, 512, 256], dropout=0.5)
     # Σ (n_in + 1) · n_out over 100-256-512-1024-784 and 784-1024-512-256-1
@@ -51,13 +51,13 @@ def test_mlp_is_the_tutorials_architecture():
     assert sum(p.numel() for p in discriminator.parameters()) == 785 * 1024 + 1025 * 512 + 513 * 256 + 257
 
 
-def test_mlp_discriminator_sees_the_image_in_minus_one_to_one():
+def test_mlp_discriminator_scales_images_to_minus_one_to_one():
     discriminator = mlp.Discriminator((1, 2, 2), hidden=[4]).eval()
     x = torch.rand(3, 1, 2, 2)
     assert torch.allclose(discriminator.score(x), discriminator.layers(2 * x.flatten(1) - 1).squeeze(1))
 
 
-def test_maxout_generator_starts_at_the_marginals():
+def test_maxout_generator_output_bias_starts_at_the_mean_image():
     generator = maxout.Generator(10, (1, 4, 4), hidden=[16], init_range=0.0)
     mean = torch.rand(1, 4, 4)
     mean[0, 0] = 0  # always black
@@ -66,6 +66,6 @@ def test_maxout_generator_starts_at_the_marginals():
 
 
 @pytest.mark.parametrize("hidden", [[], [16, 0], [-3], ["a"]])
-def test_widths_must_be_positive(hidden):
+def test_hidden_widths_must_be_positive(hidden):
     with pytest.raises(ValueError, match="hidden must be a list of positive widths"):
         mlp.Generator(10, (1, 4, 4), hidden=hidden)

@@ -1,4 +1,4 @@
-"""The noise priors' moments and supports."""
+"""Priors of the latent z: moments, supports, interpolation paths and cells."""
 
 import math
 
@@ -10,7 +10,7 @@ from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
 
 
 @pytest.mark.parametrize("latent", [Gaussian(16), Uniform(16), Spherical(16)])
-def test_zero_mean_unit_variance(latent):
+def test_prior_has_zero_mean_and_unit_variance(latent):
     z = latent.draw(RandomRows(generator=torch.Generator().manual_seed(0)), 40_000)
     assert z.shape == (40_000, 16)
     assert z.dtype == torch.float32
@@ -19,32 +19,32 @@ def test_zero_mean_unit_variance(latent):
     assert z.var().item() == pytest.approx(1, abs=2 * error)
 
 
-def test_uniform_fills_its_interval_and_no_more():
+def test_uniform_prior_fills_exactly_its_interval():
     z = Uniform(4).draw(RandomRows(), 50_000)
     assert -math.sqrt(3) <= z.min() < -1.73
     assert 1.73 < z.max() <= math.sqrt(3)
 
 
-def test_spherical_lies_on_the_sphere():
+def test_spherical_prior_lies_on_the_sphere():
     norms = Spherical(9).draw(RandomRows(), 100).norm(dim=1)
     assert torch.allclose(norms, torch.full((100,), 3.0))
 
 
 @pytest.mark.parametrize("latent", [Gaussian(3), Uniform(3), Spherical(3)])
-def test_a_generator_of_ones_own_leaves_the_global_one_alone(latent):
+def test_own_random_generator_keeps_the_global_random_state(latent):
     before = torch.get_rng_state()
     a, b = (latent.draw(RandomRows(generator=torch.Generator().manual_seed(7)), 5) for _ in range(2))
     assert torch.equal(a, b)
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_dim_must_be_positive():
+def test_latent_dim_must_be_positive():
     with pytest.raises(ValueError, match="dim must be a whole number of at least 1, got 0"):
         Gaussian(0)
 
 
 @pytest.mark.parametrize("path", [lerp, slerp])
-def test_paths_begin_and_end_exactly(path):
+def test_interpolation_begins_and_ends_exactly(path):
     a, b = torch.randn(4, 7), 3 * torch.randn(4, 7)
     points = path(a, b, torch.linspace(0, 1, 5))
     assert points.shape == (4, 5, 7)
@@ -52,14 +52,14 @@ def test_paths_begin_and_end_exactly(path):
     assert torch.equal(points[:, -1], b)
 
 
-def test_lerp_is_straight():
+def test_lerp_is_linear():
     a, b = torch.randn(2, 3, 50).unbind(0)
     points = lerp(a, b, torch.tensor([0.25, 0.5]))
     assert torch.allclose(points[:, 0], 0.75 * a + 0.25 * b, atol=1e-6)
     assert torch.allclose(points[:, 1], (a + b) / 2, atol=1e-6)
 
 
-def test_slerp_keeps_the_norm_and_turns_evenly():
+def test_slerp_keeps_the_norm_at_constant_angular_speed():
     a, b = Spherical(50).draw(RandomRows(), 8), Spherical(50).draw(RandomRows(), 8)
     points = slerp(a, b, torch.linspace(0, 1, 9))
     assert torch.allclose(points.norm(dim=2), torch.tensor(math.sqrt(50)), rtol=1e-5)
@@ -76,13 +76,13 @@ def test_slerp_by_hand():
 
 
 @pytest.mark.parametrize("factor", [1.0, 1 + 1e-7, 2.0, -1.0, 0.0])
-def test_slerp_of_parallel_vectors_is_the_straight_line(factor):
+def test_slerp_of_parallel_vectors_equals_lerp(factor):
     a, t = torch.randn(3, 6), torch.linspace(0, 1, 4)
     assert torch.allclose(slerp(a, factor * a, t), lerp(a, factor * a, t), atol=1e-6)
 
 
 @pytest.mark.parametrize("latent", [Gaussian(1), Uniform(1), Uniform(1, bound=0.4)])
-def test_cells_hold_what_is_drawn_in_them(latent):
+def test_cell_masses_match_the_frequencies_of_draws(latent):
     edges, mass = latent.cells(50)
     assert edges.dtype == mass.dtype == torch.float64
     assert (len(edges), len(mass)) == (51, 50)
@@ -92,7 +92,7 @@ def test_cells_hold_what_is_drawn_in_them(latent):
     assert (drawn - mass).abs().max() < 5 * math.sqrt(0.1 / 100_000)
 
 
-def test_only_a_density_on_the_line_has_cells():
+def test_cells_need_a_one_dimensional_density():
     with pytest.raises(ValueError, match=r"latent.dim=2: only a prior in one dimension"):
         Gaussian(2).cells(5)
     with pytest.raises(ValueError, match="Spherical has no density on the line; take gaussian or uniform"):

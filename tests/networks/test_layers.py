@@ -1,4 +1,4 @@
-"""Maxout and dropout against the formulas."""
+"""Maxout and dropout against their formulas."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from gan.networks.layers import Dropout, Maxout, uniform_linear
 BOTH = pytest.mark.parametrize("kind", [Dropout, FastDropout])
 
 
-def test_maxout_is_the_largest_of_its_pieces():
+def test_maxout_is_the_maximum_of_its_pieces():
     layer = Maxout(in_features=6, units=4, pieces=3, init_range=0.5)
     x = torch.randn(7, 6)
     weight, bias = layer.linear.weight.view(3, 4, 6), torch.randn(3, 4)
@@ -21,7 +21,7 @@ def test_maxout_is_the_largest_of_its_pieces():
     assert torch.allclose(layer(x), expected, atol=1e-6)
 
 
-def test_initial_range():
+def test_uniform_linear_fills_its_initial_range():
     layer = uniform_linear(200, 300, 0.005)
     assert layer.bias.eq(0).all()
     assert -0.005 <= layer.weight.min() < -0.00499
@@ -29,7 +29,7 @@ def test_initial_range():
 
 
 @BOTH
-def test_dropout_keeps_the_mean_and_drops_the_share(kind):
+def test_dropout_keeps_the_mean_and_drops_with_probability_p(kind):
     torch.manual_seed(0)
     y = kind(0.3)(torch.ones(1000, 100))
     assert y.eq(0).float().mean().item() == pytest.approx(0.3, abs=0.01)
@@ -38,8 +38,8 @@ def test_dropout_keeps_the_mean_and_drops_the_share(kind):
 
 
 @pytest.mark.parametrize(("p", "bits"), [(0.3, torch.int16), (0.25, torch.int8)])
-def test_dropout_decides_for_each_value_apart(p, bits):
-    """Four or eight decisions come from each random number: none of them leans on another."""
+def test_dropout_decisions_are_independent(p, bits):
+    """Four or eight decisions come from each random number; they must be independent."""
     torch.manual_seed(0)
     dropout = FastDropout(p)
     assert dropout.bits == bits
@@ -52,7 +52,7 @@ def test_dropout_decides_for_each_value_apart(p, bits):
 @BOTH
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(3, 5), (1, 1), (2, 3, 5, 7)])
-def test_dropout_of_any_shape(shape, dtype, kind):
+def test_dropout_works_for_any_shape_and_dtype(shape, dtype, kind):
     torch.manual_seed(0)
     y = torch.stack([kind(0.5)(torch.ones(shape, dtype=dtype)) for _ in range(200)])
     assert (y.shape[1:], y.dtype) == (shape, dtype)
@@ -71,7 +71,7 @@ def test_random_bits_fill_their_range_on_every_device(dtype, half):
     assert (elsewhere.shape, elsewhere.dtype) == ((3, 5), dtype)
 
 
-def test_the_smallest_and_the_largest_share_of_dropout():
+def test_dropout_with_extreme_probabilities():
     torch.manual_seed(0)
     x = torch.ones(300, 1000)
     assert torch.equal(FastDropout(1e-6)(x), x)  # less than half of a 65,536th
@@ -81,20 +81,20 @@ def test_the_smallest_and_the_largest_share_of_dropout():
 
 
 @BOTH
-def test_dropout_keeps_the_gradient_where_it_keeps_the_value(kind):
+def test_dropout_gradient_uses_the_same_mask(kind):
     x = torch.randn(64, 33, requires_grad=True)
     y = kind(0.2)(x)
     y.sum().backward()
     assert torch.allclose(x.grad * x, y)
-    assert x.grad.unique().tolist() == pytest.approx([0, 1 / 0.8], rel=1e-5)  # the share is in 65,536ths
+    assert x.grad.unique().tolist() == pytest.approx([0, 1 / 0.8], rel=1e-5)  # p is rounded to 65,536ths
 
 
-def test_dropout_is_off_in_evaluation():
+def test_dropout_is_off_in_eval_mode():
     x = torch.randn(4, 4)
     assert torch.equal(Dropout(0.5).eval()(x), x)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0])
-def test_dropout_share_out_of_range(p):
+def test_dropout_probability_out_of_range_is_refused(p):
     with pytest.raises(ValueError, match="dropout must be a number of at least 0 and"):
         Dropout(p)

@@ -1,4 +1,4 @@
-"""The paper's larger nets: their shapes, where they start, what is cut off and what goes before them."""
+"""The paper's larger networks: shapes, initial weights, norm limits, clipping and prepended layers."""
 
 from functools import partial
 
@@ -28,7 +28,7 @@ def deconvolutional():
     return paper.DeconvolutionalGenerator(5, (3, 32, 32), layers, 80, 5, 3, 0.05, centre=0.5, spread=0.25)
 
 
-def test_a_tenth_of_the_tfd_generator():
+def test_small_tfd_generator_has_shapes_and_initial_weights():
     generator = faces()
     assert generator(torch.randn(3, 10)).shape == (3, 1, 4, 4)
     assert generator.hidden[1].linear.bias.eq(-2).all()
@@ -36,7 +36,7 @@ def test_a_tenth_of_the_tfd_generator():
     assert weight.ne(0).sum(1).eq(5).all()
 
 
-def test_sparse_weights_are_standard_normal_and_anywhere():
+def test_sparse_weights_are_standard_normal_at_random_inputs():
     torch.manual_seed(0)
     weight = sparse_linear(200, 300, 100).weight
     values = weight[weight != 0]
@@ -48,7 +48,7 @@ def test_sparse_weights_are_standard_normal_and_anywhere():
         sparse_linear(4, 2, 5)
 
 
-def test_generator_starts_at_the_marginals_where_asked():
+def test_mean_bias_starts_the_generator_at_the_mean_image():
     mean = torch.rand(1, 4, 4)
     generator = faces(mean_bias=True)
     generator.output.linear.weight.data.zero_()
@@ -56,7 +56,7 @@ def test_generator_starts_at_the_marginals_where_asked():
     assert torch.allclose(generator(torch.randn(2, 10)), mean.expand(2, 1, 4, 4), atol=1e-5)
 
 
-def test_units_are_shrunk_to_the_limit_and_no_further():
+def test_max_norm_shrinks_only_units_above_the_limit():
     layer = Dense(4, 3, nn.Identity(), init_range=0.1, max_norm=1.0)
     layer.linear.weight.data = torch.tensor([[3.0, 4.0, 0, 0], [0.3, 0.4, 0, 0], [0, 0, 0, 0]])
     layer.constrain()
@@ -64,7 +64,7 @@ def test_units_are_shrunk_to_the_limit_and_no_further():
 
 
 @pytest.mark.parametrize("normalize", [parametrizations.spectral_norm, parametrizations.weight_norm])
-def test_a_limit_that_cannot_hold_is_refused(normalize):
+def test_max_norm_of_a_parametrized_layer_is_refused(normalize):
     layer = Dense(4, 3, nn.Identity(), init_range=5.0, max_norm=0.5)
     normalize(layer.linear)
     with pytest.raises(UserError, match=r"max_norm=0.5 cannot hold .* spectral normalization"):
@@ -74,14 +74,14 @@ def test_a_limit_that_cannot_hold_is_refused(normalize):
     layer.constrain()
 
 
-def test_spectral_normalization_bounds_each_units_norm_by_one():
-    """As the refusal says."""
+def test_spectral_norm_bounds_the_norm_of_each_unit():
+    """The error message recommends it."""
     layer = Dense(4, 3, nn.Identity(), init_range=5.0)
     parametrizations.spectral_norm(layer.linear, n_power_iterations=50)
     assert layer.linear.weight.norm(dim=1).max() <= 1 + 1e-5
 
 
-def test_linear_outputs_are_clipped_in_use_and_not_in_training():
+def test_linear_outputs_are_clipped_only_in_eval_mode():
     output = partial(Dense, activation=nn.Identity(), init_range=0.5)
     generator = paper.Generator(10, (1, 4, 4), [dense(50, nn.ReLU(), init_range=1.0)], output, centre=0.5, spread=9.0)
     z = torch.randn(8, 10)
@@ -91,7 +91,7 @@ def test_linear_outputs_are_clipped_in_use_and_not_in_training():
     assert torch.equal(used, drawn.clamp(0, 1))
 
 
-def test_deconvolution_reaches_every_pixel():
+def test_deconvolution_covers_every_pixel():
     generator = deconvolutional()
     images = generator(torch.randn(2, 5))
     assert images.shape == (2, 3, 32, 32)
@@ -103,7 +103,7 @@ def test_deconvolution_reaches_every_pixel():
         paper.DeconvolutionalGenerator(5, (1, 28, 28), [dense(8000, nn.ReLU(), init_range=0.1)], 80, 5, 3, 0.05)
 
 
-def test_maxout_convolution_is_the_largest_of_its_pieces_in_a_neighbourhood():
+def test_maxout_convolution_is_the_maximum_over_pieces_and_pixels():
     layer = MaxoutConv2d(2, channels=3, pieces=2, kernel=3, padding=1, pool=2, stride=2, init_range=0.5)
     x = torch.randn(2, 2, 5, 5)
     maps = layer.convolution(x)  # (2, 6, 5, 5), pieces apart
@@ -114,7 +114,7 @@ def test_maxout_convolution_is_the_largest_of_its_pieces_in_a_neighbourhood():
         assert torch.equal(pooled[:, channel, 1, 0], expected)
 
 
-def test_convolutional_discriminator_gives_a_logit_an_image():
+def test_convolutional_discriminator_returns_one_logit_per_image():
     layers = [partial(MaxoutConv2d, channels=4, pieces=2, kernel=3, padding=1, pool=4, stride=2, init_range=0.5)] * 2
     discriminator = paper.ConvolutionalDiscriminator((3, 16, 16), layers, 5, 2, 0.1, 0.2, 0.5, centre=0.5, spread=0.25)
     assert discriminator.training
@@ -161,7 +161,7 @@ def test_prepended_layers_must_fit(tmp_path):
         load_trained(missing)
 
 
-def test_dense_layers_start_in_one_way():
+def test_dense_layer_options_out_of_range_are_refused():
     with pytest.raises(ValueError, match="give one of init_range and nonzero_weights"):
         Dense(3, 4, nn.ReLU())
     with pytest.raises(ValueError, match="max_norm must be a number above 0"):

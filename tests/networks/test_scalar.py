@@ -1,4 +1,4 @@
-"""The small networks of one dimension: what they start as, and that nothing confines them."""
+"""The small networks in one dimension: their initial functions, and outputs without a bound."""
 
 import pytest
 import torch
@@ -6,19 +6,19 @@ import torch
 from gan.networks.scalar import Affine, Discriminator, Generator
 
 
-def test_affine_starts_as_asked():
+def test_affine_generator_starts_with_the_given_mean_and_deviation():
     z = torch.randn(20, 1)
     assert torch.allclose(Affine(1, (1, 1, 1), mean=4.0, deviation=1.25)(z).flatten(), 1.25 * z.flatten() + 4)
 
 
-def test_affine_of_more_numbers_takes_one_coordinate_for_each():
+def test_affine_generator_uses_one_coordinate_for_each_output():
     z = torch.randn(5, 3)
     x = Affine(3, (1, 2, 2), mean=1.0, deviation=2.0)(z).flatten(1)
     assert torch.allclose(x[:, :3], 2 * z + 1)
     assert torch.equal(x[:, 3], torch.ones(5))
 
 
-def test_generator_starts_affine_and_bends():
+def test_mlp_generator_starts_affine_and_can_become_nonlinear():
     torch.manual_seed(0)
     generator, z = Generator(1, (1, 1, 1), [16], mean=4.0, deviation=-2.0), torch.linspace(-1e3, 1e3, 9)[:, None]
     assert torch.equal(generator(z).flatten(), 4 - 2 * z.flatten())
@@ -28,7 +28,7 @@ def test_generator_starts_affine_and_bends():
     assert x.diff(n=2, dim=0).abs().max() > 1
 
 
-def test_discriminator_standardizes():
+def test_discriminator_standardizes_its_input():
     torch.manual_seed(0)
     plain, shifted = Discriminator((1, 1, 1), [16], 0.0, 1.0), Discriminator((1, 1, 1), [16], 4.0, 1.25)
     shifted.load_state_dict(plain.state_dict())
@@ -39,7 +39,7 @@ def test_discriminator_standardizes():
         Discriminator((1, 1, 1), [16], scale=0)
 
 
-def test_sharpness_makes_a_rectifier():
+def test_sharpness_approaches_relu():
     torch.manual_seed(0)
     discriminator = Discriminator((1, 1, 1), [16], 0.0, 1.0, sharpness=1000.0)
     first, _, last = discriminator.layers

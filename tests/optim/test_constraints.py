@@ -16,8 +16,8 @@ def test_weights_beyond_the_limit_are_clipped_in_place():
         WeightClipping(0.0)
 
 
-def test_critic_is_clipped_after_its_step_and_the_generator_is_not(configure, play):
-    game = play(configure("constraint=weight_clipping", "loss=wasserstein", "trainer.max_steps=2"))
+def test_critic_is_clipped_after_its_step_and_the_generator_is_not(configure, run_training):
+    game = run_training(configure("constraint=weight_clipping", "loss=wasserstein", "trainer.max_steps=2"))
     critic, generator = game.module.discriminator, game.module.generator
     assert max(p.detach().abs().max().item() for p in critic.parameters()) == pytest.approx(0.01)
     assert max(p.detach().abs().max().item() for p in generator.parameters()) > 0.011

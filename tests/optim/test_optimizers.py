@@ -1,4 +1,4 @@
-"""Rates that fall with the width of a layer."""
+"""Learning rates that fall with the width of a layer."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import nn
 from gan.optim.optimizers import WidthScaledAdam
 
 
-def test_rates_fall_with_the_inputs():
+def test_learning_rate_falls_with_the_number_of_inputs():
     net = nn.Sequential(nn.Linear(10, 400), nn.Linear(400, 30), nn.Conv2d(8, 2, 5))
     optimizer = WidthScaledAdam(net.parameters(), lr=0.1, reference_width=100)
     rate = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
@@ -15,11 +15,11 @@ def test_rates_fall_with_the_inputs():
     assert rate[id(net[1].weight)] == pytest.approx(0.1 * 100 / 400)
     assert rate[id(net[2].weight)] == pytest.approx(0.1 * 100 / (8 * 25))
     assert len(rate) == 6
-    assert optimizer.param_groups[0]["lr"] == 0.1  # the one that curves show
+    assert optimizer.param_groups[0]["lr"] == 0.1  # the rate that is logged
     assert WidthScaledAdam([net[1].weight, net[1].bias], lr=0.1).param_groups[0]["lr"] == 0.1
 
 
-def test_a_step_moves_a_wide_and_a_narrow_unit_alike():
+def test_step_changes_wide_and_narrow_units_equally():
     moved = []
     for inputs in (100, 2000):
         layer = nn.Linear(inputs, 3, bias=False)
@@ -33,7 +33,7 @@ def test_a_step_moves_a_wide_and_a_narrow_unit_alike():
     assert moved[1] == pytest.approx(moved[0], rel=1e-3)
 
 
-def test_with_narrow_layers_it_is_adam():
+def test_narrow_layers_are_updated_as_by_adam():
     nets = [nn.Linear(5, 5) for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     for net, make in zip(nets, (torch.optim.Adam, WidthScaledAdam), strict=True):
@@ -45,6 +45,6 @@ def test_with_narrow_layers_it_is_adam():
     assert torch.equal(nets[0].weight, nets[1].weight)
 
 
-def test_a_width_that_cannot_be_is_refused():
+def test_reference_width_must_be_positive():
     with pytest.raises(ValueError, match=r"reference_width must be a number above 0, got 0"):
         WidthScaledAdam([nn.Parameter(torch.zeros(1))], lr=1, reference_width=0)

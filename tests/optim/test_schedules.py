@@ -1,11 +1,11 @@
-"""Schedules at their ends and in between, and what refuses to be one."""
+"""Schedules at the ends and in between, and options out of range."""
 
 import pytest
 
 from gan.optim.schedules import Constant, Exponential, Linear
 
 
-def test_constant():
+def test_constant_schedule_is_one():
     assert [Constant()(t, 10) for t in (0, 5, 10)] == [1, 1, 1]
 
 

@@ -1,4 +1,4 @@
-"""Runs are grouped by their settings, and told apart by what they differ in."""
+"""Runs are grouped by their settings and labelled by their differences."""
 
 from gan.runs.identity import OPTIMIZERS, changes, distinguish, labels, setting
 
@@ -15,7 +15,7 @@ def config(seed=1, loss="Minimax", **rest):
     }
 
 
-def test_labels_name_each_difference_once():
+def test_labels_name_the_differing_settings():
     assert labels([config(1), config(2)]) == ["seed=1", "seed=2"]
     losses = [config(seed, loss) for loss in ("Minimax", "NonSaturating") for seed in (1, 2)]
     assert labels(losses)[1:3] == ["seed=2 loss=adversarial.Minimax", "seed=1 loss=adversarial.NonSaturating"]
@@ -23,13 +23,13 @@ def test_labels_name_each_difference_once():
     assert labels([config(), config()]) == ["", ""]
 
 
-def test_seeds_places_and_watchers_do_not_split_a_group():
+def test_seed_paths_and_observers_do_not_split_a_group():
     assert setting(config(1)) == setting(config(2))
     assert setting(config(1)) == setting(config(1, objective="D(x)", metrics={"parzen": {"seed": 3}}))
     assert setting(config(1)) != setting(config(1, "NonSaturating"))
 
 
-def test_an_automatic_precision_does_not_split_a_group_and_a_chosen_one_does():
+def test_only_a_chosen_precision_splits_a_group():
     automatic = [
         config(trainer={"precision": precision, "precision_reason": "the processor"})
         for precision in ("32-true", "bf16-mixed")
@@ -38,13 +38,13 @@ def test_an_automatic_precision_does_not_split_a_group_and_a_chosen_one_does():
     assert setting(config(trainer={"precision": "bf16-mixed"})) != setting(config())
 
 
-def test_groups_are_told_apart_by_what_not_all_share():
+def test_groups_are_labelled_by_settings_that_differ():
     one, other = setting(config()), setting(config(loss="NonSaturating"))
     assert distinguish(one, [one, other]) == "loss._target_=gan.losses.adversarial.Minimax"
     assert distinguish(one, [one]) == ""
 
 
-def test_changes_leave_out_places():
+def test_changes_ignore_paths():
     assert changes(config(1), config(1)) == {}
     moved = {"output_dir": "elsewhere", "callbacks": {"sample_grids": {"folder": "elsewhere", "count": 64}}}
     assert changes(config(1), config(1) | moved) == {}
@@ -52,14 +52,14 @@ def test_changes_leave_out_places():
     assert changes(config(), config(k=2)) == {"k": (None, 2)}
 
 
-def test_every_players_optimizer_is_frozen_on_resume_and_its_schedule_is_not():
+def test_optimizer_keys_are_matched_and_schedules_are_not():
     assert OPTIMIZERS.match("optim.encoder.betas")
     assert OPTIMIZERS.match("recipe.lr")
     assert not OPTIMIZERS.match("optim.schedule.generator.hold")
     assert not OPTIMIZERS.match("optim.gradient_clip")
 
 
-def test_only_runs_that_differ_in_their_seed_are_averaged(configure):
+def test_group_holds_runs_that_differ_only_in_the_seed(configure):
     same = [
         setting(configure(f"seed={seed}", f"ema.decay={decay}", folder=f"{seed}"))
         for seed in (1, 2)

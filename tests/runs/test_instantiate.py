@@ -1,4 +1,4 @@
-"""Values that a constructor refuses are reported under the key that the user wrote."""
+"""Errors about values that a constructor refuses name the key that the user wrote."""
 
 import pytest
 
@@ -38,7 +38,7 @@ from gan.runs.build import build
         ("objective=5", "objective must be text or null, got 5."),
     ],
 )
-def test_refusals_name_the_key_and_the_range(configure, choice, message):
+def test_error_names_the_key_and_the_range(configure, choice, message):
     with pytest.raises(UserError) as error:
         build(configure(choice.replace(".nan", "nan")))
     assert str(error.value) == message

@@ -1,4 +1,4 @@
-"""trainer.precision=auto: what it becomes, where that is written, and what a resumed run makes of it."""
+"""trainer.precision=auto: how it is resolved, where that is recorded, and how a resumed run uses it."""
 
 import pytest
 import torch
@@ -15,15 +15,15 @@ from tests.core.test_hardware import ZEN3, ZEN4
 
 
 @pytest.fixture
-def on(monkeypatch):
-    """Makes this machine look like one with another CPU and no GPU."""
+def use_cpu(monkeypatch):
+    """Replaces this machine by one with another CPU and no GPU."""
 
-    def put(cpu):
+    def replace(cpu):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
         monkeypatch.setattr(hardware, "processor", lambda: cpu)
 
-    return put
+    return replace
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def on(monkeypatch):
         (ZEN3, "32-true", "32-true (auto: this processor emulates bfloat16)"),
     ],
 )
-def test_auto_follows_the_processor(configure, on, cpu, precision, shown):
-    on(cpu)
+def test_auto_precision_follows_the_processor(configure, use_cpu, cpu, precision, shown):
+    use_cpu(cpu)
     cfg = configure("trainer.precision=auto")
     game = build(cfg)
     assert game.trainer.precision == cfg.trainer.precision == precision
@@ -43,23 +43,23 @@ def test_auto_follows_the_processor(configure, on, cpu, precision, shown):
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_a_named_precision_is_kept_everywhere(configure, on, precision):
+def test_explicit_precision_is_kept_on_every_processor(configure, use_cpu, precision):
     for cpu in (ZEN3, ZEN4):
-        on(cpu)
+        use_cpu(cpu)
         cfg = configure(f"trainer.precision={precision}")
         build(cfg)
         assert cfg.trainer.precision == precision
         assert describe_precision(cfg) == precision
 
 
-def test_the_default_is_float32(configure, on):
-    on(ZEN4)
+def test_default_precision_is_float32(configure, use_cpu):
+    use_cpu(ZEN4)
     cfg = configure()
     resolve_precision(cfg)
     assert describe_precision(cfg) == "32-true"
 
 
-def test_an_unknown_precision_is_refused(configure):
+def test_unknown_precision_is_refused(configure):
     with pytest.raises(UserError, match=r"trainer.precision=64: choose one of auto, 32-true, bf16-mixed, 16-mixed"):
         resolve_precision(configure("trainer.precision=64"))
 
@@ -67,14 +67,14 @@ def test_an_unknown_precision_is_refused(configure):
 SHORT = ["trainer.max_steps=2", "callbacks=default", "~callbacks.diagnosis", "~callbacks.scores", "logger=none"]
 
 
-def test_a_resumed_run_keeps_the_precision_of_its_checkpoint(configure, on, caplog):
-    on(ZEN4)
+def test_resumed_run_keeps_the_precision_of_its_checkpoint(configure, use_cpu, caplog):
+    use_cpu(ZEN4)
     words = [*SHORT, "trainer.precision=auto", "callbacks.checkpoint.every_n_batches=1"]
     with caplog.at_level("INFO"):
         run(configure(*words))
         assert "cpu, bf16-mixed (auto: this processor has bfloat16 instructions)" in caplog.messages[0]
         last = configure().output_dir + "/checkpoints/last.ckpt"
-        on(ZEN3)
+        use_cpu(ZEN3)
         caplog.clear()
         longer = ["trainer.max_steps=4", f"ckpt_path={last}"]
         run(configure(*words, *longer, folder="rest"))
@@ -88,15 +88,15 @@ def test_a_resumed_run_keeps_the_precision_of_its_checkpoint(configure, on, capl
         assert not any("precision_reason" in message for message in caplog.messages)
 
 
-def test_a_checkpoint_of_before_auto_keeps_its_precision(configure, on):
-    on(ZEN3)
+def test_checkpoint_older_than_auto_keeps_its_precision(configure, use_cpu):
+    use_cpu(ZEN3)
     cfg = configure("trainer.precision=auto")
     resolve_precision(cfg, {"hyper_parameters": {"trainer": {"precision": "bf16-mixed"}}})
     assert describe_precision(cfg) == "bf16-mixed"
 
 
-def test_the_run_folder_says_what_auto_became(configure, on, tmp_path):
-    on(ZEN3)
+def test_run_folder_records_the_resolved_precision(configure, use_cpu, tmp_path):
+    use_cpu(ZEN3)
     folder = tmp_path / ".hydra"
     folder.mkdir()
     cfg = configure("trainer.precision=auto")
@@ -110,8 +110,8 @@ def test_the_run_folder_says_what_auto_became(configure, on, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
 
 
-def test_a_run_without_hydras_folder_writes_its_settings(configure, on, tmp_path):
-    on(ZEN3)
+def test_settings_are_written_without_a_hydra_folder(configure, use_cpu, tmp_path):
+    use_cpu(ZEN3)
     cfg = configure("trainer.precision=auto")
     resolve_precision(cfg)
     record_settings(cfg, tmp_path)
@@ -121,20 +121,20 @@ def test_a_run_without_hydras_folder_writes_its_settings(configure, on, tmp_path
 @pytest.mark.parametrize(
     ("cpu", "precision", "warned"), [(ZEN3, "bf16-mixed", 1), (ZEN4, "bf16-mixed", 0), (ZEN3, "32-true", 0)]
 )
-def test_emulated_bfloat16_is_warned_of_in_one_line(configure, on, caplog, cpu, precision, warned):
-    on(cpu)
+def test_emulated_bfloat16_gives_a_one_line_warning(configure, use_cpu, caplog, cpu, precision, warned):
+    use_cpu(cpu)
     warn_if_slow(configure(f"trainer.precision={precision}"))
     assert len(caplog.records) == warned
     assert all("\n" not in message and "8 times" in message for message in caplog.messages)
 
 
-def test_seeds_from_both_kinds_of_machine_form_one_group(configure, on):
+def test_auto_precision_seeds_from_both_machines_form_one_group(configure, use_cpu):
     settings = []
     for seed, cpu in enumerate((ZEN3, ZEN4)):
-        on(cpu)
+        use_cpu(cpu)
         cfg = configure("trainer.precision=auto", f"seed={seed}", folder=f"{seed}")
         resolve_precision(cfg)
         settings.append(setting(cfg))
     assert settings[0] == settings[1]
     named = configure("trainer.precision=32-true"), configure("trainer.precision=bf16-mixed")
-    assert len({settings[0], *map(setting, named)}) == 3  # a comparison of precisions keeps its groups
+    assert len({settings[0], *map(setting, named)}) == 3  # runs that compare precisions form separate groups

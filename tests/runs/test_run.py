@@ -1,4 +1,4 @@
-"""Runs opened again: the same weights, the same pictures, and one line for what cannot be."""
+"""Opening finished runs: the same weights and samples, and clear errors."""
 
 import shutil
 import subprocess
@@ -17,12 +17,12 @@ SMALL = ["trainer.max_steps=12", "logger=none", "data.batch_size=64"]
 
 
 @pytest.fixture
-def finished(configure, play):
+def finished(configure, run_training):
     cfg = configure(*SMALL)
-    return play(cfg), cfg
+    return run_training(cfg), cfg
 
 
-def test_a_run_is_what_was_trained(finished):
+def test_opened_run_has_the_trained_weights(finished):
     game, cfg = finished
     run = open_run(cfg.output_dir)
     assert run.module.iteration == 12
@@ -35,14 +35,14 @@ def test_a_run_is_what_was_trained(finished):
     assert not torch.equal(run.sampler.sample("ema", z), run.sampler.sample("raw", z))
 
 
-def test_a_folder_can_be_moved(finished, tmp_path):
+def test_run_folder_can_be_moved(finished, tmp_path):
     _, cfg = finished
     shutil.move(cfg.output_dir, tmp_path / "elsewhere")
     run = open_run(tmp_path / "elsewhere")
     assert len(run.load_data().splits["train"]) == 1397
 
 
-def test_drawing_in_parts_is_drawing(finished, monkeypatch):
+def test_sampling_in_parts_equals_sampling_at_once(finished, monkeypatch):
     run = open_run(finished[1].output_dir)
     z = run.sampler.latents(7, seed=0)[0]
     whole = run.sampler.sample("raw", z)
@@ -50,7 +50,7 @@ def test_drawing_in_parts_is_drawing(finished, monkeypatch):
     assert torch.allclose(run.sampler.sample("raw", z), whole, atol=1e-6)
 
 
-def test_what_is_not_there_is_named(finished, tmp_path):
+def test_missing_runs_checkpoints_and_generators_are_reported(finished, tmp_path):
     folder = finished[1].output_dir
     for arguments, message in (
         ((None, "last"), "run is missing; give a run's folder"),
@@ -70,7 +70,7 @@ def test_what_is_not_there_is_named(finished, tmp_path):
         pick_device("abc")
 
 
-def test_runs_of_a_sweep_come_in_their_order(tmp_path):
+def test_runs_of_a_sweep_are_in_numeric_order(tmp_path):
     for name in ("10", "2", "0"):
         (tmp_path / name / "checkpoints").mkdir(parents=True)
     (tmp_path / "notes").mkdir()
@@ -79,7 +79,7 @@ def test_runs_of_a_sweep_come_in_their_order(tmp_path):
     assert runs_in(None) == []
 
 
-def test_curves_and_settings_are_read_without_building_a_network(finished, monkeypatch):
+def test_settings_and_iteration_are_read_without_building_networks(finished, monkeypatch):
     def build(*_):
         raise AssertionError("a network was built")
 
@@ -95,7 +95,7 @@ def test_curves_and_settings_are_read_without_building_a_network(finished, monke
 
 
 @pytest.mark.processes
-def test_a_folder_is_read_without_torch(finished):
+def test_run_folder_is_read_without_importing_torch(finished):
     cfg = finished[1]
     record_settings(cfg, Path(cfg.output_dir))
     code = (

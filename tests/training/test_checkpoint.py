@@ -1,4 +1,4 @@
-"""Signals, intervals, and files that are whole or not there."""
+"""Checkpoints: signals, intervals and atomic writes."""
 
 import os
 import signal
@@ -22,8 +22,8 @@ SHORT = [
 ]  # 10 batches an epoch
 
 
-class At(Callback):
-    """Does something at the end of one batch, before the checkpoint callback has its turn."""
+class RunAt(Callback):
+    """Runs an action at the end of one batch, before the checkpoint callback."""
 
     def __init__(self, minibatch, action):
         self.iteration, self.action = minibatch, action
@@ -41,21 +41,21 @@ def start(cfg, *callbacks):
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signal_saves_and_the_rest_equals_an_unbroken_run(configure, play, tmp_path, number, exit_code):
-    whole = play(configure(*SHORT, folder="whole"))
+def test_signal_saves_a_checkpoint_that_resumes_exactly(configure, run_training, tmp_path, number, exit_code):
+    whole = run_training(configure(*SHORT, folder="whole"))
     handler = signal.getsignal(number)
-    game = start(configure(*SHORT), At(13, lambda: os.kill(os.getpid(), number)))
+    game = start(configure(*SHORT), RunAt(13, lambda: os.kill(os.getpid(), number)))
     with pytest.raises(Stopped, match=r"after iteration 13 .* ckpt_path=.*last.ckpt") as stopped:
         game.trainer.fit(game.module, game.data)
     assert stopped.value.exit_code == exit_code
     assert signal.getsignal(number) == handler
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    rest = play(configure(*SHORT, f"ckpt_path={last}", folder="rest"))
+    rest = run_training(configure(*SHORT, f"ckpt_path={last}", folder="rest"))
     for name, value in whole.module.state_dict().items():
         assert torch.equal(value, rest.module.state_dict()[name]), name
 
 
-def test_intervals_count_minibatches_and_epochs(configure, tmp_path):
+def test_intervals_count_batches_and_epochs(configure, tmp_path):
     saved = []
 
     class Watch(Callback):
@@ -72,16 +72,16 @@ def test_intervals_count_minibatches_and_epochs(configure, tmp_path):
     assert read(folder / "last.ckpt")["iteration"] == 30
 
 
-def test_minutes(configure, tmp_path):
+def test_checkpoint_is_saved_after_the_given_minutes(configure, tmp_path):
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     seen = []
-    watch = [At(3, lambda: time.sleep(0.7)), At(4, lambda: seen.append(read(last)["iteration"]))]
+    watch = [RunAt(3, lambda: time.sleep(0.7)), RunAt(4, lambda: seen.append(read(last)["iteration"]))]
     game = start(configure(*SHORT, "callbacks.checkpoint.every_n_minutes=0.01"), *watch)  # 0.6 seconds
     game.trainer.fit(game.module, game.data)
     assert seen == [3]
 
 
-def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+def test_failed_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     target, writer = tmp_path / "checkpoints" / "last.ckpt", AtomicCheckpointIO()
     writer.save_checkpoint({"weights": torch.zeros(3)}, target)
 
@@ -96,8 +96,8 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_told_in_the_systems_words(tmp_path, monkeypatch):
-    # The real device's error through torch's writer, in place of the unfinished file.
+def test_full_disk_error_has_the_message_of_the_system(tmp_path, monkeypatch):
+    # The error of the real device, passed through torch's writer.
     full_device = Path("/dev/full").open("wb")  # noqa: SIM115
     monkeypatch.setattr("pathlib.Path.open", lambda self, mode: full_device)
     with pytest.raises(UserError, match=r"could not write .*: No space left on device. No checkpoint is there yet"):
@@ -105,7 +105,7 @@ def test_a_full_disk_is_told_in_the_systems_words(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["missing", "text", "cut short", "foreign", "pickle"])
-def test_files_that_are_not_ours(tmp_path, content):
+def test_invalid_checkpoint_files_are_reported(tmp_path, content):
     import pickle
 
     path = tmp_path / "some.ckpt"

@@ -1,4 +1,4 @@
-"""The curves against the quantities that the game reported, and the guard against numbers gone bad."""
+"""Logged curves against the reported values, and the guard against NaN and infinity."""
 
 import math
 
@@ -35,7 +35,7 @@ def curves(folder):
     return events
 
 
-def test_points_are_means_since_the_last_one_on_one_axis(configure, tmp_path):
+def test_logged_points_are_means_since_the_previous_point(configure, tmp_path):
     cfg = configure(*SHORT, "callbacks.sample_grids.every_n_batches=8")
     game = build(cfg)
     prepare(game, cfg)
@@ -64,9 +64,9 @@ def test_points_are_means_since_the_last_one_on_one_axis(configure, tmp_path):
     assert all(point.value > 0 for point in events.Scalars("speed/images_per_second"))
 
 
-def test_probabilities_are_those_of_the_discriminator(configure, play):
-    """An all-knowing D: D(x) goes up when it is right about real images, D(G(z)) down about samples."""
-    game = play(
+def test_d_of_x_rises_and_d_of_g_of_z_falls_with_a_frozen_generator(configure, run_training):
+    """With a frozen G, D learns to separate: D(x) approaches 1 and D(G(z)) approaches 0."""
+    game = run_training(
         configure(*SHORT, "optim.generator.lr=0", "optim.discriminator.lr=0.01", "trainer.max_epochs=4", "logger=none")
     )
     point = next(c for c in game.trainer.callbacks if type(c).__name__ == "Monitor").latest
@@ -76,7 +76,7 @@ def test_probabilities_are_those_of_the_discriminator(configure, play):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("at", [6, 8, 15, 20])
-def test_bad_numbers_stop_the_run_and_keep_the_last_good_checkpoint(configure, tmp_path, bad, at):
+def test_non_finite_loss_stops_the_run_and_keeps_the_last_checkpoint(configure, tmp_path, bad, at):
     cfg = configure(*SHORT, "callbacks.checkpoint.every_n_batches=2", "callbacks.guard.every_n_batches=5", "k=1")
     game = build(cfg)
     prepare(game, cfg)
@@ -90,7 +90,7 @@ def test_bad_numbers_stop_the_run_and_keep_the_last_good_checkpoint(configure, t
     assert all(value.isfinite().all() for value in saved["state_dict"].values())
 
 
-def test_weights_gone_bad_do_not_reach_a_checkpoint(configure, tmp_path):
+def test_non_finite_weights_are_never_saved(configure, tmp_path):
     cfg = configure(*SHORT, "callbacks.checkpoint.every_n_batches=2", "k=1")
     game = build(cfg)
     prepare(game, cfg)

@@ -1,4 +1,4 @@
-"""SampleGrids of the plane: the right dots in the right places, at the right times, and nothing else changed."""
+"""Figures of points in the plane: positions of the dots, and the steps at which they are written."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from gan.figures.drawing import CAPTION, DRAWN, INK, REAL, SIDE, ink, plane
 SQUARE = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])  # its window is [-1.3, 1.3]²
 
 
-def test_a_dot_is_three_by_three_pixels_where_the_point_is():
+def test_dot_covers_three_by_three_pixels_at_its_point():
     middle = torch.zeros(2)
     share = ink(torch.tensor([[0.5, -0.25]]), middle, 1.0)
     expected = torch.zeros(SIDE, SIDE)
@@ -22,13 +22,13 @@ def test_a_dot_is_three_by_three_pixels_where_the_point_is():
     assert twice[250, 300].item() == pytest.approx(1 - (1 - INK) ** 2, abs=1e-6)
 
 
-def test_points_outside_leave_nothing():
+def test_points_outside_the_window_are_not_drawn():
     stray = torch.tensor([[2.0, 0.0], [0.0, -1.5], [1.0, 0.0], [float("nan"), 0.0], [float("inf"), 0.0]])
     assert ink(stray, torch.zeros(2), 1.0).abs().max() == 0
     assert ink(stray[:0], torch.zeros(2), 1.0).abs().max() == 0
 
 
-def test_samples_lie_over_real_points():
+def test_samples_are_drawn_over_real_points():
     real, samples = SQUARE[:, :, None, None], torch.tensor([1.0, 1.0, 50.0, 0.0]).view(2, 2, 1, 1)
     picture = plane(real, samples)
     assert picture.shape == (3, SIDE, SIDE)
@@ -37,14 +37,14 @@ def test_samples_lie_over_real_points():
     below = 1 - INK + INK * grey
     assert torch.allclose(picture[:, high, low], below, atol=1e-6)  # (-1, -1) is at the lower left
     assert torch.allclose(picture[:, low, high], (1 - INK) * below + INK * red, atol=1e-6)
-    assert picture[:, SIDE // 2].min() == 1  # the paper; the stray sample did not widen the window
+    assert picture[:, SIDE // 2].min() == 1  # white background: the outlier did not widen the window
 
 
 CHOICES = ["data=ring", "model=points", "latent.dim=2", "trainer.max_steps=7", "callbacks.plane.every_n_batches=3"]
 
 
-def test_drawn_every_so_often_and_at_both_ends_and_nothing_is_changed(configure, play, tmp_path):
-    watched = play(configure(*CHOICES, "ema.decay=0.9"))
+def test_planes_are_written_at_their_interval_and_at_both_ends(configure, run_training, tmp_path):
+    watched = run_training(configure(*CHOICES, "ema.decay=0.9"))
     folder = tmp_path / "run" / "samples"
     steps = [f"step=000000{n}_{name}.png" for n in (0, 3, 6, 7) for name in ("ema", "raw")]
     assert sorted(path.name for path in folder.iterdir()) == steps
@@ -54,7 +54,7 @@ def test_drawn_every_so_often_and_at_both_ends_and_nothing_is_changed(configure,
     events = EventAccumulator(str(tmp_path / "run"))
     events.Reload()
     assert [image.step for image in events.Images("samples/ema")] == [0, 3, 6, 7]
-    alone = play(configure(*CHOICES, "~callbacks.plane", "ema.decay=0.9", folder="alone"))
+    alone = run_training(configure(*CHOICES, "~callbacks.plane", "ema.decay=0.9", folder="alone"))
     for a, b in zip(watched.module.parameters(), alone.module.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -66,7 +66,7 @@ def test_drawn_every_so_often_and_at_both_ends_and_nothing_is_changed(configure,
         (["data=ring", "model=points", "callbacks=default"], r"data.channels=2: .* take callbacks=plane"),
     ],
 )
-def test_the_wrong_pictures_are_refused_before_the_first_step(configure, play, tmp_path, choices, message):
+def test_wrong_figure_callback_is_refused_before_the_first_step(configure, run_training, tmp_path, choices, message):
     with pytest.raises(UserError, match=message):
-        play(configure(*choices, "logger=none"))
+        run_training(configure(*choices, "logger=none"))
     assert not (tmp_path / "run" / "samples").exists()

@@ -1,4 +1,4 @@
-"""The progress line on terminals of several widths, and the lines in a log file."""
+"""The progress bar on terminals of several widths, and progress lines without a terminal."""
 
 import io
 import re
@@ -20,33 +20,33 @@ def line(width, done=500, fields=FIELDS):
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 140])
-def test_the_line_fits_the_terminal(width):
+def test_progress_line_fits_the_terminal(width):
     assert len(line(width)) < width
 
 
-def test_eighty_columns_hold_every_field():
+def test_eighty_columns_show_every_field():
     assert line(80).startswith("epoch 13/120  50% ")
     assert all(field in line(80) for field in FIELDS)
 
 
-def test_a_bar_fills_what_is_left_of_a_wide_terminal():
+def test_bar_fills_the_rest_of_a_wide_terminal():
     filled, rest = re.search(r"\[(#*)(\.*)\]$", line(140, done=250)).groups()
     assert (len(filled), len(rest)) == (5, 15)
 
 
-def test_the_last_fields_are_left_out_of_a_narrow_terminal():
+def test_narrow_terminal_drops_the_last_fields():
     assert "D(x) 0.63" in line(60)
     assert "img/s" not in line(60)
     assert "[" not in line(60)
 
 
-def test_a_line_without_a_point_has_the_share_done_and_the_time():
+def test_line_before_the_first_values_has_percentage_and_time():
     assert re.fullmatch(r"epoch 13/120 +0% \d\d:\d\d<\? \[\.+\]", line(80, done=0, fields=[]))
 
 
-def test_without_a_terminal_a_line_at_every_tenth_and_no_escapes(configure, play, caplog):
+def test_without_a_terminal_a_line_is_logged_every_ten_percent(configure, run_training, caplog):
     with caplog.at_level("INFO", logger="gan"):
-        play(configure("trainer.max_steps=40", "callbacks.monitor.every_n_batches=4", "logger=none"))
+        run_training(configure("trainer.max_steps=40", "callbacks.monitor.every_n_batches=4", "logger=none"))
     lines = [message for message in caplog.messages if message.startswith("epoch ")]
     assert [int(re.search(r"(\d+)%", text)[1]) for text in lines] == list(range(10, 101, 10))
     assert all(re.search(r"D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  loss .* img/s$", text) for text in lines)

@@ -1,4 +1,4 @@
-"""Metrics while the training goes on."""
+"""Metrics during training."""
 
 import math
 
@@ -34,9 +34,9 @@ def weights(folder):
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
 
 
-def test_scores_stand_on_the_axis_of_the_curves(scored, play):
+def test_scores_are_logged_by_iteration(scored, run_training):
     cfg = scored("metrics=[frechet,precision_recall]")
-    game = play(cfg)
+    game = run_training(cfg)
     events = EventAccumulator(cfg.output_dir)
     events.Reload()
     for name in ("frechet_distance", "precision", "recall"):
@@ -50,14 +50,14 @@ def test_scores_stand_on_the_axis_of_the_curves(scored, play):
     assert scores.reference.split == "valid"
 
 
-def test_not_a_bit_of_the_training_changes(scored, play, tmp_path):
-    play(scored("metrics=all", "logger=none", folder="with"))
-    play(scored("logger=none", folder="without"))
+def test_scoring_does_not_change_the_training(scored, run_training, tmp_path):
+    run_training(scored("metrics=all", "logger=none", folder="with"))
+    run_training(scored("logger=none", folder="without"))
     watched, alone = weights(tmp_path / "with"), weights(tmp_path / "without")
     assert all(torch.equal(watched[key], alone[key]) for key in alone)
 
 
-def test_a_sweep_can_aim_at_a_score(scored):
+def test_score_can_be_the_objective_of_a_sweep(scored):
     value = run(scored("metrics=frechet", "objective=valid/frechet_distance/ema", "logger=none"))
     assert value > 0
     with pytest.raises(UserError, match=r"objective=valid/frechet_distance/ema is no scalar of a run"):
@@ -66,20 +66,20 @@ def test_a_sweep_can_aim_at_a_score(scored):
         run(scored("metrics=frechet", "objective=valid/frechet_distanc/ema", "logger=none", folder="misspelt"))
 
 
-def test_a_scoring_that_fails_does_not_end_the_training(scored, play, caplog):
-    game = play(scored("metrics=kernel", "callbacks.scores.num_samples=15", "logger=none"))
+def test_failed_scoring_does_not_stop_the_training(scored, run_training, caplog):
+    game = run_training(scored("metrics=kernel", "callbacks.scores.num_samples=15", "logger=none"))
     assert game.module.iteration == 3 * BATCHES
     assert "not scored: Kernel of 15 images" in caplog.text
 
 
 @pytest.mark.parametrize("bad", [{"every_n_epochs": 0}, {"num_samples": 1}])
-def test_numbers_that_cannot_be_are_refused(bad):
+def test_options_out_of_range_are_refused(bad):
     with pytest.raises(ValueError, match=f"{next(iter(bad))} must be a whole number of at least"):
         Scores({}, Pixels(), **bad)
 
 
-def test_each_score_knows_its_better_direction(scored, play):
-    game = play(scored("metrics=[frechet,parzen,precision_recall]", "logger=none"))
+def test_each_score_has_its_better_direction(scored, run_training):
+    game = run_training(scored("metrics=[frechet,parzen,precision_recall]", "logger=none"))
     (scores,) = [c for c in game.trainer.callbacks if isinstance(c, Scores)]
     assert scores.better["valid/frechet_distance/ema"] == "lower"
     assert scores.better["valid/parzen_log_likelihood/raw"] == "higher"
@@ -87,7 +87,7 @@ def test_each_score_knows_its_better_direction(scored, play):
 
 
 @pytest.mark.parametrize(("metric", "worst"), [("frechet_distance", math.inf), ("parzen_log_likelihood", -math.inf)])
-def test_a_score_that_is_not_a_number_counts_as_the_worst(scored, monkeypatch, metric, worst):
+def test_nan_score_counts_as_the_worst(scored, monkeypatch, metric, worst):
     def broken(sampler, reference, metrics, *_):
         rows = [Row("ema", Measure(metric, math.nan), 1, "pixels", "valid", metrics[0].better)]
         return rows, {}

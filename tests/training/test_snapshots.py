@@ -1,4 +1,4 @@
-"""Snapshots are kept when they should be, change nothing, and are refused before the first step."""
+"""Snapshots of the 1-D game: their interval, no effect on training, and refusal for other data."""
 
 import pytest
 import torch
@@ -15,19 +15,19 @@ def numbers(folder, *overrides):
         return compose("train", [*words, f"output_dir={folder}", *overrides])
 
 
-def test_kept_every_so_often_and_at_both_ends(play, tmp_path):
-    watched = play(numbers(tmp_path / "a", "callbacks=one_dimension", "callbacks.snapshots.every_n_batches=3"))
+def test_snapshots_are_saved_at_their_interval_and_at_both_ends(run_training, tmp_path):
+    watched = run_training(numbers(tmp_path / "a", "callbacks=one_dimension", "callbacks.snapshots.every_n_batches=3"))
     files = sorted((tmp_path / "a" / "snapshots").iterdir())
     assert [path.name for path in files] == [f"step=000000{n}.npz" for n in (0, 3, 6, 7)]
     first, last = Snapshot.load(files[0]), Snapshot.load(files[-1])
     assert torch.allclose(first.g, first.z)  # the affine generator starts as z
     weight, bias = (p.item() for p in watched.module.generator.parameters())
     assert torch.allclose(last.g, weight * last.z + bias, atol=1e-5)
-    alone = play(numbers(tmp_path / "b", "callbacks=none"))
+    alone = run_training(numbers(tmp_path / "b", "callbacks=none"))
     for a, b in zip(watched.module.parameters(), alone.module.parameters(), strict=True):
         assert torch.equal(a, b)
 
 
-def test_refused_before_the_first_step(play, configure):
+def test_images_are_refused_before_the_first_step(run_training, configure):
     with pytest.raises(UserError, match=r"needs data=gaussian and latent.dim=1"):
-        play(configure("callbacks=one_dimension", "logger=none"))
+        run_training(configure("callbacks=one_dimension", "logger=none"))

@@ -1,4 +1,4 @@
-"""Each symptom just inside and just outside its thresholds, on histories made by hand."""
+"""Each symptom just inside and just outside its thresholds, on handmade histories."""
 
 import math
 
@@ -18,7 +18,7 @@ from gan.training.symptoms import (
 
 
 def outputs(*pairs):
-    """Looks every 50 batches at mean outputs (D(x), D(G(z)))."""
+    """Checks every 50 batches with the mean outputs (D(x), D(G(z)))."""
     return History(
         [], [Observation(150 + 50 * i, {"D(x)": x, "D(G(z))": g}, [g] * 50) for i, (x, g) in enumerate(pairs)]
     )
@@ -36,11 +36,11 @@ def outputs(*pairs):
         ([(0.975, 0.035)] * 3, False),  # the lead of D that the authors' optimizer recovers from on MNIST
     ],
 )
-def test_discriminator_won(pairs, alarm):
+def test_discriminator_won_thresholds(pairs, alarm):
     assert (DiscriminatorWon()(outputs(*pairs)) is not None) is alarm
 
 
-def test_what_is_said_has_the_numbers_and_since_when():
+def test_message_has_the_values_and_the_first_iteration():
     history = outputs(*[(0.99, 0.005)] * 4)
     history.latest[-1].values.update({"loss/generator": -0.0123, "gradient_norm/generator": 3e-5})
     said = DiscriminatorWon()(history)
@@ -56,25 +56,25 @@ def test_what_is_said_has_the_numbers_and_since_when():
         ([(0.65, 0.583)] * 3, False),  # the start of a healthy run on MNIST
         ([(0.8, 0.25)] * 3, False),
         ([(0.7, 0.7)] * 3, True),  # takes nearly everything for real: -log .21
-        ([(0.3, 0.3)] * 3, True),  # takes nearly everything for drawn
+        ([(0.3, 0.3)] * 3, True),  # takes nearly everything for generated
         ([(0.45, 0.6)] * 3, True),
         ([(0.48, 0.52)] * 3, False),  # a bound of 1.468: within the margin
         ([(0.45, 0.6), (0.5, 0.5), (0.45, 0.6)], False),
     ],
 )
-def test_generator_ahead(pairs, alarm):
+def test_generator_ahead_thresholds(pairs, alarm):
     assert (GeneratorAhead()(outputs(*pairs)) is not None) is alarm
 
 
 @pytest.mark.parametrize(("excess", "alarm"), [(0.099, False), (0.101, True)])
-def test_generator_ahead_by_the_margin(excess, alarm):
-    half = math.exp(-(math.log(4) + excess) / 2)  # D(x) = 1 - D(G(z)) with the wanted bound
+def test_generator_ahead_margin(excess, alarm):
+    half = math.exp(-(math.log(4) + excess) / 2)  # D(x) = 1 - D(G(z)) with the required bound
     assert least_loss(half, 1 - half) == pytest.approx(math.log(4) + excess)
     assert (GeneratorAhead(margin=0.1)(outputs(*[(half, 1 - half)] * 3)) is not None) is alarm
 
 
-def test_the_bound_on_the_loss_holds():
-    """Of any outputs, the mean loss is at least what the mean outputs give; sure outputs give a finite one."""
+def test_least_loss_bounds_the_mean_loss():
+    """The mean loss is at least the loss of the mean outputs; the bound is finite for outputs of 0 and 1."""
     real, fake = [0.2, 0.9, 0.99], [0.4, 0.01, 0.7]
     mean = sum(-math.log(x) for x in real) / 3 + sum(-math.log(1 - g) for g in fake) / 3
     assert least_loss(sum(real) / 3, sum(fake) / 3) < mean
@@ -82,7 +82,7 @@ def test_the_bound_on_the_loss_holds():
 
 
 def variety(*measured, real=20.0, every=10):
-    """Looks of which every tenth, the last among them, has measured the samples' variety."""
+    """Checks of which every tenth, including the last, has measured the variety of samples."""
     checks = []
     for i, drawn in enumerate(measured):
         checks += [Observation(500 * i + 50 * j, {}) for j in range(1, every)]
@@ -101,10 +101,10 @@ def variety(*measured, real=20.0, every=10):
         ([10.0, 4.9, 4.9], True),  # fallen below half
         ([10.0, 4.9, 5.1], False),
         ([10.0, 5.1, 4.9], False),
-        ([2.0, 2.0], False),  # fewer checks than it wants
+        ([2.0, 2.0], False),  # fewer checks than required
         ([2.0, 2.0, 14.0, 6.9, 6.9], True),
-        ([14.0, 7.1, 7.1, 7.1], False),  # what lies farther back than its checks is forgotten
-        # What runs on MNIST were seen to do: tutorial_mlp, shallow, paper_mnist_2014, mlp_bn.
+        ([14.0, 7.1, 7.1, 7.1], False),  # older measurements do not count
+        # Observed on MNIST: tutorial_mlp, shallow, paper_mnist_2014, mlp_bn.
         ([0.13 * 20, 0.18 * 20, 0.18 * 20, 0.19 * 20, 0.18 * 20], False),
         ([0.06 * 20, 0.09 * 20, 0.14 * 20], False),
         ([0.05 * 20, 0.12 * 20, 0.14 * 20], False),
@@ -113,26 +113,26 @@ def variety(*measured, real=20.0, every=10):
         ([0.18 * 20, 0.07 * 20, 0.05 * 20], True),
     ],
 )
-def test_mode_collapse(measured, alarm):
+def test_mode_collapse_thresholds(measured, alarm):
     assert (ModeCollapse()(variety(*measured)) is not None) is alarm
 
 
-def test_mode_collapse_compares_measurements_only():
+def test_mode_collapse_uses_only_checks_with_a_variety():
     one = History([], [Observation(50 * i, {}) for i in range(29)] + variety(1.0, every=1).latest)
     assert ModeCollapse()(one) is None
     assert "as varied as 2 different images, real ones as 20" in ModeCollapse()(variety(2.0, 2.0, 2.0))
 
 
-def course(values, checks=20):
-    """The same number of batches in each observation."""
+def history_of(values, checks=20):
+    """A history with the same number of values in each observation."""
     size = len(values) // checks
     return History([], [Observation(0, {}, values[i * size : (i + 1) * size]) for i in range(checks)])
 
 
-def test_swings_are_counted_between_the_sides():
+def test_swings_count_crossings_between_both_thresholds():
     assert swings([0.1, 0.9, 0.1, 0.9], 0.2, 0.8) == 3
     assert swings([0.1, 0.5, 0.1, 0.79, 0.21, 0.1], 0.2, 0.8) == 0
-    assert swings([0.1, 0.4, 0.6, 0.9, 0.6, 0.85], 0.2, 0.8) == 1  # however long it takes
+    assert swings([0.1, 0.4, 0.6, 0.9, 0.6, 0.85], 0.2, 0.8) == 1  # crossings may take several batches
     assert swings([], 0.2, 0.8) == 0
 
 
@@ -140,15 +140,15 @@ def test_swings_are_counted_between_the_sides():
     ("period", "amplitude", "alarm"),
     [(32, 0.4, True), (40, 0.4, False), (32, 0.29, False), (20, 0.31, True)],
 )
-def test_oscillation(period, amplitude, alarm):
-    """1,000 batches of a sine around ½: two swings a period, and sixty are wanted."""
+def test_oscillation_thresholds(period, amplitude, alarm):
+    """1,000 batches of a sine around ½: two swings per period, and sixty are required."""
     values = [0.5 + amplitude * math.sin(2 * math.pi * i / period) for i in range(1000)]
-    assert (Oscillation()(course(values)) is not None) is alarm
+    assert (Oscillation()(history_of(values)) is not None) is alarm
 
 
-def test_noise_that_leans_to_one_side_is_no_oscillation():
-    assert Oscillation()(course([0.3 + 0.4 * (i % 2) for i in range(1000)])) is None
-    assert Oscillation()(course([0.1 if i < 500 else 0.9 for i in range(1000)])) is None
+def test_noise_or_a_single_change_is_no_oscillation():
+    assert Oscillation()(history_of([0.3 + 0.4 * (i % 2) for i in range(1000)])) is None
+    assert Oscillation()(history_of([0.1 if i < 500 else 0.9 for i in range(1000)])) is None
 
 
 def growing(name, before, *after):
@@ -168,14 +168,14 @@ def growing(name, before, *after):
         (2.0, (-201, 201), True),
         (0.001, (99, 99), False),  # a level below 1 counts as 1
         (0.001, (101, 101), True),
-        (2.0, (math.nan, math.nan), False),  # for the guard to tell
+        (2.0, (math.nan, math.nan), False),  # left to the guard
     ],
 )
-def test_blow_up(name, before, after, alarm):
+def test_blow_up_thresholds(name, before, after, alarm):
     assert (BlowUp()(growing(name, before, *after)) is not None) is alarm
 
 
-def test_blow_up_knows_weights_by_their_start_and_the_others_by_their_highest():
+def test_blow_up_compares_weights_with_their_initial_norm():
     early = [
         Observation(0, {"weight_norm/generator": 5.0}),
         Observation(50, {"weight_norm/generator": 400.0, "loss/generator": 9.0}),
@@ -185,17 +185,17 @@ def test_blow_up_knows_weights_by_their_start_and_the_others_by_their_highest():
     assert BlowUp()(History(early, [Observation(150, {"variety/samples": 1e9, "D(x)": 1e9})] * 2)) is None
 
 
-def test_nothing_is_said_of_a_warm_up():
+def test_no_symptom_during_the_warm_up():
     early = outputs(*[(1.0, 0.0)] * 30).latest
     assert all(s(History(early, [])) is None for s in (DiscriminatorWon(), GeneratorAhead(), BlowUp()))
 
 
 @pytest.mark.parametrize("symptom", [DiscriminatorWon, GeneratorAhead, ModeCollapse, Oscillation, BlowUp])
-def test_looks_are_counted(symptom):
+def test_checks_out_of_range_are_refused(symptom):
     with pytest.raises(ValueError, match="checks must be a whole number of at least 1, got 0"):
         symptom(checks=0)
 
 
-def test_swings_need_two_sides():
+def test_oscillation_needs_low_below_high():
     with pytest.raises(ValueError, match=r"low must be less than high, got 0.8 and 0.2"):
         Oscillation(low=0.8, high=0.2)

@@ -1,4 +1,4 @@
-"""The data that feature extractors are shown."""
+"""The data for the tests of feature extractors."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from gan.data.digits import Digits
 
 @pytest.fixture(scope="session")
 def digits() -> Digits:
-    """All the digits; not to be changed."""
+    """All the digits; tests must not change them."""
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
     return data

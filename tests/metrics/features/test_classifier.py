@@ -1,4 +1,4 @@
-"""The classifier, how it is trained, and the feature extractors made of it."""
+"""The classifier, its training, and the feature extractors that use it."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ QUICK = Recipe(epochs=5, batch_size=64)
 
 @pytest.fixture(scope="module")
 def part(digits):
-    """Enough digits to learn from."""
+    """Enough digits to train on."""
     return digits.splits["train"][:800]
 
 
@@ -49,7 +49,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("size", "stages"), [(8, 2), (28, 2), (32, 2), (33, 3), (64, 3)])
-def test_shapes(channels, size, stages):
+def test_shapes_of_logits_features_and_maps(channels, size, stages):
     net = Classifier(channels, size, classes=7, width=4).eval()
     images = torch.rand(3, channels, size, size)
     assert net(images).shape == (3, 7)
@@ -60,7 +60,7 @@ def test_shapes(channels, size, stages):
     assert maps.shape[2] == math.ceil(size / 2**stages) <= 9
 
 
-def test_look_is_the_features_and_normalized_log_probabilities(net, digits):
+def test_look_returns_features_and_normalized_log_probabilities(net, digits):
     images = scale(digits.splits["test"].images[:20])
     view = look(net, images)
     assert torch.equal(view.features, net.features(images))
@@ -69,17 +69,17 @@ def test_look_is_the_features_and_normalized_log_probabilities(net, digits):
     assert view.good is None
 
 
-def test_learns_the_digits(net, digits):
+def test_classifier_learns_the_digits(net, digits):
     test = digits.splits["test"]
     assert accuracy(net, test.images, test.labels) > 0.9
     assert not net.training
     assert not any(p.requires_grad for p in net.parameters())
 
 
-def test_the_same_seed_gives_the_same_bits_and_leaves_the_random_numbers_alone(part, monkeypatch):
+def test_fit_is_deterministic_and_keeps_the_global_random_state(part, monkeypatch):
     monkeypatch.delattr(torch.cuda, "manual_seed_all")  # what torch.manual_seed calls, GPU or not
     few, recipe = part[:100], Recipe(epochs=1, batch_size=50)
-    torch.rand(7)  # wherever the global numbers stand
+    torch.rand(7)  # the global random state must not matter
     before = torch.get_rng_state()
     nets = [fit(few.images, few.labels, 10, recipe, seed) for seed in (0, 0, 1)]
     assert torch.equal(torch.get_rng_state(), before)
@@ -87,26 +87,26 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_random_numbers_alone(p
     assert not same(nets[0], nets[2])
 
 
-def test_it_is_trained_where_it_will_look(digits, tmp_path, monkeypatch):
+def test_classifier_is_trained_on_the_given_device(digits, tmp_path, monkeypatch):
     asked = []
 
-    def told(images, labels, classes, recipe, seed, device):
+    def recorded_fit(images, labels, classes, recipe, seed, device):
         asked.append(device)
         return fit(images, labels, classes, recipe, seed)
 
-    monkeypatch.setattr(classifier, "fit", told)
+    monkeypatch.setattr(classifier, "fit", recorded_fit)
     here = torch.device("cpu", 0)
     reference = load_reference(digits, Trained(str(tmp_path), epochs=1), here, [Frechet()])
     assert asked == [here]
     assert reference.net.device == here
 
 
-def test_fewer_images_than_a_minibatch_are_one(part):
+def test_fewer_images_than_a_batch_form_one_batch(part):
     net = fit(part.images[:9], part.labels[:9], 10, Recipe(epochs=1))
     assert torch.isfinite(net(scale(part.images[:9]))).all()
 
 
-def test_accuracy_is_the_share_of_right_ones_over_all_parts(net, digits, monkeypatch):
+def test_accuracy_is_the_share_of_correct_predictions(net, digits, monkeypatch):
     test = digits.splits["test"]
     right = net(scale(test.images)).argmax(1) == test.labels
     monkeypatch.setattr(classifier, "BATCH", 70)
@@ -116,14 +116,14 @@ def test_accuracy_is_the_share_of_right_ones_over_all_parts(net, digits, monkeyp
 STILL = Recipe(turn=0, zoom=0, shift=0)
 
 
-def test_without_bounds_images_stay_as_they_are(part):
+def test_augmentation_with_zero_ranges_is_the_identity(part):
     images = scale(part.images[:50])
     assert torch.allclose(augment(images, STILL), images, atol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "bound"), [(11, 0.1), (21, 0.2)])
-def test_shifts_lie_within_their_bounds(size, bound):
-    """The middle of a blob moves by at most that share of the side, and both ways and axes come up."""
+def test_augmentation_shifts_stay_within_their_bound(size, bound):
+    """The center of a blob moves by at most that share of the side, along both axes and in both directions."""
     torch.manual_seed(0)
     place = torch.arange(size) - size // 2
     blob = torch.exp(-(place[:, None] ** 2 + place**2) / 2).expand(300, 1, size, size)
@@ -134,10 +134,10 @@ def test_shifts_lie_within_their_bounds(size, bound):
         assert centres.abs().max() < bound + 0.01
         assert centres.max() > 0.8 * bound
         assert centres.min() < -0.8 * bound
-    assert len({tuple(image.flatten().tolist()) for image in moved}) == 300  # each image has its own
+    assert len({tuple(image.flatten().tolist()) for image in moved}) == 300  # each image has its own shift
 
 
-def test_turns_lie_within_their_bound():
+def test_augmentation_rotations_stay_within_their_bound():
     torch.manual_seed(0)
     place = torch.arange(33) - 16.0
     bar = torch.exp(-(place[:, None] ** 2) / 4 - place**2 / 60).expand(300, 1, 33, 33)
@@ -150,7 +150,7 @@ def test_turns_lie_within_their_bound():
     assert -16 > angles.min() > -20.5
 
 
-def test_scales_lie_within_their_bound():
+def test_augmentation_scales_stay_within_their_bound():
     torch.manual_seed(0)
     place = torch.arange(33) - 16.0
     blob = torch.exp(-(place[:, None] ** 2 + place**2) / 20).expand(300, 1, 33, 33)
@@ -160,12 +160,12 @@ def test_scales_lie_within_their_bound():
     assert widths.min() == pytest.approx(1 / 1.2, abs=0.02)
 
 
-def test_beyond_the_border_images_go_on_as_they_end():
+def test_augmentation_replicates_the_border():
     torch.manual_seed(0)
     assert torch.allclose(augment(torch.full((20, 3, 8, 8), 0.7), Recipe()), torch.tensor(0.7), atol=1e-6)
 
 
-def test_saved_and_loaded_it_is_the_same(net, tmp_path):
+def test_saved_classifier_is_loaded_unchanged(net, tmp_path):
     path = tmp_path / "deep" / "net.safetensors"
     digest = save(net, path, {"made": "here"})
     again = load(path)
@@ -174,15 +174,15 @@ def test_saved_and_loaded_it_is_the_same(net, tmp_path):
     assert not again.training
     assert digest == checksum(path)
     assert len(digest) == 64
-    assert [p.name for p in path.parent.iterdir()] == [path.name]  # nothing unfinished stays
+    assert [p.name for p in path.parent.iterdir()] == [path.name]  # no unfinished file remains
     assert save(net, tmp_path / "other.safetensors", {"made": "there"}) != digest
 
 
-# What is shipped
+# Packaged classifiers
 
 
 @pytest.mark.parametrize("of", ["digits", "mnist"])
-def test_shipped_weights_are_those_of_their_record(of):
+def test_packaged_weights_match_their_record(of):
     path = WEIGHTS / f"{of}.safetensors"
     record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert checksum(path) == record["sha256"]
@@ -193,20 +193,20 @@ def test_shipped_weights_are_those_of_their_record(of):
     assert net.ready
 
 
-def test_shipped_classifier_of_digits_is_as_right_as_its_record_says(digits):
+def test_packaged_digits_classifier_has_the_recorded_accuracy(digits):
     record = json.loads((WEIGHTS / "digits.json").read_text(encoding="utf-8"))
     for name, split in digits.splits.items():
         assert accuracy(Shipped("digits").classifier, split.images, split.labels) == record["accuracy"][name]
 
 
-def test_shipped_classifier_of_mnist_is_right(mnist_root):
+def test_packaged_mnist_classifier_is_accurate(mnist_root):
     data = MNIST(root=mnist_root, batch_size=64, image_size=28, channels=1, classes=10, seed=1)
     data.setup()
     some = data.splits["test"][::4]  # all 10,000 take 20 seconds
     assert accuracy(Shipped("mnist").classifier, some.images, some.labels) > 0.993
 
 
-def test_images_of_another_size_are_resized(digits, caplog):
+def test_images_of_another_size_are_resized_with_a_warning(digits, caplog):
     net, test = Shipped("digits"), digits.splits["test"]
     large = F.interpolate(scale(test.images), [16, 16], mode="bilinear")
     view = net(large)
@@ -219,7 +219,7 @@ def test_images_of_another_size_are_resized(digits, caplog):
     assert "images of 16×16 are resized to 8×8" in caplog.text
 
 
-def test_images_of_its_own_size_are_left_alone(digits, caplog):
+def test_images_of_its_own_size_are_not_resized(digits, caplog):
     net, images = Shipped("digits"), scale(digits.splits["test"].images[:5])
     with caplog.at_level(logging.INFO):
         net.prepare(digits)
@@ -227,21 +227,21 @@ def test_images_of_its_own_size_are_left_alone(digits, caplog):
     assert torch.equal(net(images).features, net.classifier.features(images))
 
 
-def test_colour_is_refused():
+def test_color_images_are_refused():
     with pytest.raises(UserError, match="features=mnist expects images with 1 channel, the data's have 3; take feat"):
         Shipped("mnist").prepare(Data({}, channels=3))
 
 
-def test_what_is_not_shipped_is_named():
+def test_unknown_packaged_classifier_is_refused():
     with pytest.raises(ValueError, match="no classifier of cats is shipped, only of digits and mnist"):
         Shipped("cats")
 
 
-# What is trained
+# Classifiers trained on the data
 
 
 class Data:
-    """As much of a source as a feature extractor looks at."""
+    """The attributes of a data source that a feature extractor uses."""
 
     def __init__(self, splits, channels=1, image_size=8):
         self.splits, self.channels, self.image_size = splits, channels, image_size
@@ -261,7 +261,7 @@ def trained(tmp_path, data, **arguments):
     return net
 
 
-def test_trained_once_and_then_read(digits, tmp_path, monkeypatch, caplog):
+def test_classifier_is_trained_once_and_then_loaded(digits, tmp_path, monkeypatch, caplog):
     data = some(digits)
     assert not Trained(str(tmp_path)).ready
     with caplog.at_level(logging.INFO):
@@ -278,7 +278,7 @@ def test_trained_once_and_then_read(digits, tmp_path, monkeypatch, caplog):
     assert torch.equal(second(images).log_probabilities, first(images).log_probabilities)
 
 
-def test_trained_as_told_and_recorded(digits, tmp_path):
+def test_classifier_is_trained_with_its_recipe_and_recorded(digits, tmp_path):
     net = trained(tmp_path, some(digits), seed=3)
     train = digits.splits["train"][:200]
     assert same(net.classifier, fit(train.images, train.labels, 10, Recipe(epochs=2, batch_size=50), seed=3))
@@ -288,7 +288,7 @@ def test_trained_as_told_and_recorded(digits, tmp_path):
     assert (record["data"], record["seed"], record["recipe"]["epochs"]) == ("a few images", 3, 2)
 
 
-def test_other_images_labels_recipes_and_seeds_have_files_and_names_of_their_own(digits, tmp_path):
+def test_cache_file_depends_on_images_labels_recipe_and_seed(digits, tmp_path):
     swapped = digits.splits["train"].labels[:200].clone()
     swapped[:2] = swapped[:2].flip(0)
     nets = [
@@ -301,7 +301,7 @@ def test_other_images_labels_recipes_and_seeds_have_files_and_names_of_their_own
     assert len({net.name for net in nets}) == len(list(tmp_path.iterdir())) == 5
 
 
-def test_images_without_a_class_are_not_learnt_from(digits, tmp_path):
+def test_unlabelled_images_are_not_trained_on(digits, tmp_path):
     labels = digits.splits["train"].labels[:200].clone()
     labels[::2] = -1
     half = trained(tmp_path, some(digits, labels=labels))
@@ -310,7 +310,7 @@ def test_images_without_a_class_are_not_learnt_from(digits, tmp_path):
 
 
 @pytest.mark.parametrize("label", [-1, 0])
-def test_without_classes_features_are_the_pixels_and_the_name_says_so(digits, tmp_path, label, caplog):
+def test_without_classes_features_fall_back_to_pixels(digits, tmp_path, label, caplog):
     net = trained(tmp_path, some(digits))
     with caplog.at_level(logging.INFO):
         net.prepare(some(digits, labels=torch.full((200,), label)))
@@ -322,7 +322,7 @@ def test_without_classes_features_are_the_pixels_and_the_name_says_so(digits, tm
     assert view.log_probabilities is None
 
 
-def test_a_damaged_file_is_named(digits, tmp_path):
+def test_damaged_cache_file_is_reported(digits, tmp_path):
     trained(tmp_path, some(digits), epochs=1)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:1000])
@@ -330,7 +330,7 @@ def test_a_damaged_file_is_named(digits, tmp_path):
         trained(tmp_path, some(digits), epochs=1)
 
 
-def test_a_cache_that_cannot_be_written_is_named_before_the_training(digits, tmp_path, monkeypatch):
+def test_unwritable_cache_is_reported_before_training(digits, tmp_path, monkeypatch):
     monkeypatch.setattr(classifier, "fit", None)
     (tmp_path / "file").touch()
     with pytest.raises(

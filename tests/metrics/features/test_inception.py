@@ -1,4 +1,4 @@
-"""Inception without its package, without its weights, and what it is shown; the net itself is torch-fidelity's."""
+"""Inception without its package, without its weights, and the images that it gets; torch-fidelity has the network."""
 
 import sys
 from types import ModuleType
@@ -15,7 +15,7 @@ MODULE = "torch_fidelity.feature_extractor_inceptionv3"
 
 @pytest.fixture
 def package(monkeypatch):
-    """Puts a class in the place of torch-fidelity's net."""
+    """Replaces torch-fidelity's network by another class."""
 
     def put(net):
         module = ModuleType(MODULE)
@@ -27,7 +27,7 @@ def package(monkeypatch):
 
 
 class Net(torch.nn.Module):
-    """Gives the mean colour for features and the first image's bytes away."""
+    """Returns the mean color as features and one pixel as logits; keeps its input in ``seen``."""
 
     def __init__(self, name, features, feature_extractor_weights_path):
         super().__init__()
@@ -39,7 +39,7 @@ class Net(torch.nn.Module):
         return images.double().mean((2, 3)) * self.weight, images.double()[:, :2, 0, 0]
 
 
-def test_without_the_package_one_line_says_what_to_install(monkeypatch):
+def test_missing_package_gives_a_one_line_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     monkeypatch.setitem(sys.modules, MODULE, None)
     with pytest.raises(
@@ -49,7 +49,7 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     assert "\n" not in str(info.value)
 
 
-def test_without_the_weights_one_line_says_where_to_give_them(package):
+def test_failed_download_gives_a_one_line_error(package):
     def fail(*_, **__):
         raise URLError("no route\nto host")
 
@@ -65,7 +65,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize("content", [None, b"no weights", Bomb()])
-def test_a_file_that_does_not_hold_weights_is_named_and_nothing_in_it_runs(package, tmp_path, capsys, content):
+def test_invalid_weights_file_is_reported_and_not_executed(package, tmp_path, capsys, content):
     package(Net)
     path = tmp_path / "inception.pth"
     if isinstance(content, bytes):
@@ -78,7 +78,7 @@ def test_a_file_that_does_not_hold_weights_is_named_and_nothing_in_it_runs(packa
     assert "unpickled" not in capsys.readouterr().out
 
 
-def test_the_net_is_made_once_and_learns_nothing(package, tmp_path):
+def test_network_is_created_once_and_frozen(package, tmp_path):
     package(Net)
     path = str(tmp_path / "there.pth")
     torch.save({}, path)
@@ -94,7 +94,7 @@ def test_the_net_is_made_once_and_learns_nothing(package, tmp_path):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_images_reach_it_as_bytes_of_three_colours(package, channels):
+def test_network_gets_uint8_images_of_three_channels(package, channels):
     package(Net)
     inception = Inception()
     inception.prepare(None)
@@ -106,7 +106,7 @@ def test_images_reach_it_as_bytes_of_three_colours(package, channels):
     assert torch.allclose(view.log_probabilities.exp().sum(1), torch.ones(4))
 
 
-def test_levels_are_rounded_and_kept_in_their_range(package):
+def test_pixel_values_are_rounded_and_clamped(package):
     package(Net)
     inception = Inception()
     inception.prepare(None)

@@ -1,4 +1,4 @@
-"""Which mode a point belongs to and whether it is good: by hand, by Bayes' rule, and through the metric."""
+"""The mode of a point and whether it is good: by hand, by Bayes' rule, and through the metric."""
 
 import math
 
@@ -29,7 +29,7 @@ def points(*places):
     return torch.tensor(places)[:, :, None, None]
 
 
-def test_good_is_within_three_deviations_in_euclidean_distance(ring):
+def test_good_points_lie_within_three_deviations_of_a_center(ring):
     # On the diagonal both coordinates are off by less than three deviations, the distance is more.
     view = prepared(ring)(
         points((1.0, 0.0), (1.0299, 0.0), (1.0301, 0.0), (1.025, 0.025), (0.02, 1.02), (0.0, 0.0), (math.nan, 0.0))
@@ -41,7 +41,7 @@ def test_good_is_within_three_deviations_in_euclidean_distance(ring):
     )
 
 
-def test_log_probabilities_are_bayes_rule():
+def test_log_probabilities_follow_bayes_rule():
     data = Grid(side=3, spacing=1.0, deviation=0.4, **COMMON)
     x = torch.randn(50, 2, 1, 1)
     density = torch.distributions.Normal(data.centres.double(), 0.4)
@@ -51,7 +51,7 @@ def test_log_probabilities_are_bayes_rule():
 
 
 @pytest.mark.parametrize("data", [Ring(deviation=0.01, **COMMON), Grid(deviation=0.05, **COMMON)])
-def test_real_points_find_every_mode_and_their_own(data):
+def test_real_points_are_assigned_to_their_own_mode(data):
     data.setup()
     test = data.splits["test"]
     view = prepared(data)(test.images)
@@ -61,7 +61,7 @@ def test_real_points_find_every_mode_and_their_own(data):
 
 
 def test_modes_are_counted_on_good_points_only(ring):
-    """Three good points on mode 0, one on mode 2, one stray beside mode 4."""
+    """Three good points on mode 0, one on mode 2, and one outside mode 4."""
     samples = Images(points((1.0, 0.0), (1.01, 0.0), (0.99, 0.0), (0.0, 1.01), (-1.1, 0.0)), prepared(ring))
     case = Case(samples, samples, samples, samples, [])
     found, divergence, good = Modes()(case)
@@ -71,13 +71,13 @@ def test_modes_are_counted_on_good_points_only(ring):
     assert Modes(least=2)(case)[0].value == 1
 
 
-def test_the_name_tells_mixtures_apart(ring):
+def test_name_differs_between_mixtures(ring):
     names = {prepared(ring).name, prepared(Ring(deviation=0.02, **COMMON)).name}
     names |= {prepared(Ring(radius=2.0, deviation=0.01, **COMMON)).name, prepared(Grid(deviation=0.01, **COMMON)).name}
     assert len(names) == 4
 
 
-def test_other_data_is_refused(configure):
+def test_data_that_is_no_mixture_is_refused(configure):
     from gan.runs.build import part
 
     digits = part(configure(), "data")

@@ -1,4 +1,4 @@
-"""The command that writes the classifiers of the package."""
+"""The command that trains and packages the classifiers."""
 
 import json
 
@@ -10,7 +10,7 @@ from gan.app import package_classifier
 from gan.metrics.features.classifier import Recipe, accuracy, checksum, load
 
 
-def test_writes_the_weights_beside_their_record(tmp_path, monkeypatch, digits):
+def test_command_writes_weights_and_their_record(tmp_path, monkeypatch, digits):
     monkeypatch.setattr(package_classifier, "WEIGHTS", tmp_path)
     monkeypatch.setitem(package_classifier.RECIPES, "digits", Recipe(epochs=2, batch_size=200))
     record = package_classifier.ship(["data=digits"])
@@ -23,11 +23,11 @@ def test_writes_the_weights_beside_their_record(tmp_path, monkeypatch, digits):
     test = digits.splits["test"]
     assert accuracy(load(path), test.images, test.labels) == record["accuracy"]["test"] > 0.3
     assert record["weights"] == sum(p.numel() for p in load(path).parameters())
-    with safe_open(path, framework="pt") as file:  # the weights alone say where they come from, too
+    with safe_open(path, framework="pt") as file:  # the weights file holds the record, too
         assert json.loads(file.metadata()["record"]) == {key: record[key] for key in record if key != "sha256"}
 
 
-def test_every_data_set_with_a_recipe_is_shipped_as_that_recipe_has_it():
+def test_packaged_classifiers_match_the_recipes():
     for name, recipe in package_classifier.RECIPES.items():
         record = json.loads((package_classifier.WEIGHTS / f"{name}.json").read_text(encoding="utf-8"))
         assert Recipe(**record["recipe"]) == recipe
@@ -35,7 +35,7 @@ def test_every_data_set_with_a_recipe_is_shipped_as_that_recipe_has_it():
     assert {path.stem for path in package_classifier.WEIGHTS.glob("*.safetensors")} == set(package_classifier.RECIPES)
 
 
-def test_trains_on_the_training_images_alone(tmp_path, monkeypatch, digits):
+def test_classifier_is_trained_on_training_images_only(tmp_path, monkeypatch, digits):
     shown = []
 
     def fit(images, labels, *_, **__):

@@ -5,7 +5,7 @@ import torch
 from gan.metrics.features import Pixels
 
 
-def test_a_feature_for_each_pixel_and_no_classes():
+def test_features_are_the_pixels_without_classes():
     images = torch.rand(4, 3, 5, 5)
     net = Pixels()
     net.prepare(None)

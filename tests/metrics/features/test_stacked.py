@@ -1,4 +1,4 @@
-"""Each channel is looked at by the shipped classifier, and combinations of classes are counted."""
+"""The packaged classifier on each channel, and the joint classes of the three channels."""
 
 import itertools
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from gan.metrics.features import Shipped, Stacked
 from gan.metrics.features.stacked import joint
 
 
-def test_combinations_by_brute_force():
+def test_joint_log_probabilities_by_brute_force():
     one = torch.randn(4, 3, 5, dtype=torch.float64).log_softmax(2)
     found = joint(one)
     assert found.shape == (4, 125)
@@ -20,7 +20,7 @@ def test_combinations_by_brute_force():
     assert torch.allclose(found.exp().sum(1), torch.ones(4, dtype=torch.float64))
 
 
-def test_what_each_channel_shows(images):
+def test_features_and_classes_combine_those_of_the_channels(images):
     mnist, net = Shipped("mnist").eval(), Stacked("mnist").eval()
     view = net(images)
     assert (view.features.shape, view.log_probabilities.shape, view.good) == ((6, 384), (6, 1000), None)
@@ -33,12 +33,12 @@ def test_what_each_channel_shows(images):
 
 @pytest.fixture
 def images():
-    """Smooth blots, on which the classifier does not waver: (6, 3, 28, 28)."""
+    """Smooth random images (6, 3, 28, 28), for which the likeliest class is numerically stable."""
     small = torch.rand(6, 3, 7, 7, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.interpolate(small, 28, mode="bilinear")
 
 
-def test_the_digits_of_real_images_are_recognized(mnist_root):
+def test_real_stacked_digits_are_recognized(mnist_root):
     from gan.data.stacked_mnist import StackedMNIST
 
     data = StackedMNIST(root=mnist_root, batch_size=8, image_size=28, channels=3, classes=1000, seed=1)
@@ -50,7 +50,7 @@ def test_the_digits_of_real_images_are_recognized(mnist_root):
     assert (found == test.labels).double().mean() > 0.95  # three digits right, each more than 99 %
 
 
-def test_images_that_it_cannot_look_at(caplog):
+def test_unsupported_images_and_classifiers_are_refused(caplog):
     with pytest.raises(UserError, match=r"features=stacked_mnist expects images with 3 channels, the data's have 1"):
         Stacked("mnist").prepare(SimpleNamespace(channels=1, image_size=28))
     with pytest.raises(ValueError, match="no classifier of cifar is shipped"):
