@@ -25,8 +25,8 @@ SHORT = [
 class RunAt(Callback):
     """Runs an action at the end of one batch, before the checkpoint callback."""
 
-    def __init__(self, minibatch, action):
-        self.iteration, self.action = minibatch, action
+    def __init__(self, iteration, action):
+        self.iteration, self.action = iteration, action
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         if pl_module.iteration == self.iteration:

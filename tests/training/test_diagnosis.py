@@ -176,9 +176,9 @@ class Sometimes(Symptom):
 def test_warning_repeats_only_after_the_symptom_clears(caplog):
     it = Diagnosis(Pixels(), {"it": Sometimes("..xx.x..x...x....")}, checks_to_clear=3)
     trainer = SimpleNamespace(is_global_zero=True, loggers=[])
-    for minibatch in range(17):
-        it.history.latest = [minibatch]
-        it.judge(trainer, SimpleNamespace(iteration=minibatch))
+    for iteration in range(17):
+        it.history.latest = [iteration]
+        it.judge(trainer, SimpleNamespace(iteration=iteration))
     assert warnings_in(caplog) == [
         "iteration 2: it: here. What usually helps: this",
         "iteration 11: no longer: it",

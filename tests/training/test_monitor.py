@@ -56,7 +56,7 @@ def test_logged_points_are_means_since_the_previous_point(configure, tmp_path):
             assert point.value == pytest.approx(sum(window) / len(window), rel=1e-5)
     for player, name in (("D", "gradient_norm/discriminator"), ("G", "gradient_norm/generator")):
         for point in events.Scalars(name):
-            expected = [norm for minibatch, norm in record.norms[player] if minibatch <= point.step][-1]
+            expected = [norm for iteration, norm in record.norms[player] if iteration <= point.step][-1]
             assert point.value == pytest.approx(expected, rel=1e-4)
     assert [image.step for image in events.Images("samples/raw")] == [0, 8, 16, 20]
     assert [image.step for image in events.Images("samples/ema")] == [0, 8, 16, 20]
