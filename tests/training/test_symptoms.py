@@ -9,8 +9,10 @@ from gan.training.symptoms import (
     DiscriminatorWon,
     GeneratorAhead,
     History,
+    MarginReached,
     ModeCollapse,
     Observation,
+    OrderReversed,
     Oscillation,
     least_loss,
     swings,
@@ -199,3 +201,24 @@ def test_checks_out_of_range_are_refused(symptom):
 def test_oscillation_needs_low_below_high():
     with pytest.raises(ValueError, match=r"low must be less than high, got 0.8 and 0.2"):
         Oscillation(low=0.8, high=0.2)
+
+
+def rates(name, *values):
+    return History([], [Observation(150 + 50 * i, {name: value}, [0.5] * 50) for i, value in enumerate(values)])
+
+
+@pytest.mark.parametrize(
+    ("values", "alarm"),
+    [([0.981] * 3, True), ([0.981] * 2, False), ([0.979] * 3, False), ([0.99, 0.5, 0.99], False)],
+)
+def test_margin_reached_thresholds(values, alarm):
+    assert (MarginReached()(rates("rate/separated", *values)) is not None) is alarm
+    assert DiscriminatorWon()(rates("rate/separated", *values)) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "alarm"), [([0.29] * 3, True), ([0.31] * 3, False), ([0.5] * 3, False), ([0.1, 0.4, 0.1], False)]
+)
+def test_order_reversed_thresholds(values, alarm):
+    assert (OrderReversed()(rates("rate/ordered", *values)) is not None) is alarm
+    assert GeneratorAhead()(rates("rate/ordered", *values)) is None

@@ -80,10 +80,9 @@ class BoundaryEquilibrium(Loss):
         return self.balance * real.mean() - fake.mean()
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
-        """``energy/real``, ``energy/fake``, ``rate/ordered``, ``convergence`` and ``k``, the factor in use next."""
+        """``energy/real``, ``energy/fake``, ``convergence`` and ``k``, the factor in use next."""
         logs = _energies(pair)
         return logs | {
-            "rate/ordered": super().report(pair)["rate/ordered"],
             "convergence": logs["energy/real"] + self.gap(pair).abs(),
             "k": self.k.clone(),
         }

@@ -134,9 +134,64 @@ class GeneratorAhead(Symptom):
         if not all(bound > LOG_4 + self.margin for bound in bounds):
             return None
         return (
-            f"{told(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's loss is at least {bounds[-1]:.3g} where "
+            f"{told(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's cross-entropy is at least {bounds[-1]:.3g} where "
             f"guessing has 1.39, {lasting(latest)}"
         )
+
+
+class MarginReached(Symptom):
+    """D's loss is flat for nearly all examples at all of the latest checks: no gradient is left for D.
+
+    The counterpart of :class:`DiscriminatorWon` for losses without a probability. ``rate/separated`` is the share of
+    examples beyond the margin of the hinge loss, or of differences beyond 4 in a relativistic loss. A Wasserstein critic
+    has no such level: its gradient does not vanish, however far it is ahead.
+
+    Args:
+        share: ``rate/separated`` is above this, in [0, 1).
+        checks: number of consecutive checks.
+    """
+
+    title = "D has won"
+    needs = ("rate/separated",)
+    helps = "a lower optim.discriminator.lr, 'penalty=[r1,r2]', spectral normalization or dropout in D"
+
+    def __init__(self, share: float = 0.98, checks: int = 3) -> None:
+        super().__init__(checks)
+        check_number("[0, 1)", share=share)
+        self.share = share
+
+    def find(self, latest, early) -> str | None:
+        if not all(observation.values["rate/separated"] > self.share for observation in latest):
+            return None
+        values = told(latest[-1], "rate/separated", "loss/discriminator", "gradient_norm/generator")
+        return f"{values} {lasting(latest)}"
+
+
+class OrderReversed(Symptom):
+    """D scores samples above real images at all of the latest checks.
+
+    The counterpart of :class:`GeneratorAhead` for critics, energies and relativistic losses. ``rate/ordered`` is the share
+    of pairs with t(x) > t(G(z)): ½ at the equilibrium, 0 if D is always wrong. BEGAN does not report it, because it
+    holds the energy of samples below that of images.
+
+    Args:
+        share: ``rate/ordered`` is below this, in [0, 1).
+        checks: number of consecutive checks.
+    """
+
+    title = "G is ahead of D"
+    needs = ("rate/ordered",)
+    helps = "a higher optim.discriminator.lr, a lower optim.generator.lr, a larger k"
+
+    def __init__(self, share: float = 0.3, checks: int = 3) -> None:
+        super().__init__(checks)
+        check_number("[0, 1)", share=share)
+        self.share = share
+
+    def find(self, latest, early) -> str | None:
+        if not all(observation.values["rate/ordered"] < self.share for observation in latest):
+            return None
+        return f"{told(latest[-1], 'rate/ordered', 'loss/discriminator', 'loss/generator')} {lasting(latest)}"
 
 
 class ModeCollapse(Symptom):
