@@ -22,7 +22,13 @@ from gan.runs.processes import Processes
 from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
-CHOICES = [f"{file.parent}={file.name}" for file in FILES if file.parts[0] != "hydra" and len(file.parts) > 1]
+#: the key of a group whose files are put under another one
+PLACES = {"normalization": "@model.discriminator.normalization"}
+CHOICES = [
+    f"{file.parent}{PLACES.get(str(file.parent), '')}={file.name}"
+    for file in FILES
+    if file.parts[0] != "hydra" and len(file.parts) > 1
+]
 
 
 def choices(group):
@@ -32,6 +38,7 @@ def choices(group):
 def needs(choice):
     """The overrides that a choice requires: those after ``# Needs:`` in its file."""
     group, _, name = choice.partition("=")
+    group = group.partition("@")[0]
     found = re.search(r"^# Needs: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
     return found[1].split() if found else []
 

@@ -43,6 +43,11 @@ from tests.conftest import REPOSITORY
         ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
         ["~logger", "trainer.devices=2"],
         ["model=glob(*)"],
+        ["model=dcgan", "normalization@model.discriminator.normalization=spectral"],
+        ["model=dcgan", "normalization@model.generator.normalization=group", "model.generator.normalization.groups=4"],
+        ["model=dcgan", "normalization@model.generator.normalization=layer,none"],
+        ["model=dcgan", "model.generator.normalization=null", "~normalization@model.discriminator.normalization"],
+        ["experiment=wgan_gp_textbook", "normalization@model.generator.normalization=batch"],
     ],
 )
 def test_valid_overrides_are_accepted(words):
@@ -89,6 +94,43 @@ def test_invalid_override_gives_a_one_line_error(word, message):
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert "+" not in str(error.value)  # Hydra's advice to add the misspelt key
+
+
+PLACES = "normalization@model.discriminator.normalization, normalization@model.generator.normalization"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["model=dcgan", "normalization@model.generator.normalization=spectal"],
+            "normalization=spectal: no such choice. Did you mean 'spectral'?",
+        ),
+        (
+            ["model=dcgan", "normalization=spectral"],
+            f"normalization=spectral: no chosen file uses this group here. There are: {PLACES}.",
+        ),
+        (
+            ["model=dcgan", "normalization@model.normalization=spectral"],
+            f"normalization@model.normalization=spectral: no chosen file uses this group here. There are: {PLACES}.",
+        ),
+        (["normalization=spectral"], "normalization=spectral: no chosen file uses this group here."),
+        (
+            ["model=dcgan", "model.generator.normalization=spectral"],
+            "model.generator.normalization=spectral: write normalization@model.generator.normalization=spectral.",
+        ),
+        (
+            ["model=dcgan", "normalization@model.generator.normalization=group", "model.generator.normalization.n=4"],
+            "model.generator.normalization has no key 'n'. There are: _target_, groups.",
+        ),
+    ],
+)
+def test_a_group_at_a_key_of_another_name(arguments, message):
+    with pytest.raises(UserError) as error:
+        check(arguments, "train")
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+    assert "+" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from gan.core.errors import UserError
 from gan.runs.build import build
+from tests.conftest import composed
 
 
 @pytest.mark.parametrize(
@@ -41,4 +42,29 @@ from gan.runs.build import build
 def test_error_names_the_key_and_the_range(configure, choice, message):
     with pytest.raises(UserError) as error:
         build(configure(choice.replace(".nan", "nan")))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["model=dcgan", "data.image_size=30"],
+            "data.image_size must be 4, 8, 16, 32, 64, … or 7, 14, 28, 56, …, got 30.",
+        ),
+        (["model=infogan", "data.image_size=13"], "data.image_size must be 8, 12, 16, 20, 24, 28, …, got 13."),
+        (["model=dcgan_textbook"], "data.image_size must be 28 (model=dcgan takes other sizes), got 8."),
+        (
+            [
+                "model=dcgan",
+                "normalization@model.generator.normalization=group",
+                "model.generator.normalization.groups=3",
+            ],
+            "model.generator.normalization.groups must divide each layer's channels (128 in one), got 3.",
+        ),
+    ],
+)
+def test_refusals_lead_into_an_argument(words, message):
+    with pytest.raises(UserError) as error:
+        build(composed(*words, "trainer=cpu"))
     assert str(error.value) == message

@@ -6,12 +6,13 @@ This module does not import torch.
 import difflib
 import itertools
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override, OverrideType
-from hydra.errors import HydraException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -56,10 +57,16 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         try:
             files.check_hidden(choices)
             plain = files.compose(choices)
+            named = any(files.is_group(override.key_or_group.rpartition(".")[2]) for override in keys)
+            places = files.places(choices) if named else {}  # it reads the files once more
+        except ConfigCompositionException as error:
+            raise UserError(_unplaced(error, overrides) or f"{one_line(error)}.") from error
         except (OmegaConfBaseException, YAMLError, ValueError) as error:
             raise UserError(f"{files.unreadable()}{one_line(error)}.") from error
     built = _built(overrides)
     for override in keys:
+        if (key := override.key_or_group) in places and isinstance(override.value(), str):
+            raise UserError(f"{override.input_line}: write {places[key]}={override.value()}.")
         _check_key(override, plain, built, files.groups)
 
 
@@ -93,6 +100,16 @@ def _check_choice(override: Override, files: ConfigFiles) -> None:
         if value is not None and str(value) not in choices:
             near = did_you_mean(str(value), choices)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
+
+
+def _unplaced(error: ConfigCompositionException, overrides: Sequence[Override]) -> str | None:
+    """One line for an override of a group at a key that no chosen file gives to the group; None for other errors."""
+    message = " ".join(str(error).split())
+    if (found := re.match(r"Could not override '(.+?)'", message)) is None:
+        return None
+    written = next((o.input_line for o in overrides if o.get_key_element().lstrip("+~") == found[1]), found[1])
+    places = re.search(r"Did you mean to override (?:one of )?(.+?)\?", message)
+    return f"{written}: no chosen file uses this group here.{f' There are: {places[1]}.' if places else ''}"
 
 
 def _check_key(override: Override, cfg: DictConfig, built: set[str], groups: Sequence[str]) -> None:

@@ -63,6 +63,19 @@ class ConfigFiles:
         """The top-level groups."""
         return self._listed("", ObjectType.GROUP)
 
+    def places(self, overrides: Sequence[str]) -> dict[str, str]:
+        """Where files of a group are put under a key of another name: the key, and how an override names both.
+
+        Args:
+            overrides: those that choose.
+
+        Returns:
+            such as ``model.generator.normalization`` to ``normalization@model.generator.normalization``.
+        """
+        chosen = self.loader.compute_defaults_list(self.config_name, [*self.overrides, *overrides], RunMode.RUN)
+        keys = (default.override_key for default in chosen.defaults if "@" in (default.override_key or ""))
+        return {key.partition("@")[2]: key for key in keys}
+
     def unreadable(self) -> str:
         """``FILE: `` for a user's file that is not valid YAML; the empty string if all are valid."""
         for source in self.own:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch, Output
+from gan.core.checks import ArgumentError
 from gan.core.errors import UserError
 from gan.networks.layers import Constrained
 
@@ -88,6 +89,34 @@ def check_widths(name: str, widths: Sequence[int]) -> list[int]:
     if not widths or not all(isinstance(w, int) and w > 0 for w in widths):
         raise ValueError(f"{name} must be a list of positive widths such as [256, 512], got {widths}")
     return widths
+
+
+def square_side(image_shape: Sequence[int], fits: Callable[[int], object], sides: str) -> int:
+    """The side H = W of square images.
+
+    Args:
+        image_shape: (C, H, W).
+        fits: whether a side is one that the network can have.
+        sides: those sides, as the error names them.
+
+    Raises:
+        ArgumentError: another side, or H ≠ W.
+    """
+    _, height, width = image_shape
+    if height != width or not fits(height):
+        got = height if height == width else f"{height}×{width}"
+        raise ArgumentError("image_shape[1]", f"must be {sides}, got {got}.")
+    return height
+
+
+def count_doublings(image_shape: Sequence[int]) -> tuple[int, int]:
+    """The smallest side, 4 or 7, and how often it is doubled until it is that of square images (C, H, W).
+
+    Raises:
+        ArgumentError: a side that is neither 4 · 2ⁿ nor 7 · 2ⁿ.
+    """
+    found = {base * 2**n: (base, n) for base in (4, 7) for n in range(16)}
+    return found[square_side(image_shape, found.get, "4, 8, 16, 32, 64, … or 7, 14, 28, 56, …")]
 
 
 def expect_shape(key: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

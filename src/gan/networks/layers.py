@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -10,6 +11,8 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
@@ -193,6 +196,22 @@ def uniform_linear(in_features: int, out_features: int, init_range: float) -> nn
         layer.weight.uniform_(-init_range, init_range)
         layer.bias.zero_()
     return layer
+
+
+def normal_weights(layer: Layer, deviation: float) -> Layer:
+    """The dense or convolutional layer, in place: weights from N(0, deviation²), biases 0."""
+    nn.init.normal_(layer.weight, 0.0, deviation)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def normal_gains(network: nn.Module, deviation: float) -> None:
+    """Draws the gains of a network's normalizing layers from N(1, deviation²), in place."""
+    for layer in network.modules():
+        weighted = isinstance(layer, nn.Linear | nn.modules.conv._ConvNd)
+        if not weighted and isinstance(gain := getattr(layer, "weight", None), nn.Parameter):
+            nn.init.normal_(gain, 1.0, deviation)
 
 
 def sparse_linear(in_features: int, out_features: int, nonzero_weights: int) -> nn.Linear:

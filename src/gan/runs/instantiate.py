@@ -88,8 +88,17 @@ def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) ->
 
 
 def _written(key: str, node: DictConfig, name: str) -> str:
-    """How a user writes an argument of the part at ``key``: ``k`` if ``method.k`` is ``${k}``."""
-    if name not in node:
-        return SHARED.get(name, f"{key}: {name}")
-    followed = re.fullmatch(r"\$\{([\w.]+)\}", str(node._get_node(name)._value()))
+    """How a user writes an argument of the part at ``key``: ``k`` if ``method.k`` is ``${k}``.
+
+    The name may lead into the argument: ``image_shape[1]``, ``normalization.groups``.
+    """
+    found: Any = node
+    for step in re.findall(r"[^.[\]]+", name):
+        if OmegaConf.is_dict(found) and step in found:
+            found = found._get_node(step)
+        elif OmegaConf.is_list(found) and int(step) < len(found):
+            found = found._get_node(int(step))
+        else:
+            return SHARED.get(name, f"{key}: {name}")
+    followed = re.fullmatch(r"\$\{([\w.]+)\}", str(found._value()))
     return followed[1] if followed else f"{key}.{name}"
