@@ -125,7 +125,7 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae"])
+@pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began"])
 def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
     """Labels, the penalty's random points and the encoder's noise are split by rank, too."""
     other = "encoder" if preset == "vae" else "discriminator"

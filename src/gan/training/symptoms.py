@@ -134,8 +134,8 @@ class GeneratorAhead(Symptom):
         if not all(bound > LOG_4 + self.margin for bound in bounds):
             return None
         return (
-            f"{told(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's cross-entropy is at least {bounds[-1]:.3g} where "
-            f"guessing has 1.39, {lasting(latest)}"
+            f"{told(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's cross-entropy is at least "
+            f"{bounds[-1]:.3g} where guessing has 1.39, {lasting(latest)}"
         )
 
 
@@ -143,8 +143,8 @@ class MarginReached(Symptom):
     """D's loss is flat for nearly all examples at all of the latest checks: no gradient is left for D.
 
     The counterpart of :class:`DiscriminatorWon` for losses without a probability. ``rate/separated`` is the share of
-    examples beyond the margin of the hinge loss, or of differences beyond 4 in a relativistic loss. A Wasserstein critic
-    has no such level: its gradient does not vanish, however far it is ahead.
+    examples beyond the margin of the hinge loss, or of differences beyond 4 in a relativistic loss. A Wasserstein
+    critic has no such level: its gradient does not vanish, however far it is ahead.
 
     Args:
         share: ``rate/separated`` is above this, in [0, 1).
@@ -170,9 +170,9 @@ class MarginReached(Symptom):
 class OrderReversed(Symptom):
     """D scores samples above real images at all of the latest checks.
 
-    The counterpart of :class:`GeneratorAhead` for critics, energies and relativistic losses. ``rate/ordered`` is the share
-    of pairs with t(x) > t(G(z)): ½ at the equilibrium, 0 if D is always wrong. BEGAN does not report it, because it
-    holds the energy of samples below that of images.
+    The counterpart of :class:`GeneratorAhead` for critics, energies and relativistic losses. ``rate/ordered`` is the
+    share of pairs with t(x) > t(G(z)): ½ at the equilibrium, 0 if D is always wrong. BEGAN does not report it, because
+    it holds the energy of samples below that of images.
 
     Args:
         share: ``rate/ordered`` is below this, in [0, 1).
