@@ -26,7 +26,7 @@ SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logge
 NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
 
 
-def plain_algorithm_1(game, cfg, minibatches):
+def plain_algorithm_1(game, cfg, iterations):
     """Algorithm 1 written out: two Adam optimizers, cross-entropy with labels, one random number generator."""
     networks = game.module.generator, game.module.discriminator
     generator, discriminator = (use_fast_layers(copy.deepcopy(network)) for network in networks)  # the same dropout
@@ -35,15 +35,16 @@ def plain_algorithm_1(game, cfg, minibatches):
     g_optimizer = torch.optim.Adam(generator.parameters(), cfg.optim.generator.lr, **adam)
     images = game.data.splits["train"].images
     batches = iter(Batches(images, torch.full((len(images),), -1), cfg.data.batch_size, cfg.seed, position=lambda: 0))
-    for n in range(minibatches):
+    for n in range(iterations):
         x = next(batches).images
         ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
         torch.manual_seed(derive(cfg.seed, "step", n))
-        fake = generator(torch.randn(len(x), cfg.latent.dim)).detach()
-        d_optimizer.zero_grad()
-        (bce(discriminator.score(x), ones) + bce(discriminator.score(fake), zeros)).backward()
-        d_optimizer.step()
-        if (n + 1) % cfg.k == 0:
+        for _ in range(cfg.k if cfg.method.same_batch else 1):
+            fake = generator(torch.randn(len(x), cfg.latent.dim)).detach()
+            d_optimizer.zero_grad()
+            (bce(discriminator.score(x), ones) + bce(discriminator.score(fake), zeros)).backward()
+            d_optimizer.step()
+        if cfg.method.same_batch or (n + 1) % cfg.k == 0:
             for _ in range(cfg.g_steps):
                 g_optimizer.zero_grad()
                 bce(discriminator.score(generator(torch.randn(len(x), cfg.latent.dim))), ones).backward()
@@ -51,12 +52,13 @@ def plain_algorithm_1(game, cfg, minibatches):
     return generator, discriminator
 
 
-@pytest.mark.parametrize(("k", "g_steps"), [(1, 1), (2, 1), (3, 2)])
-def test_training_equals_algorithm_1(configure, k, g_steps):
-    cfg = configure(*SMALL, f"k={k}", f"g_steps={g_steps}", "ema.decay=0", "optim/schedule=constant")
+@pytest.mark.parametrize(("k", "g_steps", "same"), [(1, 1, False), (2, 1, False), (3, 2, False), (3, 2, True)])
+def test_training_equals_algorithm_1(configure, k, g_steps, same):
+    steps = [f"k={k}", f"g_steps={g_steps}", f"method.same_batch={same}"]
+    cfg = configure(*SMALL, *steps, "ema.decay=0", "optim/schedule=constant")
     game = build(cfg)
     prepare(game, cfg)
-    expected = plain_algorithm_1(game, cfg, minibatches=12)
+    expected = plain_algorithm_1(game, cfg, iterations=12)
     game.trainer.fit(game.module, game.data)
     for ours, theirs in zip((game.module.generator, game.module.discriminator), expected, strict=True):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -64,7 +66,22 @@ def test_training_equals_algorithm_1(configure, k, g_steps):
             assert torch.allclose(a, b, atol=2e-5), (a - b).abs().max()
 
 
-def plain_simultaneous_sgd(game, cfg, minibatches):
+def test_schedules_count_the_steps_on_the_same_batch(configure):
+    cfg = configure(*SMALL, "k=3", "g_steps=2", "method.same_batch=true")
+    game = build(cfg)
+    prepare(game, cfg)
+    game.trainer.fit(game.module, game.data)
+    for player, steps in (("discriminator", 36), ("generator", 24)):
+        assert game.module.total_updates(player) == steps
+        assert game.module.updates(player) == steps
+
+
+def test_same_batch_needs_alternating_updates(configure):
+    with pytest.raises(UserError, match=r"same_batch needs alternating updates: set optim.simultaneous=false"):
+        build(configure("optim=sgd2014", "method.same_batch=true"))
+
+
+def plain_simultaneous_sgd(game, cfg, iterations):
     """The authors' updates written out: both gradients at one point, v = m v + g, w = w - lr v, with growing m."""
     players = [copy.deepcopy(game.module.discriminator), copy.deepcopy(game.module.generator)]
     rates = (cfg.optim.discriminator.lr, cfg.optim.generator.lr)
@@ -72,7 +89,7 @@ def plain_simultaneous_sgd(game, cfg, minibatches):
     updates = [0, 0]
     images = game.data.splits["train"].images
     batches = iter(Batches(images, torch.full((len(images),), -1), cfg.data.batch_size, cfg.seed, position=lambda: 0))
-    for n in range(minibatches):
+    for n in range(iterations):
         x = next(batches).images
         ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
         torch.manual_seed(derive(cfg.seed, "step", n))
@@ -101,7 +118,7 @@ def test_simultaneous_updates_equal_those_of_the_authors(configure, k):
     game = build(cfg)
     prepare(game, cfg)
     start = copy.deepcopy(game.module.generator)
-    expected = plain_simultaneous_sgd(game, cfg, minibatches=12)
+    expected = plain_simultaneous_sgd(game, cfg, iterations=12)
     game.trainer.fit(game.module, game.data)
     for ours, theirs in zip((game.module.generator, game.module.discriminator), expected, strict=True):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):

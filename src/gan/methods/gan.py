@@ -30,6 +30,8 @@ class GAN(Method):
         k: G is trained on every k-th batch, at least 1; or a schedule: (iteration, iterations of the run) to k.
         g_steps: G steps on each such batch, at least 1.
         simultaneous: whether D and G step from the same weights on these batches; requires ``g_steps`` 1.
+        same_batch: whether D's k steps are all on the same images, each with new samples; G is then trained on every
+            batch.
         history: (latest generated batch, random numbers) to the generated batch of D's step; None for the latest.
         lookahead: (pair, objectives) to the discriminator of G's step; None for the current D.
         **base: see :class:`gan.methods.base.Method`.
@@ -46,6 +48,7 @@ class GAN(Method):
         k: int | Callable[[int, int], float] = 1,
         g_steps: int = 1,
         simultaneous: bool = False,
+        same_batch: bool = False,
         history: History | None = None,
         lookahead: Lookahead | None = None,
         **base,
@@ -57,7 +60,9 @@ class GAN(Method):
         if simultaneous and g_steps != 1:
             raise ValueError(f"g_steps must be 1 with simultaneous updates, one of each player, got {g_steps}")
         self.discriminator, self.loss, self.terms = discriminator, loss, nn.ModuleDict(terms or {})
-        self.k, self.g_steps, self.simultaneous = k, g_steps, simultaneous
+        if simultaneous and same_batch:
+            raise ValueError("same_batch needs alternating updates: set optim.simultaneous=false")
+        self.k, self.g_steps, self.simultaneous, self.same_batch = k, g_steps, simultaneous, same_batch
         self.history, self.lookahead = history, lookahead
 
     @property
@@ -74,7 +79,8 @@ class GAN(Method):
         generators_turn = self.is_generators_turn(self.iteration)
         if generators_turn and self.simultaneous:
             return self.take_steps(batch, self.simultaneous_step, "discriminator", "generator")
-        logs = self.take_steps(batch, self.discriminator_step, "discriminator")
+        for _ in range(self.k_at(self.iteration) if self.same_batch else 1):
+            logs = self.take_steps(batch, self.discriminator_step, "discriminator")
         for _ in range(self.g_steps * generators_turn):
             logs |= self.take_steps(batch, self.generator_step, "generator")
         return logs
@@ -145,10 +151,16 @@ class GAN(Method):
 
     def is_generators_turn(self, iteration: int) -> bool:
         """Whether G is trained on the batch that follows ``iteration`` batches."""
-        k = int(self.k(iteration, self.total_iterations)) if callable(self.k) else self.k
-        return (iteration + 1) % k == 0
+        return self.same_batch or (iteration + 1) % self.k_at(iteration) == 0
+
+    def k_at(self, iteration: int) -> int:
+        """k after ``iteration`` batches."""
+        return int(self.k(iteration, self.total_iterations)) if callable(self.k) else self.k
 
     def total_updates(self, player: str) -> int:
+        if self.same_batch:
+            steps = map(self.k_at, range(self.total_iterations))
+            return sum(steps) if player == "discriminator" else self.total_iterations * self.g_steps
         if player == "discriminator":
             return self.total_iterations
         if callable(self.k):
