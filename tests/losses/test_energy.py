@@ -34,6 +34,7 @@ def test_pulling_away_is_the_mean_squared_cosine_of_different_rows():
     assert pulling_away(codes).item() == pytest.approx(1 / 3)
     assert pulling_away(codes * torch.tensor([[2.0], [0.5], [9.0]])).item() == pytest.approx(1 / 3)
     assert pulling_away(torch.ones(4, 3)).item() == pytest.approx(1)
+    assert pulling_away(torch.ones(1, 3)).item() == 0
 
 
 def test_pulling_away_turns_equal_codes_apart():

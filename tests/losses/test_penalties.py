@@ -7,6 +7,7 @@ from torch import nn
 from gan.core.batch import Batch, Output
 from gan.losses.base import Pair
 from gan.losses.penalties import R1, R2
+from gan.networks.mlp import Discriminator
 
 
 class Quadratic(nn.Module):
@@ -44,3 +45,13 @@ def test_r2_is_r1_at_samples():
 def test_negative_weight_is_refused():
     with pytest.raises(ValueError, match="weight must be a number of at least 0"):
         R1(weight=-1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_penalty_is_computed_in_float32_under_autocast(dtype):
+    torch.manual_seed(0)
+    network = Discriminator((1, 4, 4), [32, 16])
+    given = Pair(network, Batch(images=torch.rand(8, 1, 4, 4)), Batch(images=torch.rand(8, 1, 4, 4)))
+    expected = R1().discriminator(given)
+    with torch.autocast("cpu", dtype):
+        assert torch.equal(R1().discriminator(given), expected)

@@ -4,13 +4,17 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
+from gan.app.overrides import check
 from gan.core.batch import Batch, Output
 from gan.losses.adversarial import Minimax, NonSaturating
 from gan.losses.base import Pair
+from gan.losses.energy import BoundaryEquilibrium
 from gan.losses.hinge import Hinge
 from gan.losses.least_squares import LeastSquares
 from gan.losses.relativistic import Relativistic
 from gan.losses.wasserstein import Wasserstein
+from gan.runs.instantiate import part
+from tests.conftest import composed
 
 R, F = torch.tensor([1.0, -0.5, 2.0]), torch.tensor([0.5, 1.5, -1.0])
 
@@ -68,3 +72,24 @@ def test_separated_and_ordered():
     report = Relativistic(NonSaturating()).report(given)
     assert report["rate/separated"].item() == 0.5
     assert report["rate/ordered"].item() == 0.5
+
+
+@pytest.mark.parametrize("name", ["relativistic", "relativistic_averaged"])
+@pytest.mark.parametrize(("base", "cls"), [("hinge", Hinge), ("wasserstein", Wasserstein), ("lsgan", LeastSquares)])
+def test_base_is_chosen_on_the_command_line(name, base, cls):
+    words = [f"loss={name}", f"loss@loss.base={base}", *(["loss.base.fake=-1"] if base == "lsgan" else [])]
+    check(words, "train")
+    loss = part(composed(*words), "loss")
+    assert type(loss.base) is cls
+    assert ("rate/separated" in loss.report(pair())) is (base == "hinge")
+
+
+def test_separation_is_that_of_the_base():
+    given = pair(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 0.0]))
+    assert Relativistic(Hinge()).report(given)["rate/separated"].item() == 0.5
+    assert Relativistic(NonSaturating()).report(given)["rate/separated"].item() == 0
+
+
+def test_energies_have_no_relativistic_form():
+    with pytest.raises(ValueError, match="BoundaryEquilibrium is a loss of energies"):
+        Relativistic(BoundaryEquilibrium())

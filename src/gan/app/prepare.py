@@ -33,7 +33,22 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
         method.generator.adapt_to_data(data.mean_image)
         load_trained(method.generator)
     method.restart_ema()
+    warn_of_mixed_examples(method)
     return check_networks(method, data)
+
+
+def warn_of_mixed_examples(method: Method) -> None:
+    """Logs one line for each penalty on gradients of single examples that D's normalization mixes."""
+    discriminator = getattr(method, "discriminator", None)
+    if discriminator is None or not discriminator.mixes_batch:
+        return
+    for name, term in method.objectives.items():
+        if term.needs_independence:
+            log.warning(
+                "penalty.%s: model.discriminator mixes the examples of a batch, so the gradient of one example's score "
+                "is not its own; take layer, instance, group or spectral normalization.",
+                name,
+            )
 
 
 def load_trained(generator: Generator) -> None:
@@ -59,7 +74,7 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
     bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
     if not bounds:
         raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
-    if min(bounds) < cfg.k:
+    if min(bounds) < cfg.k and not cfg.method.get("same_batch"):
         raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} batches.")
     return min(bounds)
 

@@ -18,9 +18,7 @@ def gather_rows(x: Tensor) -> Tensor:
     """
     if not together():
         return x
-    from torch.distributed.nn.functional import all_gather
-
-    return torch.stack(all_gather(x), 1).flatten(0, 1)
+    return _GatherRows.apply(x)
 
 
 def mean_over_processes(x: Tensor) -> Tensor:
@@ -42,3 +40,19 @@ def average_gradients(parameters: list[torch.nn.Parameter]) -> None:
     flat /= dist.get_world_size()
     for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
+
+
+class _GatherRows(torch.autograd.Function):
+    """The rows of all processes; the gradient of a row is the sum of what all processes have for it."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor) -> Tensor:
+        rows = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(rows, x.contiguous())
+        return torch.stack(rows, 1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total[dist.get_rank() :: dist.get_world_size()]

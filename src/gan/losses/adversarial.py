@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 
 from gan.core.batch import Output
 from gan.core.checks import check_number
-from gan.losses.base import Loss, Pair
+from gan.losses.base import Loss, Pair, beyond
 
 
 class Minimax(Loss):
@@ -41,6 +41,10 @@ class Minimax(Loss):
 
     def probability(self, output: Output) -> Tensor:
         return output.logits.sigmoid()
+
+    def separated(self, pair: Pair) -> Tensor:
+        """The share of examples with the right class at a probability above .98."""
+        return beyond(pair, 4)
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
         """``D(x)``, ``D(G(z))``, and the shares of real and generated examples that D classifies correctly."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,9 @@ class Term(nn.Module):
         every: the term is added in every ``every``-th update of a player, multiplied by ``every``.
     """
 
+    #: whether the term is defined only if D scores each example by itself
+    needs_independence: ClassVar[bool] = False
+
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()
         if not callable(weight):
@@ -105,19 +108,32 @@ class Term(nn.Module):
 class Loss(Term):
     """The adversarial objectives of D and G, and the scalars to log from D's logits."""
 
+    #: whether D must be an energy: :attr:`gan.networks.base.Discriminator.is_energy`
+    needs_energy: ClassVar[bool] = False
+
     def probability(self, output: Output) -> Tensor | None:
         """D(x), the probability that an example is real, (B,) in [0, 1]; None if the loss has no probability."""
+        return None
+
+    def separated(self, pair: Pair) -> Tensor | None:
+        """The share of examples, real and generated, for which D's loss is flat; None if it is flat nowhere."""
         return None
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
         """Scalars for the curves: ``D(x)`` and ``D(G(z))`` of a loss with a probability, else of the scores.
 
         ``score/real`` and ``score/fake`` are means, ``rate/ordered`` is the share of pairs in which D scores the real
-        example above the generated one.
+        example above the generated one; equal scores count one half.
         """
         real, fake = self.probability(pair.real_output), self.probability(pair.fake_output)
         if real is None or fake is None:
             scores = [output.logits.detach() for output in (pair.real_output, pair.fake_output)]
-            ordered = (scores[0] > scores[1]).float().mean()
+            ordered = ((scores[0] > scores[1]).float() + (scores[0] >= scores[1]).float()).mean() / 2
             return {"score/real": scores[0].mean(), "score/fake": scores[1].mean(), "rate/ordered": ordered}
         return {"D(x)": real.detach().mean(), "D(G(z))": fake.detach().mean()}
+
+
+def beyond(pair: Pair, margin: float) -> Tensor:
+    """The share of examples on the right side of 0 by at least ``margin``, the mean of real and generated ones."""
+    real, fake = pair.real_output.logits.detach(), pair.fake_output.logits.detach()
+    return ((real >= margin).float().mean() + (fake <= -margin).float().mean()) / 2

@@ -25,6 +25,8 @@ class EnergyBased(Loss):
         pull: the factor of PT, at least 0; above 0 D must give ``features``, the codes (B, F).
     """
 
+    needs_energy = True
+
     def __init__(self, margin: float, pull: float = 0.1) -> None:
         super().__init__()
         check_number("(0, inf)", margin=margin)
@@ -55,6 +57,7 @@ class BoundaryEquilibrium(Loss):
         rate: λ_k, above 0.
     """
 
+    needs_energy = True
     k: Tensor
 
     def __init__(self, balance: float = 0.5, rate: float = 0.001) -> None:
@@ -89,11 +92,11 @@ class BoundaryEquilibrium(Loss):
 
 
 def pulling_away(codes: Tensor) -> Tensor:
-    """The mean of cos² over all pairs of different rows of codes (B, F), B at least 2: a scalar in [0, 1]."""
+    """The mean of cos² over all pairs of different rows of codes (B, F), a scalar in [0, 1]; 0 for one row."""
     directions = torch.nn.functional.normalize(codes, dim=1)
     cosines = directions @ directions.T  # (B, B)
     count = len(codes)
-    return (cosines.square().sum() - cosines.diagonal().square().sum()) / (count * (count - 1))
+    return (cosines.square().sum() - cosines.diagonal().square().sum()) / max(1, count * (count - 1))
 
 
 def _energies(pair: Pair) -> dict[str, Tensor]:

@@ -23,6 +23,8 @@ class GradientPenalty(Term):
         every: see :class:`gan.losses.base.Term`.
     """
 
+    needs_independence = True
+
     def __init__(self, weight: float = 10.0, one_sided: bool = False, every: int = 1) -> None:
         super().__init__(weight, every)
         self.one_sided = one_sided
@@ -51,6 +53,8 @@ class Dragan(Term):
         deviation: standard deviation of δ, at least 0, where images are in [0, 1].
         every: see :class:`gan.losses.base.Term`.
     """
+
+    needs_independence = True
 
     def __init__(self, weight: float = 10.0, deviation: float = 0.1, every: int = 1) -> None:
         super().__init__(weight, every)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from gan.losses.base import Loss, Pair
+from gan.losses.base import Loss, Pair, beyond
 
 
 class Hinge(Loss):
@@ -19,6 +19,7 @@ class Hinge(Loss):
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
         """Mean scores, ``rate/ordered``, and ``rate/separated``: the share of examples beyond the margin."""
-        real, fake = pair.real_output.logits.detach(), pair.fake_output.logits.detach()
-        separated = ((real >= 1).float().mean() + (fake <= -1).float().mean()) / 2
-        return super().report(pair) | {"rate/separated": separated}
+        return super().report(pair) | {"rate/separated": self.separated(pair)}
+
+    def separated(self, pair: Pair) -> Tensor:
+        return beyond(pair, 1)

@@ -19,9 +19,11 @@ def squared_gradients(discriminator: DiscriminatorFn, at: Batch) -> Tensor:
     """
     leaves = at.map(lambda v: v.detach().requires_grad_(True) if v.is_floating_point() else v)
     inputs = [value for _, value in leaves.items() if value.requires_grad]
-    # The gradient of the sum over the batch holds the gradient of each example.
-    total = discriminator(leaves).logits.float().sum()
-    gradients = torch.autograd.grad(total, inputs, create_graph=True, allow_unused=True)
+    # In float32 under every precision: 16 bits would round the gradient, which is the objective here.
+    with torch.autocast(inputs[0].device.type, enabled=False):
+        # The gradient of the sum over the batch holds the gradient of each example.
+        total = discriminator(leaves).logits.float().sum()
+        gradients = torch.autograd.grad(total, inputs, create_graph=True, allow_unused=True)
     return torch.stack([g.square().flatten(1).sum(1) for g in gradients if g is not None]).sum(0)
 
 
@@ -35,6 +37,8 @@ class R1(Term):
         every: see :class:`Term`; StyleGAN2's lazy regularization uses 16.
     """
 
+    needs_independence = True
+
     def discriminator(self, pair: Pair) -> Tensor:
         return 0.5 * self.weight * squared_gradients(pair.discriminator, pair.real).mean()
 
@@ -46,6 +50,8 @@ class R2(Term):
         weight: gamma of the paper, at least 0.
         every: see :class:`Term`.
     """
+
+    needs_independence = True
 
     def discriminator(self, pair: Pair) -> Tensor:
         return 0.5 * self.weight * squared_gradients(pair.discriminator, pair.fake).mean()

@@ -30,6 +30,8 @@ class Relativistic(Loss):
 
     def __init__(self, base: Loss, averaged: bool = False) -> None:
         super().__init__()
+        if base.needs_energy:
+            raise ValueError(f"base: {type(base).__name__} is a loss of energies, which have no relativistic form")
         self.base, self.averaged = base, averaged
 
     def discriminator(self, pair: Pair) -> Tensor:
@@ -39,14 +41,9 @@ class Relativistic(Loss):
         return 0.5 * self.base.discriminator(self.compared(pair).swapped())
 
     def report(self, pair: Pair) -> dict[str, Tensor]:
-        """Mean scores, ``rate/ordered``, and ``rate/separated``: the share that the base loss is sure about.
-
-        An example counts as separated when its difference is above 4: a sigmoid would be above .98.
-        """
-        compared = self.compared(pair)
-        real, fake = compared.real_output.logits.detach(), compared.fake_output.logits.detach()
-        separated = ((real > 4).float().mean() + (fake < -4).float().mean()) / 2
-        return super().report(pair) | {"rate/separated": separated}
+        """Mean scores, ``rate/ordered``, and ``rate/separated`` of the differences in the base loss."""
+        separated = self.base.separated(self.compared(pair))
+        return super().report(pair) | ({} if separated is None else {"rate/separated": separated})
 
     def compared(self, pair: Pair) -> Pair:
         """The pair with differences of scores in place of scores."""

@@ -187,7 +187,8 @@ class Method(Optimization):
         """The part of an update that runs on the host: the next learning rate and momentum, the EMA."""
         schedule = self.schedule_of(player)
         schedule.step()
-        self.players[player].set_momentum(schedule, self.total_updates(player))
+        if self.players[player].momentum is not None:  # the total takes time to count
+            self.players[player].set_momentum(schedule, self.total_updates(player))
         for ema in self._emas:
             if ema.network in self.trained_networks[player]:
                 ema.update(schedule.last_epoch)

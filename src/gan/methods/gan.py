@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from gan.core.batch import Batch
 from gan.core.checks import check_integer
+from gan.core.errors import UserError
 from gan.core.random import RandomRows
 from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
@@ -159,8 +160,11 @@ class GAN(Method):
 
     def total_updates(self, player: str) -> int:
         if self.same_batch:
-            steps = map(self.k_at, range(self.total_iterations))
-            return sum(steps) if player == "discriminator" else self.total_iterations * self.g_steps
+            if player == "generator":
+                return self.total_iterations * self.g_steps
+            if callable(self.k):
+                return sum(map(self.k_at, range(self.total_iterations)))
+            return self.total_iterations * self.k
         if player == "discriminator":
             return self.total_iterations
         if callable(self.k):
@@ -171,6 +175,8 @@ class GAN(Method):
 
     def check(self, batch: Batch) -> list[str]:
         names = super().check(batch)
+        if self.loss.needs_energy and not self.discriminator.is_energy:
+            raise UserError("loss is one of energies: model.discriminator must be an autoencoder, take model=energy.")
         with torch.no_grad():
             z, labels = self.latent(RandomRows(self.device), batch.labels)
             fake = Batch(images=self.generator(z, labels).float(), labels=labels, z=z)

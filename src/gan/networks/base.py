@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,9 @@ class Discriminator(Network):
     Most use the images alone and return one logit each; these define :meth:`score`. A discriminator that uses labels
     or latents, or has several heads, defines ``forward``.
     """
+
+    #: whether ``Output.logits`` is minus a reconstruction error and ``Output.features`` the code
+    is_energy: ClassVar[bool] = False
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(batch.images))

@@ -25,6 +25,8 @@ class AutoencoderDiscriminator(base.Discriminator):
         slope: LeakyReLU's slope for negative inputs.
     """
 
+    is_energy = True
+
     def __init__(
         self, image_shape: Sequence[int], hidden: Sequence[int], code: int, power: int = 2, slope: float = 0.2
     ) -> None:
