@@ -164,7 +164,7 @@ def test_every_preset_header_has_command_expectation_and_time():
 
 
 def combinations():
-    """Every loss with every penalty, with the latents in turn; and each model with four of each, others than the last."""
+    """Every loss with every penalty, with the latents in turn; and each model with four of each."""
     groups = losses, latents, penalties = [choices(group) for group in ("loss", "latent", "penalty")]
     for i, (loss, penalty) in enumerate(itertools.product(losses, penalties)):
         yield ("mlp", loss, latents[i % len(latents)], penalty)
