@@ -39,12 +39,12 @@ def plain_algorithm_1(game, cfg, iterations):
         x = next(batches).images
         ones, zeros = torch.ones(len(x)), torch.zeros(len(x))
         torch.manual_seed(derive(cfg.seed, "step", n))
-        for _ in range(cfg.k if cfg.method.same_batch else 1):
+        for _ in range(cfg.k if cfg.method.get("same_batch") else 1):
             fake = generator(torch.randn(len(x), cfg.latent.dim)).detach()
             d_optimizer.zero_grad()
             (bce(discriminator.score(x), ones) + bce(discriminator.score(fake), zeros)).backward()
             d_optimizer.step()
-        if cfg.method.same_batch or (n + 1) % cfg.k == 0:
+        if cfg.method.get("same_batch") or (n + 1) % cfg.k == 0:
             for _ in range(cfg.g_steps):
                 g_optimizer.zero_grad()
                 bce(discriminator.score(generator(torch.randn(len(x), cfg.latent.dim))), ones).backward()
@@ -54,7 +54,7 @@ def plain_algorithm_1(game, cfg, iterations):
 
 @pytest.mark.parametrize(("k", "g_steps", "same"), [(1, 1, False), (2, 1, False), (3, 2, False), (3, 2, True)])
 def test_training_equals_algorithm_1(configure, k, g_steps, same):
-    steps = [f"k={k}", f"g_steps={g_steps}", f"method.same_batch={same}"]
+    steps = [f"k={k}", f"g_steps={g_steps}", f"+method.same_batch={same}"]
     cfg = configure(*SMALL, *steps, "ema.decay=0", "optim/schedule=constant")
     game = build(cfg)
     prepare(game, cfg)
@@ -67,7 +67,7 @@ def test_training_equals_algorithm_1(configure, k, g_steps, same):
 
 
 def test_schedules_count_the_steps_on_the_same_batch(configure):
-    cfg = configure(*SMALL, "k=3", "g_steps=2", "method.same_batch=true")
+    cfg = configure(*SMALL, "k=3", "g_steps=2", "+method.same_batch=true")
     game = build(cfg)
     prepare(game, cfg)
     game.trainer.fit(game.module, game.data)
@@ -78,7 +78,7 @@ def test_schedules_count_the_steps_on_the_same_batch(configure):
 
 def test_same_batch_needs_alternating_updates(configure):
     with pytest.raises(UserError, match=r"same_batch needs alternating updates: set optim.simultaneous=false"):
-        build(configure("optim=sgd2014", "method.same_batch=true"))
+        build(configure("optim=sgd2014", "+method.same_batch=true"))
 
 
 def plain_simultaneous_sgd(game, cfg, iterations):

@@ -1,7 +1,8 @@
 """Migrates files of older versions to current names: class paths, configuration keys, checkpoint entries, overrides.
 
-A checkpoint contains its format number. Format 0, from before there was a number, is converted with the tables below;
-format 1 is the current one. A change of names adds a table and increases the number.
+A checkpoint contains its format number. Format 0, from before there was a number, is converted with the tables below.
+Format 1 lacks the symptoms in `ADDED`; format 2 is the current one. A change of names adds a table and increases the
+number.
 """
 
 import re
@@ -9,7 +10,7 @@ import re
 from gan.core.containers import flatten
 from gan.core.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 
 #: dotted paths of modules and classes in format 0; the longest matching entry is used
 MOVED = {
@@ -32,6 +33,11 @@ RENAMED = {
     r"callbacks\.diagnosis\.looks_to_clear": r"callbacks.diagnosis.checks_to_clear",
     r"callbacks\.diagnosis\.symptoms\.(\w+)\.looks": r"callbacks.diagnosis.symptoms.\1.checks",
     r"penalty\.(weight|_target_)": r"penalty.r1.\1",  # format 0 allowed one penalty, of one kind
+}
+#: symptoms that formats 0 and 1 lack
+ADDED = {
+    "margin_reached": {"_target_": "gan.training.symptoms.MarginReached", "share": 0.98, "checks": 3},
+    "order_reversed": {"_target_": "gan.training.symptoms.OrderReversed", "share": 0.3, "checks": 3},
 }
 
 
@@ -59,6 +65,12 @@ def migrate_checkpoint(checkpoint: dict, source: str) -> dict:
         for observations in history.values():
             for one in observations:
                 one["iteration"] = one.pop("minibatch")
+    if found < 2:
+        callbacks = checkpoint.get("hyper_parameters", {}).get("callbacks") or {}
+        symptoms = (callbacks.get("diagnosis") or {}).get("symptoms")
+        if symptoms:
+            for name, added in ADDED.items():
+                symptoms.setdefault(name, dict(added))
     checkpoint["format"] = FORMAT
     return checkpoint
 
