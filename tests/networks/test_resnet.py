@@ -163,7 +163,7 @@ def test_a_block_is_the_sum_of_both_branches_at_full_resolution():
     first, last, shortcut = nn.Conv2d(2, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(2, 3, 1)
     x = torch.rand(2, 2, 4, 4) - 0.5
     options = {"normalization": Normalization(), "activation": nn.ReLU(), "shortcut": shortcut}
-    up = Block(first, last, up=resnet.double("nearest"), **options)
+    up = Block(first, last, up=nn.Upsample(scale_factor=2, mode="nearest"), **options)
     doubled = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(up(x), shortcut(doubled) + last(first(doubled.relu()).relu()), atol=1e-6)
     down = Block(first, last, down=nn.AvgPool2d(2), **options)
@@ -173,12 +173,10 @@ def test_a_block_is_the_sum_of_both_branches_at_full_resolution():
     assert torch.allclose(plain(x), shortcut(x) + last(first(x).relu()), atol=1e-6)
 
 
-def test_bilinear_doubling_has_quarters():
-    x = torch.tensor([[[[0.0, 4.0]]]])
-    assert resnet.double("bilinear")(x)[0, 0, 0].tolist() == [0, 1, 3, 4]
-    assert resnet.double("nearest")(x)[0, 0, 0].tolist() == [0, 0, 4, 4]
-    with pytest.raises(ArgumentError, match="upsampling must be bilinear or nearest, got cubic"):
-        resnet.Generator(10, (1, 8, 8), upsampling="cubic")
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_upsampling_is_chosen(mode):
+    modes = {m.mode for m in resnet.Generator(10, (1, 8, 8), upsampling=mode).modules() if isinstance(m, nn.Upsample)}
+    assert modes == {mode}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

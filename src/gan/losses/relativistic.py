@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from gan.core.batch import Output
 from gan.core.processes import gather_rows
 from gan.losses.base import Loss, Pair
 
@@ -50,10 +49,6 @@ class Relativistic(Loss):
         real, fake = pair.real_output.logits, pair.fake_output.logits
         to_real, to_fake = (gather_rows(real).mean(), gather_rows(fake).mean()) if self.averaged else (real, fake)
         differences = Pair(pair.discriminator, pair.real, pair.fake, pair.random)
-        differences.real_output = _with_logits(pair.real_output, real - to_fake)
-        differences.fake_output = _with_logits(pair.fake_output, fake - to_real)
+        differences.real_output = replace(pair.real_output, logits=real - to_fake)
+        differences.fake_output = replace(pair.fake_output, logits=fake - to_real)
         return differences
-
-
-def _with_logits(output: Output, logits: Tensor) -> Output:
-    return replace(output, logits=logits)

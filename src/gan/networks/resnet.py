@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from gan.core.checks import ArgumentError, check_integer
+from gan.core.checks import check_integer
 from gan.networks import base
 from gan.networks.layers import Layer
 from gan.networks.normalization import Normalization
@@ -74,7 +74,7 @@ class Generator(base.Generator):
         width: channels of all blocks.
         blocks: residual blocks at each side, at least 1.
         slope: LeakyReLU's slope for negative inputs.
-        upsampling: how an image is doubled: bilinear or nearest.
+        upsampling: how an image is doubled, a mode of torch.nn.Upsample: bilinear, nearest, bicubic.
 
     Raises:
         ArgumentError: images of another size.
@@ -94,7 +94,7 @@ class Generator(base.Generator):
         check_integer("[1, inf)", width=width, blocks=blocks)
         smallest, doublings = base.count_doublings(image_shape)
         normalized, activation = normalization or Normalization(), nn.LeakyReLU(slope)
-        up = double(upsampling)
+        up = nn.Upsample(scale_factor=2, mode=upsampling)
         count = blocks * (doublings + 1)
         layers: list[nn.Module] = []
         for n in range(count):
@@ -156,15 +156,6 @@ class Discriminator(base.Discriminator):
 
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1)  # (B,)
-
-
-def double(mode: str) -> nn.Module:
-    """What doubles the sides of images; raises ArgumentError unless ``mode`` is bilinear or nearest."""
-    if mode == "bilinear":
-        return nn.Upsample(scale_factor=2, mode=mode, align_corners=False)
-    if mode == "nearest":
-        return nn.Upsample(scale_factor=2, mode=mode)
-    raise ArgumentError("upsampling", f"must be bilinear or nearest, got {mode}.")
 
 
 def fixup_pair(width: int, blocks: int, slope: float, normalization: Normalization) -> tuple[nn.Conv2d, nn.Conv2d]:

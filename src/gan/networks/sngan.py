@@ -10,7 +10,7 @@ from gan.core.checks import check_integer
 from gan.networks import base
 from gan.networks.layers import Layer
 from gan.networks.normalization import Normalization
-from gan.networks.resnet import Block, double
+from gan.networks.resnet import Block
 
 
 class Generator(base.Generator):
@@ -35,7 +35,7 @@ class Generator(base.Generator):
         super().__init__()
         check_integer("[1, inf)", width=width)
         smallest, doublings = base.count_doublings(image_shape)
-        normalized, relu, up = normalization or Normalization(), nn.ReLU(), double("nearest")
+        normalized, relu, up = normalization or Normalization(), nn.ReLU(), nn.Upsample(scale_factor=2, mode="nearest")
         blocks = [
             Block(*pair(width, width), normalized, relu, up=up, shortcut=glorot(nn.Conv2d(width, width, 1)))
             for _ in range(doublings)
