@@ -105,9 +105,7 @@ class DiscriminatorWon(Symptom):
             for observation in latest
         ):
             return None
-        return (
-            f"{values_of(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator', 'gradient_norm/generator')} {lasting(latest)}"
-        )
+        return f"{listed(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator', 'gradient_norm/generator')} {lasting(latest)}"
 
 
 class GeneratorAhead(Symptom):
@@ -136,7 +134,7 @@ class GeneratorAhead(Symptom):
         if not all(bound > LOG_4 + self.margin for bound in bounds):
             return None
         return (
-            f"{values_of(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's cross-entropy is at least "
+            f"{listed(latest[-1], 'D(x)', 'D(G(z))', 'loss/generator')}, so D's cross-entropy is at least "
             f"{bounds[-1]:.3g} where guessing has 1.39, {lasting(latest)}"
         )
 
@@ -165,7 +163,7 @@ class MarginReached(Symptom):
     def find(self, latest, early) -> str | None:
         if not all(observation.values["rate/separated"] > self.share for observation in latest):
             return None
-        values = values_of(latest[-1], "rate/separated", "loss/discriminator", "gradient_norm/generator")
+        values = listed(latest[-1], "rate/separated", "loss/discriminator", "gradient_norm/generator")
         return f"{values} {lasting(latest)}"
 
 
@@ -193,7 +191,7 @@ class OrderReversed(Symptom):
     def find(self, latest, early) -> str | None:
         if not all(observation.values["rate/ordered"] < self.share for observation in latest):
             return None
-        return f"{values_of(latest[-1], 'rate/ordered', 'loss/discriminator', 'loss/generator')} {lasting(latest)}"
+        return f"{listed(latest[-1], 'rate/ordered', 'loss/discriminator', 'loss/generator')} {lasting(latest)}"
 
 
 class ModeCollapse(Symptom):
@@ -315,7 +313,7 @@ def usual(early: Sequence[Observation], name: str) -> float:
     return max([1.0, *levels])
 
 
-def values_of(observation: Observation, *names: str) -> str:
+def listed(observation: Observation, *names: str) -> str:
     """Some of an observation's values, formatted."""
     return ", ".join(f"{name} {observation.values[name]:.3g}" for name in names if name in observation.values)
 
