@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from gan.core.errors import UserError, did_you_mean
+from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
@@ -33,9 +32,10 @@ class RunFolder:
         file = self.path / ".hydra" / "config.yaml"
         if not file.is_file():
             raise UserError(f"{self.path} has no .hydra/config.yaml: expected the folder of a run of train.py.")
-        config = OmegaConf.load(file)
-        config.output_dir = str(self.path)
-        plain = OmegaConf.to_container(config, resolve=True)
+        config = read_yaml(file)
+        if not isinstance(config, dict):
+            raise UserError(f"{file} is not the configuration of a run of train.py.")
+        plain = resolve(config | {"output_dir": str(self.path)}, str(file))
         return plain if "method" in plain else migrate_config(plain)
 
     def checkpoints(self) -> dict[str, Path]:
