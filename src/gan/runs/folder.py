@@ -1,5 +1,6 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,6 +92,19 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
             raise UserError(f"checkpoint=best: none has been chosen; python evaluate.py run={folder} select=best does.")
         raise UserError(f"checkpoint={which}: {folder} has {', '.join(held)}.{did_you_mean(which, held)}")
     return held[which]
+
+
+def check_links(folder: Path) -> None:
+    """Raises UserError for a link in a run's folder that leads out of it.
+
+    The folder may come from another person: writing a figure or a score through such a link would change another file.
+    The checkpoints are exempt: they are only read.
+    """
+    for where, folders, names in os.walk(folder):
+        for path in (Path(where, name) for name in [*folders, *names]):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"{path} is a link out of the run's folder, to {path.resolve()}; remove the link.")
+        folders[:] = [name for name in folders if name != "checkpoints"]
 
 
 def runs_in(folder: str | Path | None) -> list[Path]:

@@ -12,7 +12,7 @@ from gan.data.base import ImageData, Source
 from gan.methods.base import Method
 from gan.methods.sampler import Sampler
 from gan.runs import build, checkpoint
-from gan.runs.folder import find_checkpoint
+from gan.runs.folder import check_links, find_checkpoint
 from gan.runs.foreign import to_config
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
@@ -117,6 +117,7 @@ def open_run(
             neither of this program nor of a trusted package.
     """
     path = find_checkpoint(folder, which)
+    check_links(Path(folder))
     saved = checkpoint.read(path, key="checkpoint")
     cfg = trusted_config(saved["hyper_parameters"], f"checkpoint={path}", trust, accepted)
     if root is not None:
