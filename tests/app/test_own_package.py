@@ -296,7 +296,7 @@ def test_own_class_without_a_file_needs_trust_on_resume(conf, tmp_path, command)
     assert status == 1
     assert output.count("\n") == 1
     assert output.endswith(
-        "/run/.hydra/overrides.yaml: loss is my_gan.parts.Loss, not a Loss of gan, and is not built; "
+        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is no Loss of gan, so it is not built; "
         "if this code is your own, give trust=my_gan.\n"
     )
     for own in ("trust=my_gan", "trust=[other,my_gan.parts]", "loss._target_=my_gan.parts.Loss"):

@@ -68,15 +68,15 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
             "a .ckpt written by train.py."
         ) from error
     foreign = UserError(f"{source} is a checkpoint of another program: expected one written by train.py.")
-    if not isinstance(checkpoint, dict):
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("hyper_parameters"), dict):
         raise foreign
-    check_plain(checkpoint.get("hyper_parameters"), f"{source}: its configuration")
-    check_resolved(checkpoint.get("hyper_parameters"), source)
+    check_plain(checkpoint["hyper_parameters"], f"{source}: its configuration")
+    check_resolved(checkpoint["hyper_parameters"], source)
     try:
         checkpoint = migrate_checkpoint(checkpoint, source)
     except (AttributeError, KeyError, TypeError) as error:  # an entry of another type than train.py writes
         raise foreign from error
-    if any(key not in checkpoint for key in OWN_KEYS) or not isinstance(checkpoint["hyper_parameters"], dict):
+    if any(key not in checkpoint for key in OWN_KEYS):
         raise foreign
     check_entries(checkpoint, source)
     return checkpoint

@@ -34,7 +34,9 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or one_line(error)}.") from error
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is not a generator that sample.py export=true wrote ({one_line(error)[:100]}).") from error
+        raise UserError(
+            f"{path} is not a generator that sample.py export=true wrote ({one_line(error)[:100]})."
+        ) from error
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
         generator, latent = part(cfg, "model.generator"), part(cfg, "latent")

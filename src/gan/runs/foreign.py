@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan.core.errors import UserError, one_line
 
-#: limits of a record, a hundred times those of the largest preset
-MAX_BYTES, MAX_VALUES, MAX_DEPTH = 1_000_000, 100_000, 50
+#: limits of a record, ten times those of the largest preset
+MAX_BYTES, MAX_VALUES, MAX_DEPTH = 1_000_000, 10_000, 50
 #: interpolations that read nothing outside the configuration
 INSIDE = re.compile(r"\$\{(?:(?P<key>\w[\w.@]*)|now:[^{}$]*|oc\.select:(?P<optional>\w[\w.]*),null)\}")
 
@@ -45,7 +45,9 @@ def check_resolved(value: object, source: str) -> None:
     """Raises UserError for an interpolation such as ``${oc.env:HOME}``: a checkpoint holds the values themselves."""
     for key, text in texts(value):
         if "${" in text:
-            raise UserError(f"{source}: {key}={shorten(text)} is an interpolation; a checkpoint holds only values.")
+            raise UserError(
+                f"{source}: {shorten(key)}={shorten(text)} is an interpolation; a checkpoint holds only values."
+            )
 
 
 def check_interpolations(text: str, source: str) -> None:

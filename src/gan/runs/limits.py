@@ -35,7 +35,7 @@ def limit_networks(cfg: DictConfig, weights: Mapping[str, Tensor], source: str) 
         UserError: a size in ``cfg`` is too large for these weights.
     """
     values = sum(weight.numel() for weight in weights.values())
-    check_sizes(cfg, max(MAX_SIZE, values), source)
+    check_sizes(cfg, values, source)
     # A parametrized weight is registered twice; buffers need not be saved.
     left = {"values": 4 * values + MAX_SIZE, "tensors": 4 * len(weights) + 1000}
 
@@ -58,13 +58,13 @@ def limit_networks(cfg: DictConfig, weights: Mapping[str, Tensor], source: str) 
             hook.remove()
 
 
-def check_sizes(cfg: DictConfig, largest: int, source: str) -> None:
-    """Raises UserError for a width, depth or image size that no weights of a checkpoint can justify."""
+def check_sizes(cfg: DictConfig, weights: int, source: str) -> None:
+    """Raises UserError for a width, depth or image size that a checkpoint with so many weights cannot have."""
     plain = OmegaConf.to_container(cfg, resolve=True)
     for part in ("model", "latent"):
         for key, size in sizes(plain.get(part), part):
-            if size > (MAX_IMAGE if key.endswith("image_shape") else largest):
-                raise UserError(f"{source}: {key}={size:.6g} is too large; the checkpoint has {largest:,} weights.")
+            if size > (MAX_IMAGE if key.endswith("image_shape") else max(MAX_SIZE, weights)):
+                raise UserError(f"{source}: {key}={size:.6g} is too large for its {weights:,} weights.")
     size = (plain.get("data") or {}).get("image_size")
     if isinstance(size, int) and size * size > MAX_IMAGE:
         raise UserError(

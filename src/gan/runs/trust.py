@@ -29,9 +29,9 @@ class Role:
     packages: tuple[str, ...] = ("gan",)
 
     def __str__(self) -> str:
-        """Such as ``a Loss of gan``; ``a value`` where nothing may be built."""
+        """Such as ``Loss of gan``; ``text or number`` where nothing may be built."""
         kinds = " or ".join(path.rpartition(".")[2] for path in self.base) or "class"
-        return f"a {kinds} of {' or '.join(self.packages)}" if self.packages else "a value"
+        return f"{kinds} of {' or '.join(self.packages)}" if self.packages else "text or number"
 
 
 _CALLBACK = Role(("pytorch_lightning.Callback",), ("gan", "pytorch_lightning.callbacks"))
@@ -95,7 +95,7 @@ def check_targets(
     Args:
         config: a configuration as plain containers.
         source: where it was read, for the message.
-        trust: packages, modules and classes that the user vouches for.
+        trust: packages and modules whose classes of the right role are allowed, and single classes.
         accepted: pairs (role, target) that are not foreign, such as those of the user's command line.
     """
     for key, target in targets(config):
@@ -125,19 +125,22 @@ def role_of(key: str) -> str | None:
 def check_target(key: str, target: object, source: str, trust: Collection[str] = ()) -> None:
     """Raises UserError unless ``target`` may be built at ``key``; imports no module outside the allowed packages."""
     if not isinstance(target, str) or not re.fullmatch(r"[^\W\d_]\w*(\.\w+)+", target):
-        raise UserError(f"{source}: {key} is {shorten(target)}: expected the dotted path of a class.")
-    written, top = shorten(target), target.partition(".")[0]
-    if _below(target, trust):
-        found = _find(target)
-        if not (_defined_in(found, trust) or (target in trust and isinstance(found, type))):
-            raise UserError(f"{source}: {key} is {written}, which Python does not find in {', '.join(trust)}.")
+        raise UserError(f"{source}: {shorten(key)} is {shorten(target)}: expected the dotted path of a class.")
+    if target in trust:
         return
     role = ROLES.get(role_of(key) or "", Role((), ()))
+    if _below(target, trust):
+        role = Role(role.base, tuple(trust))
     if _below(target, role.packages) and _has_role(_find(target), role):
         return
-    others = OTHERS | sys.stdlib_module_names
-    advice = "do not use this file" if top in others else f"if this code is your own, give trust={shorten(top)}"
-    raise UserError(f"{source}: {key} is {written}, not {role}, and is not built; {advice}.")
+    top = shorten(target.partition(".")[0])
+    if _below(target, trust):
+        advice = f"Python must find it; for a class without this base give trust={shorten(target)}"
+    elif top in OTHERS | sys.stdlib_module_names:
+        advice = "do not use this file"
+    else:
+        advice = f"if this code is your own, give trust={top}"
+    raise UserError(f"{source}: {shorten(key)}={shorten(target)} is no {role}, so it is not built; {advice}.")
 
 
 def _has_role(found: object, role: Role) -> bool:
@@ -159,7 +162,6 @@ def _find(path: str) -> object:
         return None
 
 
-def _defined_in(found: object, packages: Collection[str]) -> bool:
-    """Whether a class or function is defined in one of these packages, wherever its name was looked up."""
-    name = f"{getattr(found, '__module__', None)}.{getattr(found, '__qualname__', None)}"
-    return callable(found) and _below(name, packages)
+def _defined_in(found: type, packages: Collection[str]) -> bool:
+    """Whether a class is defined in one of these packages, wherever its name was looked up."""
+    return _below(f"{found.__module__}.{found.__qualname__}", packages)
