@@ -100,6 +100,19 @@ def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_tr
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
+def on_digits(preset):
+    """Whether a preset leaves the choice of the data to the command line."""
+    return not re.search(r"override /data:", (CONF / f"{preset.replace('=', '/')}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10", "folder"])
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if on_digits(preset)])
+def test_every_preset_of_digits_takes_other_images(preset, data, tmp_path):
+    cfg = composed(tmp_path, preset, *needs(preset), f"data={data}", "data.root=none", "data.classes=10")
+    scalars = check_networks(build(cfg).module, SimpleNamespace(**cfg.data))
+    assert any(name.startswith("loss/") for name in scalars)
+
+
 def test_second_stage_starts_from_the_first_generator(tmp_path, run_training):
     words = [*BARE, "trainer.max_steps=1", "data.batch_size=4", "ema.decay=0"]
     game = build(composed(tmp_path, "experiment=paper_tfd_2014", "latent.dim=5", *words))  # 100 units, narrowed
