@@ -139,7 +139,7 @@ def with_layers_of_torch(network: nn.Module) -> nn.Module:
 
 
 def make(node: dict[str, Any]) -> Any:
-    """An object of the class ``_target_`` with the other keys as arguments; with ``_partial_`` a function that makes it."""
+    """An object of the class ``_target_`` with the other keys as arguments, or with ``_partial_`` its constructor."""
     arguments = {k: make(v) if isinstance(v, dict) and "_target_" in v else v for k, v in node.items()}
     target = resolve_name(arguments.pop("_target_"))
     return partial(target, **arguments) if arguments.pop("_partial_", False) else target(**arguments)
