@@ -81,7 +81,9 @@ def test_runs_of_a_sweep_are_in_numeric_order(tmp_path):
 
 def test_runs_are_found_at_any_depth_but_not_inside_a_run(tmp_path):
     """The group of optim/schedule=linear becomes a folder of its own, where ``subdir`` is the override's text."""
-    folders = [tmp_path / "optim" / f"schedule={name}" / f"seed={n}" for name in ("constant", "linear") for n in (2, 10)]
+    folders = [
+        tmp_path / "optim" / f"schedule={name}" / f"seed={n}" for name in ("constant", "linear") for n in (2, 10)
+    ]
     for folder in folders:
         (folder / "checkpoints").mkdir(parents=True)
     (folders[0] / "figures" / "checkpoints").mkdir(parents=True)

@@ -20,6 +20,7 @@ from yaml import YAMLError
 from gan.app.search_path import ConfigFiles, config_files
 from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
+from gan.runs.launch import is_requeued
 
 #: groups whose parts are built one by one: the user can remove any part and add others
 COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
@@ -82,7 +83,7 @@ def _check_folder(override: Override, sweep: bool) -> None:
         raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
     if not folder:
         raise UserError(f"{key} is empty; give the folder for this run.")
-    if (Path(str(folder)) / "checkpoints").exists() and not is_helper():
+    if (Path(str(folder)) / "checkpoints").exists() and not (is_helper() or is_requeued()):
         raise UserError(
             f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to resume that "
             f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."

@@ -76,6 +76,8 @@ class Monitor(Callback):
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
         # All processes share one file, so it contains the means over processes.
         checkpoint["monitor"] = {
+            # what was published: a run that is resumed after its last batch has an objective all the same
+            "published": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
         }
 
@@ -83,6 +85,7 @@ class Monitor(Callback):
         state = checkpoint.get("monitor", {"window": {}})
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+        publish(trainer, state.get("published", {}))
 
 
 def scalars_of(players: tuple[str, ...]) -> list[str]:
