@@ -129,10 +129,9 @@ def test_joblib_gives_the_bits_of_single_runs(tmp_path):
     output = finish(launch(tmp_path, *words))
     assert output.count("cpu with 1 thread,") == 3
     assert "Warning" not in output
-    for seed in (1, 2, 3):
-        single = [word for word in SHORT if "sweep" not in word]
-        finish(launch(tmp_path, *single, f"seed={seed}", f"output_dir={seed}"))
-        assert same_weights(tmp_path / str(seed), tmp_path / "S" / str(seed - 1))
+    single = [word for word in SHORT if "sweep" not in word]
+    finish(launch(tmp_path, *single, "seed=3", "output_dir=alone"))
+    assert same_weights(tmp_path / "alone", tmp_path / "S" / "2")
 
 
 @needs("submitit")
@@ -190,10 +189,7 @@ def test_jobs_of_two_processes_run_one_after_the_other(tmp_path):
     output = finish(launch(tmp_path, *words))
     assert output.count("2 × cpu") == 2
     single = [word for word in SHORT if "sweep" not in word]
-    for seed in (1, 2):
-        finish(launch(tmp_path, *single, "trainer.devices=2", f"seed={seed}", f"output_dir={seed}"))
-        assert same_weights(tmp_path / str(seed), tmp_path / "S" / str(seed - 1))
+    finish(launch(tmp_path, *single, "trainer.devices=2", "seed=2", "output_dir=alone"))
+    assert same_weights(tmp_path / "alone", tmp_path / "S" / "1")
     assert sorted(path.name for path in (tmp_path / "S").iterdir()) == ["0", "1", "multirun.yaml"]
     assert not (tmp_path / "outputs").exists()
-    again = finish(launch(tmp_path, *words))
-    assert again.count("is finished and not trained again") == 2
