@@ -168,7 +168,7 @@ def resumed(argv: Sequence[str]) -> list[str]:
         UserError: a folder of configuration files of the run no longer exists, and no other folder is given.
     """
     arguments = parsed(argv)
-    given = {_key(override): override for override in arguments.overrides}
+    given = {key_of(override): override for override in arguments.overrides}
     if "ckpt_path" not in given:
         return list(argv)
     place = list(argv).index(given["ckpt_path"])
@@ -177,7 +177,9 @@ def resumed(argv: Sequence[str]) -> list[str]:
     if not file.is_file():
         return list(argv)
     before = [migrate_override(word) for word in OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
-    kept = [word for word in before if _key(word) not in given and _key(word) not in ("output_dir", "hydra.run.dir")]
+    kept = [
+        word for word in before if key_of(word) not in given and key_of(word) not in ("output_dir", "hydra.run.dir")
+    ]
     options: list[str] = []
     if not (arguments.config_dir or arguments.config_name or SEARCH_PATH in given):
         options, path = recorded(run)
@@ -185,7 +187,7 @@ def resumed(argv: Sequence[str]) -> list[str]:
     return [*argv[:place], *kept, *argv[place:], *options]
 
 
-def _key(override: str) -> str | None:
+def key_of(override: str) -> str | None:
     """``model`` for ``model=mlp``, ``+model=mlp`` and ``~model``; None if the text is not an override."""
     match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", override)
     return match[1] if match else None

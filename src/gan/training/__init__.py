@@ -1,4 +1,4 @@
-"""Callbacks: curves, sample grids, checkpoints, warnings. They do not affect training.
+"""Callbacks and loggers: curves, sample grids, checkpoints, warnings. They do not affect training.
 
 May import: figures, evaluation, methods and below.
 """
@@ -6,6 +6,7 @@ May import: figures, evaluation, methods and below.
 from gan.training.checkpoint import Checkpoint
 from gan.training.diagnosis import Diagnosis
 from gan.training.guard import Guard
+from gan.training.metrics_file import MetricsFile
 from gan.training.monitor import Monitor
 from gan.training.plane import Plane
 from gan.training.progress import Progress
@@ -17,6 +18,7 @@ __all__ = [
     "Checkpoint",
     "Diagnosis",
     "Guard",
+    "MetricsFile",
     "Monitor",
     "Plane",
     "Progress",
