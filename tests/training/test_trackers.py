@@ -73,6 +73,7 @@ def test_hparams_tab_shows_choices_overrides_and_results(tmp_path, command):
     hyperparameters, results, _ = found["single"]
     assert {"loss": "nonsaturating", "optim/schedule": "constant", "k": 2, "seed": 1}.items() <= hyperparameters.items()
     assert results.keys() == {"hp/objective"}
+    assert len(list((tmp_path / "single").glob("events.out.tfevents.*"))) == 1
 
     status, output = command("evaluate.py", tmp_path, "run=single", "metrics=frechet", "num_samples=50")
     assert status == 0, output

@@ -13,6 +13,7 @@ from gan.training.progress import Progress
 from gan.training.sample_grids import SampleGrids
 from gan.training.scores import Scores
 from gan.training.snapshots import Snapshots
+from gan.training.trackers import TensorBoard
 
 __all__ = [
     "Checkpoint",
@@ -25,4 +26,5 @@ __all__ = [
     "SampleGrids",
     "Scores",
     "Snapshots",
+    "TensorBoard",
 ]

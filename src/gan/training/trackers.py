@@ -19,6 +19,18 @@ from gan.training.metrics_file import MetricsFile
 Hyperparameters = Mapping[str, float | str]
 
 
+class TensorBoard(TensorBoardLogger):
+    """Lightning's logger, whose file stays open after the training: the results are computed later."""
+
+    stays_open = False
+
+    def finalize(self, status: str) -> None:
+        if self.stays_open and status == "success":
+            self.save()
+        else:
+            super().finalize(status)
+
+
 def start(trainer: pl.Trainer, hyperparameters: Hyperparameters) -> None:
     """Writes the hyperparameters of a run that starts to every logger."""
     for logger in trainer.loggers if trainer.is_global_zero else ():
@@ -52,6 +64,12 @@ def _(logger: TensorBoardLogger, hyperparameters: Hyperparameters) -> None:
     # columns of the others would be missing; without it, it shows the columns of all.
     _, start, _ = hparams(dict(hyperparameters), {})
     logger.experiment._get_file_writer().add_summary(start)
+
+
+@log_start.register
+def _(logger: TensorBoard, hyperparameters: Hyperparameters) -> None:
+    log_start.dispatch(TensorBoardLogger)(logger, hyperparameters)
+    logger.stays_open = True
 
 
 @singledispatch
@@ -111,6 +129,12 @@ def _(logger: MLFlowLogger, name: str, image: Tensor, step: int) -> None:
 @singledispatch
 def end(logger: Logger, status: str) -> None:
     """Ends the logger's run, as ``success`` or ``failed``."""
+    logger.finalize(status)
+
+
+@end.register
+def _(logger: TensorBoard, status: str) -> None:
+    logger.stays_open = False
     logger.finalize(status)
 
 
