@@ -22,8 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
-from gan.app.overrides import COLLECTIONS, check, is_helper
+from gan.app.overrides import COLLECTIONS, check
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
+from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.migrations import migrate_override
 
@@ -35,18 +36,19 @@ log = logging.getLogger(__name__)
 Task = Callable[[DictConfig], object]
 
 
-def launch(load: Callable[[], Task], config_name: str) -> None:
+def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> None:
     """Runs a task with the configuration of the command line; exits with a status.
 
     Args:
         load: imports the task's modules and returns the task; called only if there is a job to run. The task maps the
             composed configuration to a result for a sweeper.
         config_name: the file in ``conf/`` that holds the defaults.
+        trains: whether several processes may do the task together.
     """
     # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
     try:
-        _launch(load, config_name)
+        _launch(load, config_name, trains)
     finally:
         gc.enable()
 
@@ -60,7 +62,7 @@ def loaded(load: Callable[[], Task]) -> Task:
     return task
 
 
-def _launch(load: Callable[[], Task], config_name: str) -> None:
+def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not is_helper()
     failures: list[UserError] = []
 
@@ -84,6 +86,8 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
 
     try:
         sys.argv[1:] = checked(sys.argv[1:], config_name)
+        if trains and starts_a_run(sys.argv[1:]):
+            sys.argv[1:] = join_run(sys.argv[1:])
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
@@ -113,6 +117,13 @@ def checked(argv: Sequence[str], config_name: str) -> list[str]:
     return complete
 
 
+def starts_a_run(argv: Sequence[str]) -> bool:
+    """Whether a command line starts one run, and not a sweep or a printout."""
+    given = vars(parsed(argv))
+    others = ("help", "hydra_help", "cfg", "info", "shell_completion", "version", "multirun")
+    return not any(given.get(option) for option in others)
+
+
 def enter_run_folder(cfg: DictConfig) -> None:
     """Sets ``output_dir`` to the folder that Hydra created for this run."""
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
@@ -121,6 +132,8 @@ def enter_run_folder(cfg: DictConfig) -> None:
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
         settings.run.dir = cfg.output_dir
+    if not sweeping():
+        publish_folder(folder)
 
 
 def sweeping() -> bool:

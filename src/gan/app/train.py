@@ -18,6 +18,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.app.evaluate import report
 from gan.app.hyperparameters import hyperparameters
 from gan.app.prepare import prepare
+from gan.app.several_processes import check_size
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
@@ -69,6 +70,7 @@ def run(cfg: DictConfig) -> float | None:
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     if experiment.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
+    check_size(experiment.trainer.world_size)
     if saved:
         check_resume(cfg, saved, experiment)
     status = "failed"
