@@ -37,10 +37,15 @@ def choices(group):
 
 def needs(choice):
     """The overrides that a choice requires: those after ``# Needs:`` in its file."""
+    return header(choice, "Needs").split()
+
+
+def header(choice, word):
+    """The text after ``# WORD:`` in the file of a choice; empty if there is none."""
     group, _, name = choice.partition("=")
     group = group.partition("@")[0]
-    found = re.search(r"^# Needs: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1].split() if found else []
+    found = re.search(rf"^# {word}: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def composed(folder, *words):
@@ -73,6 +78,8 @@ def with_digits(folder, *words):
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_builds(choice, tmp_path):
+    if package := header(choice, "Package").partition(" ")[0]:
+        pytest.importorskip(package)
     cfg = composed(tmp_path, choice, *needs(choice))
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):

@@ -22,8 +22,9 @@ from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.jobs import alone_in_folder, finished_before, record_command
-from gan.app.overrides import COLLECTIONS, check, is_helper
+from gan.app.overrides import COLLECTIONS, check
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
+from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.launch import is_requeued, is_sweeping
 from gan.runs.migrations import migrate_override
@@ -37,18 +38,19 @@ log = logging.getLogger(__name__)
 Task = Callable[[DictConfig], object]
 
 
-def launch(load: Callable[[], Task], config_name: str) -> None:
+def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> None:
     """Runs a task with the configuration of the command line; exits with a status.
 
     Args:
         load: imports the task's modules and returns the task; called only if there is a job to run. The task maps the
             composed configuration to a result for a sweeper.
         config_name: the file in ``conf/`` that holds the defaults.
+        trains: whether several processes may do the task together.
     """
     # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
     try:
-        _launch(load, config_name)
+        _launch(load, config_name, trains)
     finally:
         gc.enable()
 
@@ -62,7 +64,7 @@ def loaded(load: Callable[[], Task]) -> Task:
     return task
 
 
-def _launch(load: Callable[[], Task], config_name: str) -> None:
+def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not is_helper()
     failures: list[UserError] = []
 
@@ -92,6 +94,8 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
 
     try:
         sys.argv[1:] = checked(sys.argv[1:], config_name)
+        if trains and starts_a_run(sys.argv[1:]):
+            sys.argv[1:] = join_run(sys.argv[1:])
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
@@ -121,6 +125,13 @@ def checked(argv: Sequence[str], config_name: str) -> list[str]:
     return complete
 
 
+def starts_a_run(argv: Sequence[str]) -> bool:
+    """Whether a command line starts one run, and not a sweep or a printout."""
+    given = vars(parsed(argv))
+    others = ("help", "hydra_help", "cfg", "info", "shell_completion", "version", "multirun")
+    return not any(given.get(option) for option in others)
+
+
 def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
 
@@ -141,6 +152,8 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
         settings.run.dir = cfg.output_dir
+    if not is_sweeping():
+        publish_folder(folder)
     return None
 
 
@@ -184,7 +197,7 @@ def resumed(argv: Sequence[str]) -> list[str]:
         UserError: a folder of configuration files of the run no longer exists, and no other folder is given.
     """
     arguments = parsed(argv)
-    given = {_key(override): override for override in arguments.overrides}
+    given = {key_of(override): override for override in arguments.overrides}
     if "ckpt_path" not in given:
         return list(argv)
     place = list(argv).index(given["ckpt_path"])
@@ -193,7 +206,9 @@ def resumed(argv: Sequence[str]) -> list[str]:
     if not file.is_file():
         return list(argv)
     before = [migrate_override(word) for word in OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
-    kept = [word for word in before if _key(word) not in given and _key(word) not in ("output_dir", "hydra.run.dir")]
+    kept = [
+        word for word in before if key_of(word) not in given and key_of(word) not in ("output_dir", "hydra.run.dir")
+    ]
     options: list[str] = []
     if not (arguments.config_dir or arguments.config_name or SEARCH_PATH in given):
         options, path = recorded(run)
@@ -201,7 +216,7 @@ def resumed(argv: Sequence[str]) -> list[str]:
     return [*argv[:place], *kept, *argv[place:], *options]
 
 
-def _key(override: str) -> str | None:
+def key_of(override: str) -> str | None:
     """``model`` for ``model=mlp``, ``+model=mlp`` and ``~model``; None if the text is not an override."""
     match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", override)
     return match[1] if match else None

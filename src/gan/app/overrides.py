@@ -5,7 +5,6 @@ This module does not import torch.
 
 import difflib
 import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app.search_path import CONF, ConfigFiles, config_files
+from gan.app.several_processes import is_helper
 from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.runs.launch import is_requeued
@@ -70,11 +70,6 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         if (key := override.key_or_group) in places and isinstance(override.value(), str):
             raise UserError(f"{override.input_line}: write {places[key]}={override.value()}.")
         _check_key(override, plain, built, files.groups)
-
-
-def is_helper() -> bool:
-    """Whether another process started this one as part of a distributed run."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
 
 
 def _check_folder(override: Override, sweep: bool) -> None:

@@ -16,14 +16,17 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.evaluate import report
+from gan.app.hyperparameters import hyperparameters
+from gan.app.job_processes import processes_of_job
 from gan.app.jobs import listed, resumes_itself
 from gan.app.prepare import prepare
-from gan.app.processes import processes_of_job
+from gan.app.several_processes import check_size
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.hardware import true_float32
 from gan.core.process_state import restored_process_state
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
+from gan.evaluation.records import Row
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
@@ -34,7 +37,7 @@ from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.search.study import is_score, trial_of_job
-from gan.training import SampleGrids
+from gan.training import SampleGrids, trackers
 from gan.training.monitor import scalars_of
 from gan.training.pruning import Pruning
 
@@ -77,20 +80,28 @@ def train(cfg: DictConfig) -> float | None:
     pruning = watch_trial(cfg, experiment)
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
+    check_size(experiment.trainer.world_size)
     if saved:
         check_resume(cfg, saved, experiment)
+    status = "failed"
     # A thread writes the curves. Its OSError (a full disk) is raised again in the main thread.
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
         plan = check_plan(cfg, saved, experiment, Plan(finished, metrics, figures))
         announce(cfg, experiment)
+        trackers.start(experiment.trainer, hyperparameters(cfg))
         started = time.perf_counter()
         with processes_of_job(cfg, experiment.trainer):
             experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
         if pruning is not None and pruning.pruned:
+            status = "success"
             return None
-        look_back(experiment, plan)
+        scores = look_back(experiment, plan)
+        value = objective(cfg, experiment.trainer)
+        results = scores if value is None else {"hp/objective": value, **scores}
+        trackers.finish(experiment.trainer, results, experiment.module.iteration)
+        status = "success"
     except SystemExit as end:
         if end.code != 1:  # a launcher has requeued this job
             raise
@@ -100,8 +111,8 @@ def train(cfg: DictConfig) -> float | None:
     except OSError as error:
         raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
+        trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__
-    value = objective(cfg, experiment.trainer)
     if experiment.trainer.is_global_zero:
         outcome.write(cfg.output_dir, value)
     return value
@@ -177,22 +188,28 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
                 log.info("  samples (%s)  %s", name, path)
     for callback in experiment.trainer.checkpoint_callbacks:
         log.info("  checkpoint     %s", callback.last_saved)
-    if experiment.trainer.loggers:
-        log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
+    for place in filter(None, map(trackers.where, experiment.trainer.loggers)):
+        log.info("  curves         %s", place)
 
 
-def look_back(experiment: Experiment, plan: Plan) -> None:
-    """Computes the metrics and draws the figures of the finished run, as ``evaluate.py`` and ``sample.py`` do."""
+def look_back(experiment: Experiment, plan: Plan) -> dict[str, float]:
+    """Computes the metrics and draws the figures of the finished run, as ``evaluate.py`` and ``sample.py`` do.
+
+    Returns:
+        The scores, by the names under which trackers get them.
+    """
     if not experiment.trainer.is_global_zero:
-        return
+        return {}
     experiment.module.to(experiment.trainer.strategy.root_device)
     finished = plan.run
+    rows: list[Row] = []
     if plan.reference is not None:
         rows, _ = evaluate(finished.sampler, plan.reference, plan.metrics, finished.sampler.names)
         report(finished, rows)
     for figure in plan.figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)
+    return trackers.named_scores(rows)
 
 
 def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
