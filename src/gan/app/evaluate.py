@@ -24,6 +24,7 @@ from gan.runs.folder import BEST, find_checkpoint, runs_in
 from gan.runs.identity import Setting, distinguish, setting
 from gan.runs.instantiate import check_texts, chosen, part
 from gan.runs.run import Run, open_run
+from gan.training.trackers import add_results, named_scores
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def run(cfg: DictConfig) -> None:
             opened.sampler, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed
         )
         report(opened, rows, cfg.seed)
+        add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
             for name, images in samples.items():
                 z, _ = opened.sampler.latents(len(images), cfg.seed)

@@ -87,8 +87,8 @@ def module(cfg: DictConfig) -> Method:
     if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
         # D's step changes the common gradient scale, but here it comes after G's scaled gradient is computed.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
-    # Saved in every checkpoint: the configuration is enough to rebuild the method.
-    method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
+    # Saved in every checkpoint: the configuration is enough to rebuild the method. The loggers get a summary.
+    method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True), logger=False)
     return method
 
 

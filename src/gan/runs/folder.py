@@ -1,7 +1,8 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
+import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,8 @@ from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
+METRICS_FILE = "metrics.csv"  # of logger=csv
+STEP = "step"  # its column of iterations
 
 
 @dataclass(frozen=True)
@@ -44,28 +47,48 @@ class RunFolder:
         return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
 
     def read_scalars(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
-        """Points (epoch, value) of each scalar in the event files.
+        """Points (epoch, value) of each scalar in the event files, or else in ``metrics.csv``.
 
         If an iteration was trained twice, before and after a resume, the second value is used.
 
         Raises:
             UserError: the run has no curves, or none with this name.
         """
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        if not list(self.path.glob("events.out.tfevents.*")):
-            raise UserError(f"{self.path} has no curves; they are written in a training with logger=tensorboard.")
-        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
-        known = events.Tags()["scalars"]
+        known = self._read_events() or self._read_metrics_file()
+        if not known:
+            raise UserError(
+                f"{self.path} has no curves; they are written in a training with logger=tensorboard or logger=csv."
+            )
         for name in (*names, "epoch"):
             if name not in known:
                 hint = f"{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
                 raise UserError(f"{self.path} has no scalar {name}.{hint}")
-        epochs = {event.step: event.value for event in events.Scalars("epoch")}
-        return {
-            name: sorted((epochs[x], value) for x, value in latest(events.Scalars(name)).items() if x in epochs)
-            for name in names
-        }
+        epochs = known["epoch"]
+        return {name: sorted((epochs[x], value) for x, value in known[name].items() if x in epochs) for name in names}
+
+    def _read_events(self) -> dict[str, dict[int, float]]:
+        """Values by iteration of every scalar in the event files; empty if there is none."""
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        if not list(self.path.glob("events.out.tfevents.*")):
+            return {}
+        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
+        return {name: latest(events.Scalars(name)) for name in events.Tags()["scalars"]}
+
+    def _read_metrics_file(self) -> dict[str, dict[int, float]]:
+        """Values by iteration of every scalar in ``metrics.csv``; empty if there is no such file."""
+        rows = read_table(self.path / METRICS_FILE)
+        names = [name for name in (rows[0] if rows else ()) if name != STEP]
+        return {name: {int(row[STEP]): float(row[name]) for row in rows if row[name]} for name in names}
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The complete rows of a ``metrics.csv``, as text by column; empty if there is no such file."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]  # a killed process may leave a part of a row
+    return list(csv.DictReader(whole.splitlines()))
 
 
 def latest(events: Sequence) -> dict[int, float]:
@@ -108,9 +131,19 @@ def check_links(folder: Path) -> None:
 
 
 def runs_in(folder: str | Path | None) -> list[Path]:
-    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order."""
-    if folder and Path(folder).is_dir() and not (Path(folder) / "checkpoints").is_dir():
-        jobs = [path.parent for path in Path(folder).glob("*/checkpoints")]
-        if jobs:
-            return sorted(jobs, key=lambda path: (len(path.name), path.name))  # 2 before 10
-    return [Path(folder)] if folder else []
+    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order, at any depth.
+
+    The folder of a job may have several parts: ``optim/schedule=linear,seed=1`` of ``${hydra.job.override_dirname}``.
+    """
+    if not folder:
+        return []
+    found = [Path(place) for place in _walk(Path(folder))]
+    return sorted(found, key=lambda path: [(len(part), part) for part in path.parts]) or [Path(folder)]  # 2 before 10
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The folders of runs in ``folder``; what lies inside a run is not searched."""
+    for place, inner, _ in os.walk(folder):
+        if "checkpoints" in inner:
+            yield place
+            inner.clear()
