@@ -9,25 +9,25 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
-from gan.app.search_path import CONF, SEARCH_PATH, recorded
+from gan.app.resume import CommandLine, accepted, take_trust, with_record
+from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.launch import is_requeued, is_sweeping
-from gan.runs.migrations import migrate_override
 from gan.runs.outcome import Outcome
 
 __all__ = ["COLLECTIONS", "CONF", "check", "launch", "loaded", "resumed"]
@@ -75,6 +75,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
                 return loaded(load)(cfg)
             with alone_in_folder():
                 ended = enter_run_folder(cfg)
+                line.check(cfg)
                 return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
             if not is_helper():
@@ -93,9 +94,10 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             raise
 
     try:
-        sys.argv[1:] = checked(sys.argv[1:], config_name)
-        if trains and starts_a_run(sys.argv[1:]):
-            sys.argv[1:] = join_run(sys.argv[1:])
+        line = checked(sys.argv[1:], config_name)
+        sys.argv[1:] = line.words
+        if trains and starts_a_run(line.words):
+            sys.argv[1:] = join_run(line.words)
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
@@ -116,13 +118,17 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
         sys.exit(1)
 
 
-def checked(argv: Sequence[str], config_name: str) -> list[str]:
+def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
-    complete = options_last(resumed(quote_home(argv)))
-    arguments = parsed(complete)
-    if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
-        check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
-    return complete
+    given, trust = take_trust(quote_home(argv)) if config_name == "train" else (quote_home(argv), ())
+    complete, record = with_record(given, parsed, trust)
+    words = options_last(complete)
+    arguments = parsed(words)
+    if arguments.help or arguments.hydra_help or arguments.shell_completion:
+        return CommandLine(words)
+    named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
+    typed = parsed(given).overrides
+    return CommandLine(words, record, trust, accepted(named, typed) if record else frozenset())
 
 
 def starts_a_run(argv: Sequence[str]) -> bool:
@@ -184,42 +190,9 @@ def options_last(argv: Sequence[str]) -> list[str]:
     return [*overrides, *options[::-1]]
 
 
-# Resume from a checkpoint
-
-
-def resumed(argv: Sequence[str]) -> list[str]:
-    """The command line of the checkpoint's run, followed by the overrides of this command line.
-
-    ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus resumes with the run's model, data and loss, and with the same
-    folders of configuration files. Other options on the command line override the saved ones.
-
-    Raises:
-        UserError: a folder of configuration files of the run no longer exists, and no other folder is given.
-    """
-    arguments = parsed(argv)
-    given = {key_of(override): override for override in arguments.overrides}
-    if "ckpt_path" not in given:
-        return list(argv)
-    place = list(argv).index(given["ckpt_path"])
-    run = Path(argv[place].partition("=")[2].strip("'\"")).resolve().parent.parent
-    file = run / ".hydra" / "overrides.yaml"
-    if not file.is_file():
-        return list(argv)
-    before = [migrate_override(word) for word in OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
-    kept = [
-        word for word in before if key_of(word) not in given and key_of(word) not in ("output_dir", "hydra.run.dir")
-    ]
-    options: list[str] = []
-    if not (arguments.config_dir or arguments.config_name or SEARCH_PATH in given):
-        options, path = recorded(run)
-        kept = [*path, *kept]
-    return [*argv[:place], *kept, *argv[place:], *options]
-
-
-def key_of(override: str) -> str | None:
-    """``model`` for ``model=mlp``, ``+model=mlp`` and ``~model``; None if the text is not an override."""
-    match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", override)
-    return match[1] if match else None
+def resumed(argv: Sequence[str], trust: Collection[str] = ()) -> list[str]:
+    """The command line of the checkpoint's run, followed by this one; see :func:`gan.app.resume.with_record`."""
+    return with_record(argv, parsed, trust)[0]
 
 
 def _say(message: str, exit_code: int) -> int:

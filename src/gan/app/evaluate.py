@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> None:
     precisions: dict[Setting, list[str]] = {}
     for folder in runs_in(cfg.run) or [None]:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
-        opened = open_run(folder, which, cfg.data.root, cfg.device)
+        opened = open_run(folder, which, cfg.data.root, cfg.device, cfg.trust)
         name = opened.checkpoint.resolve().name  # best.ckpt is a link to another checkpoint
         log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
         read(opened.folder / "metrics.json")  # report a damaged file before the work
@@ -172,7 +172,7 @@ def validate(
     cfg: DictConfig, folder: Path | None, path: Path, metric: Metric, known: dict[str, ReferenceImages]
 ) -> float:
     """A checkpoint's main score on the validation images; the worst possible value if it is not finite."""
-    opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
+    opened = open_run(folder, path.stem, cfg.data.root, cfg.device, cfg.trust)
     reference = reference_for(cfg, opened, [metric], known, split="valid")
     generator = opened.sampler.choose(cfg.generator)
     rows, _ = evaluate(opened.sampler, reference, [metric], [generator], cfg.num_samples, cfg.seed)

@@ -5,7 +5,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from gan.app.command_line import key_of
+from gan.app.resume import key_of
 from gan.runs.identity import PLACES
 
 

@@ -28,7 +28,7 @@ COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliar
 ADDING = (OverrideType.ADD, OverrideType.FORCE_ADD)
 
 
-def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> None:
+def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> DictConfig:
     """Checks every override of a command line.
 
     Args:
@@ -36,6 +36,9 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         config_name: the file that holds the defaults.
         sweep: whether they describe several jobs.
         config_dir: the user's folder of configuration files, ``--config-dir``.
+
+    Returns:
+        The configuration composed of the chosen files alone, without single values.
 
     Raises:
         UserError: an override names an unknown key or choice (the message names the closest one), or a missing folder.
@@ -70,6 +73,7 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         if (key := override.key_or_group) in places and isinstance(override.value(), str):
             raise UserError(f"{override.input_line}: write {places[key]}={override.value()}.")
         _check_key(override, plain, built, files.groups)
+    return plain
 
 
 def _check_folder(override: Override, sweep: bool) -> None:

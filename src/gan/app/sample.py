@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> None:
     together = [figure for figure in figures if isinstance(figure, Comparison) and len(folders) > 1]
     opened = []
     for folder in folders:
-        one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
+        one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device, cfg.trust)
         log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.iteration:,}")
         target = place(cfg, one.folder, several=len(folders) > 1)
         tell(draw(one, [figure for figure in figures if figure not in together], target))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from gan.core.errors import UserError, did_you_mean
+from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
@@ -37,9 +36,10 @@ class RunFolder:
         file = self.path / ".hydra" / "config.yaml"
         if not file.is_file():
             raise UserError(f"{self.path} has no .hydra/config.yaml: expected the folder of a run of train.py.")
-        config = OmegaConf.load(file)
-        config.output_dir = str(self.path)
-        plain = OmegaConf.to_container(config, resolve=True)
+        config = read_yaml(file)
+        if not isinstance(config, dict):
+            raise UserError(f"{file} is not the configuration of a run of train.py.")
+        plain = resolve(config | {"output_dir": str(self.path)}, str(file))
         return plain if "method" in plain else migrate_config(plain)
 
     def checkpoints(self) -> dict[str, Path]:
@@ -115,6 +115,19 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
             raise UserError(f"checkpoint=best: none has been chosen; python evaluate.py run={folder} select=best does.")
         raise UserError(f"checkpoint={which}: {folder} has {', '.join(held)}.{did_you_mean(which, held)}")
     return held[which]
+
+
+def check_links(folder: Path) -> None:
+    """Raises UserError for a link in a run's folder that leads out of it.
+
+    The folder may come from another person: writing a figure or a score through such a link would change another file.
+    The checkpoints are exempt: they are only read.
+    """
+    for where, folders, names in os.walk(folder):
+        for path in (Path(where, name) for name in [*folders, *names]):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"{path} is a link out of the run's folder, to {path.resolve()}; remove the link.")
+        folders[:] = [name for name in folders if name != "checkpoints"]
 
 
 def runs_in(folder: str | Path | None) -> list[Path]:
