@@ -23,6 +23,8 @@ class Onnx(Format):
         _check_packages()
         program = trace_generator(run, generator)
         model = _convert(program.exported)
+        if not program.uses_labels:
+            del model.graph.input[1]
         for key, value in describe(run, generator, program).items():
             entry = model.metadata_props.add()
             entry.key, entry.value = key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -60,10 +60,6 @@ def trace(network: nn.Module, z: Tensor, labels: Tensor) -> Program:
     """
     network = copy.deepcopy(network).cpu().eval()
     exported = _export(network, z, labels)
-    inputs = {node.name: node for node in exported.graph.nodes if node.op == "placeholder"}
-    uses_labels = "labels" in inputs and bool(inputs["labels"].users)
-    if not uses_labels:
-        exported = _export(network, z)
     signature = exported.graph_signature
     named = signature.inputs_to_parameters | signature.inputs_to_buffers | signature.inputs_to_lifted_tensor_constants
     (output,) = signature.user_outputs
@@ -71,18 +67,17 @@ def trace(network: nn.Module, z: Tensor, labels: Tensor) -> Program:
         operations=list(_operations(exported, named)),
         weights={**network.state_dict(), **{k: v for k, v in exported.constants.items() if isinstance(v, Tensor)}},
         output=Value(output),
-        uses_labels=uses_labels,
+        uses_labels=any(node.users for node in exported.graph.nodes if node.name == "labels"),
         exported=exported,
     )
 
 
-def _export(network: nn.Module, *inputs: Tensor) -> ExportedProgram:
+def _export(network: nn.Module, z: Tensor, labels: Tensor) -> ExportedProgram:
     batch = torch.export.Dim("batch")
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's warnings about its own code
-            shapes = tuple({0: batch} for _ in inputs)
-            exported = torch.export.export(network, inputs, dynamic_shapes=shapes)
+            exported = torch.export.export(network, (z, labels), dynamic_shapes=({0: batch}, {0: batch}))
             return exported.run_decompositions({})  # no in-place operations, else as the network calls them
     except Exception as error:  # torch has a class of errors for each stage
         message = one_line(error).split(". ")[0]
