@@ -39,6 +39,8 @@ def evaluate(page: str, script: str, folder: Path) -> Any:
     file.write_text(page + appended, encoding="utf-8")
     command = [browser, *OPTIONS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", file.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    answer = json.loads(re.search(r"ANSWER(.*)END", shown.stdout, re.DOTALL)[1].replace("&gt;", ">").replace("&amp;", "&"))
+    answer = json.loads(
+        re.search(r"ANSWER(.*)END", shown.stdout, re.DOTALL)[1].replace("&gt;", ">").replace("&amp;", "&")
+    )
     assert "error" not in answer, answer["error"]
     return answer.get("value")

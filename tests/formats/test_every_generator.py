@@ -62,7 +62,7 @@ def test_page_computes_the_samples(tmp_path):
         expected.append(sample(rounded(run.sampler.generator("raw")), z, labels).flatten(1))
     network = re.search(r"<script>(\n\"use strict\".*?)</script>", page, re.DOTALL)[0]
     script = f"""
-        const models = [{','.join(models)}], latents = {json.dumps(latents)};
+        const models = [{",".join(models)}], latents = {json.dumps(latents)};
         return models.map((model, i) => {{
             const generate = createGenerator(model);
             return latents[i][0].map((z, k) => [...generate(z, latents[i][1][k])]);

@@ -38,7 +38,7 @@ class Explorer(Format):
         self.half_weights, self.latents, self.seed = half_weights, latents, seed
 
     def files(self, run: Run, generator: str) -> dict[str, bytes]:
-        if not issubclass(_data_class(run), ImageData):
+        if not isinstance(run.data, ImageData):
             raise UserError(f"format=html shows images; {run.folder} was trained on {run.cfg.data._target_}.")
         check_channels(run.cfg.data.channels)
         network = copy.deepcopy(run.sampler.generator(generator)).cpu().eval()
@@ -57,10 +57,6 @@ class Explorer(Format):
             "keeps_length": keeps_length(z),
         }
         return {"explorer.html": page(model).encode()}
-
-
-def _data_class(run: Run) -> type:
-    return type(run.data)
 
 
 def round_parameters(network: nn.Module) -> None:

@@ -258,6 +258,6 @@ FORMS: dict[str, Form] = {
     **{f"upsample_{mode}2d.vec": resample for mode in ("nearest", "bilinear", "bicubic")},
     **{f"{name}.default": move for name in ("view", "unsqueeze", "permute", "expand", "clone", "_to_copy", "repeat")},
     **{f"{name}.default": move for name in ("pixel_shuffle", "flip", "reshape", "squeeze", "alias", "_unsafe_view")},
-    **{name: move for name in ("slice.Tensor", "select.int", "transpose.int", "squeeze.dim", "squeeze.dims")},
-    **{name: move for name in ("flatten.using_ints", "unflatten.int", "reflection_pad2d.default", "t.default")},
+    **dict.fromkeys(("slice.Tensor", "select.int", "transpose.int", "squeeze.dim", "squeeze.dims"), move),
+    **dict.fromkeys(("flatten.using_ints", "unflatten.int", "reflection_pad2d.default", "t.default"), move),
 }

@@ -3,7 +3,7 @@
 import copy
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ class Operation(NamedTuple):
     """``name = function(*args, **kwargs)``; a :class:`Value` in the arguments stands for what has that name."""
 
     name: str
-    function: Callable
+    function: Any
     args: list
     kwargs: dict
 
@@ -100,7 +100,7 @@ def _operations(exported: ExportedProgram, named: dict[str, str]) -> Iterator[Op
             yield Operation(node.name, node.target, convert(node.args), kwargs)
 
 
-def name_of(function: Callable) -> str:
+def name_of(function: Any) -> str:
     """``linear.default`` for ``torch.ops.aten.linear.default``, ``getitem`` for ``operator.getitem``.
 
     Raises UserError for a function of another library.

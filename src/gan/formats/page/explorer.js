@@ -98,14 +98,15 @@ function addSlider(parent, name, direction) {
     update();
   });
   input.addEventListener("change", () => update({ map: true }));
-  row.append(name, input, output);
+  row.append(Object.assign(document.createElement("span"), { textContent: name }), input, output);
   find(parent).append(row);
   state.sliders.push({ input, direction, show });
   show();
 }
 
 function randomDirection() {
-  const v = Array.from({ length: dim }, () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random()));
+  const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+  const v = Array.from({ length: dim }, normal);
   const length = norm(v);
   return v.map((each) => each / length);
 }
@@ -126,7 +127,7 @@ function start() {
 
   model.directions.forEach((direction, k) => addSlider("directions", k + 1, () => direction));
   let random = randomDirection();
-  addSlider("random", "", () => random);
+  addSlider("random", "d", () => random);
   for (let i = 0; i < dim; i++) {
     const unit = Array.from({ length: dim }, (_, k) => Number(k === i));
     addSlider("coordinates", i + 1, () => unit);
