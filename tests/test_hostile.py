@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 import gan
@@ -20,7 +21,7 @@ from gan.runs import build
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.exported import load_generator
 from gan.runs.folder import RunFolder
-from tests.conftest import small
+from tests.conftest import composed, small
 
 SECRET = "hunter2-of-the-user"
 
@@ -87,21 +88,46 @@ def refusal(call, *arguments, **options):
 # Configurations of a checkpoint: the dotted key, and the part that stands there.
 
 PARTS = {
-    "hub": ("loss", lambda a: {"_target_": "torch.hub.load", "repo_or_dir": str(a["folder"]), "model": "loss", "source": "local"}),
-    "torch.load": ("features", lambda a: {"_target_": "torch.load", "f": str(a["folder"] / "object.pkl"), "weights_only": False}),
-    "numpy.load": ("data", lambda a: {"_target_": "numpy.load", "file": str(a["folder"] / "object.npy"), "allow_pickle": True}),
+    "hub": (
+        "loss",
+        lambda a: {"_target_": "torch.hub.load", "repo_or_dir": str(a["folder"]), "model": "loss", "source": "local"},
+    ),
+    "torch.load": (
+        "features",
+        lambda a: {"_target_": "torch.load", "f": str(a["folder"] / "object.pkl"), "weights_only": False},
+    ),
+    "numpy.load": (
+        "data",
+        lambda a: {"_target_": "numpy.load", "file": str(a["folder"] / "object.npy"), "allow_pickle": True},
+    ),
     "joblib.load": ("latent", lambda a: {"_target_": "joblib.load", "filename": str(a["folder"] / "object.joblib")}),
     "sympify": ("penalty.x", lambda a: {"_target_": "sympy.sympify", "a": a["code"]}),
     "os.system": ("loss", lambda a: {"_target_": "os.system", "command": a["shell"]}),
-    "subprocess": ("constraint.discriminator", lambda a: {"_target_": "subprocess.run", "args": ["sh", "-c", a["shell"]]}),
+    "subprocess": (
+        "constraint.discriminator",
+        lambda a: {"_target_": "subprocess.run", "args": ["sh", "-c", a["shell"]]},
+    ),
     "exec": ("loss", lambda a: {"_target_": "builtins.exec", "_args_": [a["code"]]}),
     "alias of a module of gan": ("loss", lambda a: {"_target_": "gan.core.files.os.system", "command": a["shell"]}),
-    "alias in the application": ("method", lambda a: {"_target_": "gan.app.command_line.os.system", "command": a["shell"]}),
+    "alias in the application": (
+        "method",
+        lambda a: {"_target_": "gan.app.command_line.os.system", "command": a["shell"]},
+    ),
     "alias below torch": ("optim.generator", lambda a: {"_target_": "torch.optim.optimizer.functools.partial"}),
     "partial": ("loss", lambda a: {"_target_": "os.system", "_partial_": True, "command": a["shell"]}),
     "convert": ("loss", lambda a: {"_target_": "os.system", "_convert_": "object", "command": a["shell"]}),
-    "instantiate": ("loss", lambda a: {"_target_": "hydra.utils.instantiate", "_recursive_": False, "config": {"_target_": "os.system", "command": a["shell"]}}),
-    "nested argument": ("loss", lambda a: {"_target_": "gan.losses.adversarial.Minimax", "x": {"_target_": "os.system", "command": a["shell"]}}),
+    "instantiate": (
+        "loss",
+        lambda a: {
+            "_target_": "hydra.utils.instantiate",
+            "_recursive_": False,
+            "config": {"_target_": "os.system", "command": a["shell"]},
+        },
+    ),
+    "nested argument": (
+        "loss",
+        lambda a: {"_target_": "gan.losses.adversarial.Minimax", "x": {"_target_": "os.system", "command": a["shell"]}},
+    ),
     "nested in a list": ("model.generator.hidden", lambda a: [{"_target_": "os.system", "command": a["shell"]}]),
     "nested in the trainer": ("trainer.profiler", lambda a: {"_target_": "os.system", "command": a["shell"]}),
     "write_text": ("loss", lambda a: {"_target_": "pathlib.Path.write_text", "self": str(a["canary"]), "data": "x"}),
@@ -128,7 +154,7 @@ PARTS = {
     "image of 10^12": ("model.generator.image_shape", lambda a: [1, 10**6, 10**6]),
     "data of 10^12": ("data.image_size", lambda a: 10**6),
     "many values": ("loss.x", lambda a: [0] * 200_000),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -255,12 +281,16 @@ WORDS = {
     "secret": lambda a: ["+data.root=${oc.env:SECRET}"],
     "decoded secret": lambda a: ["seed=${oc.decode:${oc.env:SECRET}}"],
     "secret by a computed name": lambda a: ["+data.x=oc.env", "+data.root=${${data.x}:SECRET}"],
-    "interpolations of interpolations": lambda a: [f"+data.x{n}=${{data.x{n + 1}}}${{data.x{n + 1}}}" for n in range(40)],
+    "interpolations of interpolations": lambda a: [
+        f"+data.x{n}=${{data.x{n + 1}}}${{data.x{n + 1}}}" for n in range(40)
+    ],
     "checkpoints elsewhere": lambda a: [f"callbacks.checkpoint.folder={a['folder']}"],
     "checkpoints above": lambda a: ["callbacks.checkpoint.folder=${output_dir}/../.."],
     "checkpoints by an interpolation": lambda a: ["callbacks.checkpoint.folder=${output_dir}/${data.root}"],
     "grids in the repository": lambda a: ["callbacks.sample_grids.folder=.git/hooks"],
-    "logger to another machine": lambda a: ["+logger.x={_target_: pytorch_lightning.loggers.MLFlowLogger, tracking_uri: 'http://evil'}"],
+    "logger to another machine": lambda a: [
+        "+logger.x={_target_: pytorch_lightning.loggers.MLFlowLogger, tracking_uri: 'http://evil'}"
+    ],
     "logger elsewhere": lambda a: ["logger=tensorboard", f"logger.tensorboard.save_dir={a['folder']}"],
     "logger's name": lambda a: ["logger=tensorboard", "logger.tensorboard.name=../../evil"],
     "sweep": lambda a: ["seed=range(1,100000000)"],
@@ -271,7 +301,7 @@ WORDS = {
     "no override": lambda a: ["rm -rf /"],
     "numbers": lambda a: [1, 2],
     "layer of 10^9": lambda a: ["model.generator.hidden=[1000000000]"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -282,27 +312,33 @@ def test_record_that_would_run_or_read_something_is_not_replayed(name, genuine, 
     assert {path for path in tmp_path.rglob("*") if path.suffix in (".ckpt", ".png")} <= before
 
 
+def hydras_record(provider="main", schema="file", path="/", name="train"):
+    """Hydra's record of a run with one source of configuration files."""
+    sources = [{"provider": provider, "schema": schema, "path": path}]
+    return json.dumps({"hydra": {"job": {"config_name": name}, "runtime": {"cwd": "/", "config_sources": sources}}})
+
+
+ALIASES = "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
 RECORDS = {
-    "an object in YAML": {"overrides": "!!python/object/apply:os.system ['touch canary']"},
-    "no YAML": {"overrides": "- [\n"},
-    "no text": {"overrides": "\x00\x01"},
-    "a mapping": {"overrides": "k: 2"},
-    "deep YAML": {"overrides": "[" * 100_000},
-    "many aliases": {"overrides": "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))},
-    "a large file": {"overrides": "- k=2\n" * 300_000},
-    "config folder": {"hydra": "hydra: {{job: {{config_name: train}}, runtime: {{cwd: /, config_sources: [{{provider: command-line, schema: file, path: '{folder}'}}]}}}}"},
-    "search path": {"hydra": "hydra: {{job: {{config_name: train}}, runtime: {{cwd: /, config_sources: [{{provider: hydra.searchpath in command-line, schema: file, path: '{folder}'}}]}}}}"},
-    "package": {"hydra": "hydra: {{job: {{config_name: train}}, runtime: {{cwd: /, config_sources: [{{provider: hydra.searchpath in command-line, schema: pkg, path: evil}}]}}}}"},
-    "primary file above conf": {"hydra": "hydra: {{job: {{config_name: ../../evil}}, runtime: {{cwd: /, config_sources: []}}}}"},
-    "secret as a folder": {"hydra": "hydra: {{job: {{config_name: train}}, runtime: {{cwd: /, config_sources: [{{provider: command-line, schema: file, path: '${{oc.env:SECRET}}'}}]}}}}"},
-    "another record": {"hydra": "x: 1"},
-}  # fmt: skip
+    "an object in YAML": lambda a: {"overrides": f"!!python/object/apply:os.system ['{a['shell']}']"},
+    "no YAML": lambda a: {"overrides": "- [\n"},
+    "no text": lambda a: {"overrides": "\x00\x01"},
+    "a mapping": lambda a: {"overrides": "k: 2"},
+    "deep YAML": lambda a: {"overrides": "[" * 100_000},
+    "many aliases": lambda a: {"overrides": ALIASES},
+    "a large file": lambda a: {"overrides": "- k=2\n" * 300_000},
+    "config folder": lambda a: {"hydra": hydras_record("command-line", path=str(a["folder"]))},
+    "search path": lambda a: {"hydra": hydras_record("hydra.searchpath in command-line", path=str(a["folder"]))},
+    "package": lambda a: {"hydra": hydras_record("hydra.searchpath in command-line", "pkg", "evil")},
+    "primary file above conf": lambda a: {"hydra": hydras_record(name="../../evil")},
+    "secret as a folder": lambda a: {"hydra": hydras_record("command-line", path="${oc.env:SECRET}")},
+    "another record": lambda a: {"hydra": "x: 1"},
+}
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_foreign_record_is_refused(name, genuine, attack, tmp_path):
-    records = {key: text.format(**attack) if key == "hydra" else text for key, text in RECORDS[name].items()}
-    folder = run_folder(tmp_path, genuine, **records)
+    folder = run_folder(tmp_path, genuine, **RECORDS[name](attack))
     refusal(gan.train, f"ckpt_path={folder}/checkpoints/last.ckpt", "trainer=cpu", folder=tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -310,10 +346,24 @@ def test_foreign_record_is_refused(name, genuine, attack, tmp_path):
 BOMB = "x0: 1\n" + "".join(f"x{n}: ['${{x{n - 1}}}', '${{x{n - 1}}}']\n" for n in range(1, 60))
 
 
-@pytest.mark.parametrize("text", ["a: ${oc.env:SECRET}", "a: ${a}", "a: ${b.c}", "- 1", BOMB, "a: ${oc.create:'x'}"])
-def test_settings_of_a_folder_follow_no_resolvers(text, genuine, attack, tmp_path):
+@pytest.mark.parametrize("text", ["a: ${a}", "a: ${b.c}", "- 1", BOMB])
+def test_settings_without_an_end_are_refused(text, genuine, attack, tmp_path):
     folder = run_folder(tmp_path, genuine, config=text)
     refusal(lambda: RunFolder(folder).settings)
+
+
+def test_settings_follow_no_resolvers(genuine, attack, tmp_path):
+    text = "method: {a: '${oc.env:SECRET}', b: '${method.c}', c: '${oc.${method.d}:SECRET}', d: env, e: 'x${method.d}'}"
+    settings = RunFolder(run_folder(tmp_path, genuine, config=text)).settings["method"]
+    expected = {"a": "${oc.env:SECRET}", "b": "${oc.${method.d}:SECRET}", "c": "${oc.${method.d}:SECRET}"}
+    assert settings == expected | {"d": "env", "e": "xenv"}
+
+
+def test_settings_are_those_of_omegaconf(genuine, tmp_path):
+    cfg = composed("model=dcgan", "data.image_size=32", "loss=relativistic", "figures=[interpolation]")
+    folder = run_folder(tmp_path, genuine, config=OmegaConf.to_yaml(cfg))
+    cfg.output_dir = str(folder)
+    assert RunFolder(folder).settings == OmegaConf.to_container(cfg, resolve=True)
 
 
 @pytest.mark.parametrize("link", ["figures", "samples_ema.npz", "figures/grid_ema.png"])
@@ -338,15 +388,21 @@ def exported(path, genuine, change):
 
 
 EXPORTS = {
-    "generator": lambda config, weights, about, a: config["model"].update(generator={"_target_": "os.system", "command": a["shell"]}),
-    "latent": lambda config, weights, about, a: config.update(latent={"_target_": "torch.hub.load", "repo_or_dir": str(a["folder"]), "source": "local", "model": "loss"}),
-    "nested": lambda config, weights, about, a: config["model"]["generator"].update(hidden=[{"_target_": "evil.Loss", "_partial_": True}]),
+    "generator": lambda config, weights, about, a: config["model"].update(
+        generator={"_target_": "os.system", "command": a["shell"]}
+    ),
+    "latent": lambda config, weights, about, a: config.update(
+        latent={"_target_": "torch.hub.load", "repo_or_dir": str(a["folder"]), "source": "local", "model": "loss"}
+    ),
+    "nested": lambda config, weights, about, a: config["model"]["generator"].update(
+        hidden=[{"_target_": "evil.Loss", "_partial_": True}]
+    ),
     "resolver": lambda config, weights, about, a: config["latent"].update(dim="${oc.env:SECRET}"),
     "huge layer": lambda config, weights, about, a: config["model"]["generator"].update(hidden=[10**11]),
     "other weights": lambda config, weights, about, a: weights.clear() or weights.update(x=torch.zeros(1)),
     "no JSON": lambda config, weights, about, a: about.update(config="{"),
     "deep JSON": lambda config, weights, about, a: about.update(config="[" * 100_000),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -73,9 +73,9 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
         try:
             if "output_dir" not in cfg:
                 return loaded(load)(cfg)
+            line.check(cfg)
             with alone_in_folder():
                 ended = enter_run_folder(cfg)
-                line.check(cfg)
                 return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
             if not is_helper():
@@ -96,8 +96,8 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     try:
         line = checked(sys.argv[1:], config_name)
         sys.argv[1:] = line.words
-        if trains and starts_a_run(line.words):
-            sys.argv[1:] = join_run(line.words)
+        if trains and starts_a_run(sys.argv[1:]):
+            sys.argv[1:] = join_run(sys.argv[1:])
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()

@@ -71,10 +71,12 @@ def read_yaml(path: Path) -> object:
 
 
 def resolve(config: Mapping, source: str) -> dict:
-    """A configuration with its interpolations replaced, as OmegaConf does, but within the limits and without resolvers.
+    """A configuration with its interpolations replaced, as OmegaConf does, but within the limits.
+
+    Text with an interpolation that calls a resolver, such as ``${oc.env:HOME}``, stays as it is.
 
     Raises:
-        UserError: an interpolation that calls a resolver, names a missing key or refers to itself.
+        UserError: an interpolation that names a missing key or refers to itself.
     """
     left = MAX_VALUES
 
@@ -87,9 +89,8 @@ def resolve(config: Mapping, source: str) -> dict:
             return {key: resolved(value, depth + 1) for key, value in node.items()}
         if isinstance(node, list):
             return [resolved(value, depth + 1) for value in node]
-        if not isinstance(node, str) or "${" not in node:
+        if not isinstance(node, str) or "${" not in node or "${" in INSIDE.sub("", node):
             return node
-        check_interpolations(node, source)
         whole = INSIDE.fullmatch(node)
         return follow(whole, depth) if whole else INSIDE.sub(lambda found: str(follow(found, depth)), node)
 

@@ -51,15 +51,16 @@ def distinguish(one: Setting, group: Iterable[Setting]) -> str:
 def changes(before: Mapping, now: Mapping) -> dict[str, tuple[object, object]]:
     """The two values of each key in which two configurations differ, except paths.
 
-    A precision that ``auto`` chose before equals an ``auto`` now.
+    A precision that ``auto`` chose before equals an ``auto`` now. A recorded ``${oc.env:NAME}`` equals any value.
     """
     old, new = _flat(before), _flat(now)
     if f"trainer.{REASON}" in old and new.get("trainer.precision") == AUTO:
         old["trainer.precision"] = AUTO
+    unknown = {key for key, value in old.items() if PLACES.fullmatch(key) or "${" in str(value)}
     return {
         key: (old.get(key), new.get(key))
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and not PLACES.fullmatch(key) and key != f"trainer.{REASON}"
+        for key in sorted((old.keys() | new.keys()) - unknown - {f"trainer.{REASON}"})
+        if old.get(key) != new.get(key) and not PLACES.fullmatch(key)
     }
 
 
