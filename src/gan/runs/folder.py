@@ -1,5 +1,6 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +10,8 @@ from omegaconf import OmegaConf
 
 from gan.core.errors import UserError, did_you_mean
 from gan.runs.migrations import migrate_config
+
+Points = list[tuple[float, float]]
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
 
@@ -42,34 +45,59 @@ class RunFolder:
         """The checkpoint files by name without the extension."""
         return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
 
-    def read_scalars(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    def read_scalars(self, names: Sequence[str]) -> dict[str, Points]:
         """Points (epoch, value) of each scalar in the event files.
-
-        If an iteration was trained twice, before and after a resume, the second value is used.
 
         Raises:
             UserError: the run has no curves, or none with this name.
         """
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        if not list(self.path.glob("events.out.tfevents.*")):
+        known = self.curves()
+        if not known:
             raise UserError(f"{self.path} has no curves; they are written in a training with logger=tensorboard.")
-        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
-        known = events.Tags()["scalars"]
         for name in (*names, "epoch"):
             if name not in known:
                 hint = f"{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
                 raise UserError(f"{self.path} has no scalar {name}.{hint}")
-        epochs = {event.step: event.value for event in events.Scalars("epoch")}
+        return {name: known[name] for name in names}
+
+    def curves(self) -> dict[str, Points]:
+        """Points (epoch, value) of every scalar in the event files; empty without event files.
+
+        If an iteration was trained twice, before and after a resume, the second value is used. Scores are computed at
+        the ends of epochs, between two points of the other curves; their epoch is proportional to the iteration.
+        """
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        if not list(self.path.glob("events.out.tfevents.*")):
+            return {}
+        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
+        values = {name: latest(events.Scalars(name)) for name in events.Tags()["scalars"]}
+        epochs = values.get("epoch")
+        if not epochs:
+            return {name: [] for name in values}
+        batches = max(1, round(max(epochs) / epochs[max(epochs)]))  # per epoch
         return {
-            name: sorted((epochs[x], value) for x, value in latest(events.Scalars(name)).items() if x in epochs)
-            for name in names
+            name: sorted((epochs.get(x, as_stored(x / batches)), value) for x, value in points.items())
+            for name, points in values.items()
         }
+
+
+def as_stored(value: float) -> float:
+    """The value as an event file returns it, in float32."""
+    return struct.unpack("f", struct.pack("f", value))[0]
 
 
 def latest(events: Sequence) -> dict[int, float]:
     """Maps iterations to values of TensorBoard's scalar events; for a repeated iteration the last value."""
     return {event.step: event.value for event in sorted(events, key=lambda event: event.wall_time)}
+
+
+def whole(points: Points) -> Points:
+    """Drops a last point that averages fewer batches than the others, because the run ended between two points."""
+    if len(points) < 3:
+        return points
+    regular, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
+    return points[:-1] if last < 0.9 * regular else points
 
 
 def find_checkpoint(folder: str | Path | None, which: str) -> Path:
