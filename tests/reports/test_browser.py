@@ -148,8 +148,8 @@ def test_texts_can_be_read_in_light_and_dark(browse):
     const style = (part) => frame.contentWindow.getComputedStyle(part);
     const back = (part) => { while (part && /, 0\\)$|transparent/.test(style(part).backgroundColor))
       part = part.parentElement; return style(part).backgroundColor; };
-    const ratio = (part) => { const [a, b] = [luminance(style(part).color), luminance(back(part))].sort((x, y) => y - x);
-      return (a + 0.05) / (b + 0.05); };
+    const ratio = (part) => { const both = [luminance(style(part).color), luminance(back(part))];
+      return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05); };
     const texts = [...page.querySelectorAll("h1, h2, p, td, th button, figcaption, code, summary, small, footer, li")];
     return [Math.min(...texts.map(ratio)), luminance(style(page.documentElement).backgroundColor)];
     """

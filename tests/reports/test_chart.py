@@ -18,9 +18,9 @@ def points(*values):
 
 def drawn(lines, **options):
     """The lines' paths as lists of (x, y) in pixels, and their tooltips."""
-    text = str(chart("D(x)", lines, **options)).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    text = str(chart("D(x)", lines, **options)).replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" ', 1)
     found = []
-    for group in ET.fromstring(text).findall(f"{SVG}g"):
+    for group in ET.fromstring(text).findall(f".//{SVG}g"):
         d = group.findall(f"{SVG}path")[-1].get("d")
         found.append(([tuple(map(float, pair)) for pair in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", d)], group[0].text))
     return found

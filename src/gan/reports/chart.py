@@ -103,14 +103,21 @@ def limits(lines: Sequence[Line], marks: Sequence[float] = ()) -> tuple[float, f
     return low - margin, high + margin, False
 
 
-def chart(title: str, lines: Sequence[Line], y: tuple[float, float] | None = None, mark: float | None = None) -> Markup:
+def chart(
+    title: str,
+    lines: Sequence[Line],
+    y: tuple[float, float] | None = None,
+    mark: float | None = None,
+    mark_label: str = "",
+) -> Markup:
     """One panel of small multiples.
 
     Args:
         title: the name of the scalar, for screen readers; the page shows it above the panel.
         lines: at least one.
         y: limits of the y axis; None for those of the lines.
-        mark: y value of a dashed horizontal line.
+        mark: y value of a dashed horizontal line; None for no line.
+        mark_label: a text above this line.
     """
     marks = [] if mark is None else [mark]
     low, high, log = (*y, False) if y else limits(lines, marks)
@@ -121,12 +128,19 @@ def chart(title: str, lines: Sequence[Line], y: tuple[float, float] | None = Non
     parts += map(y_tick, up.ticks(), up(np.array(up.ticks())))
     if mark is not None:
         (place,) = up(np.array([mark]))
-        parts.append(Markup('<path class="mark" d="M{} {:.1f}H{}"/>').format(LEFT, place, WIDTH - RIGHT))
-    parts += [draw(line, across, up) for line in lines]
+        text = '<path class="mark" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
+        parts.append(Markup(text).format(LEFT, place, WIDTH - RIGHT, WIDTH - RIGHT - 2, place - 4, mark_label))
+    # The inner element cuts off what lies beyond the limits.
+    inside = f"{LEFT} {TOP} {WIDTH - RIGHT - LEFT} {HEIGHT - BOTTOM - TOP}"
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}'
+        '<svg x="{}" y="{}" width="{}" height="{}" viewBox="{}">{}</svg>'
         '<text class="axis" x="{}" y="{}" text-anchor="end">epoch</text></svg>'
-    ).format(WIDTH, HEIGHT, f"{title} over epochs", Markup("").join(parts), WIDTH - RIGHT, HEIGHT - 2)
+    ).format(
+        *(WIDTH, HEIGHT, f"{title} over epochs", Markup("").join(parts)),
+        *(*inside.split(), inside, Markup("").join(draw(line, across, up) for line in lines)),
+        *(WIDTH - RIGHT, HEIGHT - 2),
+    )
 
 
 def x_tick(value: float, place: float) -> Markup:

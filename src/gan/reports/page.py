@@ -24,6 +24,7 @@ from gan.reports.table import build_table
 from gan.runs.folder import Points
 
 HERE = Path(__file__).parent
+CLEAR = 2.0  # standard errors of a difference
 
 
 @dataclass
@@ -168,8 +169,7 @@ def describe_best(report: Report, groups: Sequence[dict]) -> dict | None:
     mean = criterion.means[index]
     if not (mean.count and math.isfinite(mean.value)):
         return None
-    lead = criterion.lead()
-    second = groups[criterion.order()[1]]
+    lead = describe_lead(criterion.lead(), groups[criterion.order()[1]]["label"])
     over = f"; mean ± standard error over {mean.count} runs" if mean.count > 1 else "; one run, so its error is unknown"
     return {
         "group": groups[index],
@@ -177,9 +177,23 @@ def describe_best(report: Report, groups: Sequence[dict]) -> dict | None:
         "mean": str(mean),
         "better": criterion.better,
         "over": over,
-        "lead": "" if lead is None else f"It leads {second['label']} by {lead:.1f} standard errors of the difference.",
+        "lead": lead,
         "remark": criterion.remark,
     }
+
+
+def describe_lead(lead: float | None, second: str) -> str:
+    """Whether the best group is clearly better than the second one.
+
+    Args:
+        lead: their distance in standard errors of the difference; None if it is unknown.
+        second: the label of the second group.
+    """
+    if lead is None:
+        return ""
+    if lead < CLEAR:
+        return f"Not clearly better than {second}: they differ by {lead:.1f} standard errors."
+    return f"Better than {second} by {lead:.1f} standard errors."
 
 
 # Curves
@@ -203,10 +217,10 @@ def draw_panel(report: Report, name: str) -> dict | None:
     if not shown:
         return None
     if name.startswith("D("):  # a probability
-        return {"title": name, "note": "", "svg": chart(name, shown, (0.0, 1.0), mark=0.5)}
+        return {"title": name, "svg": chart(name, shown, (0.0, 1.0), mark=0.5)}
     floor = floor_of(report, name)
-    note = "" if floor is None else f"dashed: floor {floor:.3g}"
-    return {"title": name, "note": note, "svg": chart(name, shown, mark=floor)}
+    label = "" if floor is None else f"floor {floor:.3g}"
+    return {"title": name, "svg": chart(name, shown, mark=floor, mark_label=label)}
 
 
 def floor_of(report: Report, name: str) -> float | None:

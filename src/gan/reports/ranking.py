@@ -131,8 +131,8 @@ def scalars(groups: Sequence[Group], prefix: str = "") -> list[Criterion]:
 
 
 def last_of(name: str) -> Callable[[Job], float | None]:
-    """A function that returns the last value of this curve of a job, None where it has none."""
-    return lambda job: job.curves[name][-1][1] if job.curves.get(name) else None
+    """A function that returns the last value of this curve of a finished job, else None."""
+    return lambda job: job.curves[name][-1][1] if job.log.finished and job.curves.get(name) else None
 
 
 def from_table(groups: Sequence[Group], table: ScoreTable) -> list[Criterion]:
