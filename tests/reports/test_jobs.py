@@ -86,12 +86,6 @@ def test_log_names_the_exception_of_a_traceback(tmp_path):
     assert read_log(tmp_path).error == "MemoryError: no room"
 
 
-def test_log_names_the_objectives_with_their_directions(tmp_path):
-    text = "2026-01-02 03:04:05,678 INFO objective: valid/frechet_distance/ema 3.2 (lower is better; 1,000 samples)\n"
-    (tmp_path / "train.log").write_text(DONE + text, encoding="utf-8")
-    assert read_log(tmp_path).objectives == [("valid/frechet_distance/ema", "lower")]
-
-
 def test_a_run_that_a_time_limit_ended_is_not_finished(make_job):
     folder = make_job("0")
     (folder / "outcome.json").write_text('{"objective": null, "finished": false}', encoding="utf-8")

@@ -49,7 +49,7 @@ def test_table_shows_mean_and_error_over_seeds_and_floors(sweep):
     page = Page(written(sweep))
     head, floors, *rows = page.rows[1:-1]
     assert head == ["setting", "seeds", "value", "raw", "ema", "ema", "warnings"]
-    assert floors == ["real images (floor)", "", "", "1.5", "1.5", "", ""]
+    assert floors == ["floor", "", "", "1.5", "1.5", "", ""]
     assert [row[0] for row in rows] == ["loss=hinge", "loss=nonsaturating", "loss=lsgan"]
     for row, i, objective in zip(rows, (1, 0), ([1.0, 1.2], [3.0, 3.4]), strict=False):
         raw, ema = [20.0 + i + seed for seed in (1, 2)], [10.0 + i + 0.5 * seed for seed in (1, 2)]
@@ -145,7 +145,7 @@ def test_command_prints_the_best_setting_and_the_path(sweep, command, tmp_path):
     status, output = command("report.py", tmp_path, "run=sweep", "file=page/own.html")
     assert status == 0, output
     assert "6 runs, 3 settings, 1 not finished" in output
-    assert "best: loss=hinge  loss/generator 1.10 ± 0.10" in output
+    assert "best: loss=hinge  objective 1.10 ± 0.10" in output
     assert "python train.py -m loss=hinge seed=1,2" in output
     assert "→ page/own.html" in output
     assert (tmp_path / "page" / "own.html").is_file()

@@ -8,8 +8,9 @@ import pytest
 from gan.core.errors import UserError
 from gan.reports.groups import group_jobs
 from gan.reports.jobs import read_jobs
-from gan.reports.ranking import choose_criterion
+from gan.reports.ranking import choose_criterion, objectives
 from gan.reports.scores import Score, collect
+from gan.runs import outcome
 from tests.reports.conftest import scored
 
 FRECHET = Score("frechet_distance", "test", "pixels", 100)
@@ -95,3 +96,17 @@ def test_best_by_needs_a_number_and_a_direction(sweep):
 def test_nothing_ranks_runs_without_numbers(make_job):
     groups, table = read(make_job("0"))
     assert choose_criterion(groups, table) is None
+
+
+def test_several_objectives_have_names_and_directions_of_their_own(make_job, tmp_path):
+    for k, values in enumerate([[1.0, 0.5], [2.0, 0.9]], start=1):
+        folder = make_job(str(k), f"k={k}")
+        outcome.write(folder, values, names=["valid/fid/ema", "valid/recall/ema"], better=["lower", "higher"])
+    groups, _ = read(tmp_path / "sweep")
+    first, second = objectives(groups)
+    assert [(one.name, one.better) for one in (first, second)] == [
+        ("valid/fid/ema", "lower"),
+        ("valid/recall/ema", "higher"),
+    ]
+    assert (first.order(), second.order()) == ([0, 1], [1, 0])
+    assert "the first ranks" in first.remark

@@ -12,7 +12,7 @@ from gan.core.files import write_whole
 from gan.reports.groups import Group, group_jobs
 from gan.reports.jobs import read_jobs
 from gan.reports.page import Report, render
-from gan.reports.ranking import choose_criterion
+from gan.reports.ranking import choose_criterion, objectives
 from gan.reports.scores import HIGHER, LOWER, collect
 from gan.reports.study import Study, find_study, read_studies
 
@@ -56,9 +56,12 @@ def gather(cfg: DictConfig) -> Report:
     groups = group_jobs(jobs)
     table = collect(jobs)
     criterion = choose_criterion(groups, table, cfg.best_by, cfg.better)
+    others = [one for one in objectives(groups)[1:] if criterion and one.name != criterion.name]
     if criterion is not None:
         order = criterion.order()
-        groups, criterion.means = [groups[i] for i in order], [criterion.means[i] for i in order]
+        groups = [groups[i] for i in order]
+        for one in (criterion, *others):
+            one.means = [one.means[i] for i in order]
     remarks = []
     if not any(job.scores for job in jobs):
         remarks.append(f"No scores yet; python evaluate.py run={folder} computes them.")
@@ -73,7 +76,7 @@ def gather(cfg: DictConfig) -> Report:
     name = folder.resolve().name
     single = len(jobs) == 1 and jobs[0].folder == folder
     title = f"{'Run' if single else 'Sweep'} {name}"
-    return Report(title, jobs, groups, commands, table, criterion, patterns, studies, remarks, footer)
+    return Report(title, jobs, groups, commands, table, criterion, patterns, others, studies, remarks, footer)
 
 
 def gather_studies(folder: Path, remarks: list[str]) -> list[Study]:

@@ -128,8 +128,8 @@ def chart(
     parts += map(y_tick, up.ticks(), up(np.array(up.ticks())))
     if mark is not None:
         (place,) = up(np.array([mark]))
-        text = '<path class="mark" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-        parts.append(Markup(text).format(LEFT, place, WIDTH - RIGHT, WIDTH - RIGHT - 2, place - 4, mark_label))
+        text = '<path class="mark" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}">{}</text>'
+        parts.append(Markup(text).format(LEFT, place, WIDTH - RIGHT, LEFT + 4, place - 4, mark_label))
     # The inner element cuts off what lies beyond the limits.
     inside = f"{LEFT} {TOP} {WIDTH - RIGHT - LEFT} {HEIGHT - BOTTOM - TOP}"
     return Markup(

@@ -17,7 +17,6 @@ from gan.runs import outcome
 from gan.runs.folder import Points, RunFolder
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) (?P<message>.*)")
-OBJECTIVE = re.compile(r"objective: (\S+) .*\b(lower|higher) is better")
 GRID = re.compile(r"step=(\d+)_(\w+)\.png")
 
 
@@ -29,13 +28,11 @@ class Log:
         warnings: the lines of the diagnosis, without repetitions.
         error: the last error, None if the run reached its end after it.
         finished: whether the run reached its end.
-        objectives: the name of each objective, and ``lower`` or ``higher``.
     """
 
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
     finished: bool = False
-    objectives: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -53,6 +50,8 @@ class Job:
         grids: the last sample grid of each generator, ``raw`` or ``ema``.
         log: what ``train.log`` says.
         objective: the values that were returned to the sweeper; empty if none is stored.
+        goals: the name of each of them, and ``lower`` or ``higher``; empty if they are not stored.
+        pruned: whether a search ended the run early.
         problems: one line for each part that could not be read.
     """
 
@@ -66,6 +65,8 @@ class Job:
     grids: dict[str, Path] = field(default_factory=dict)
     log: Log = field(default_factory=Log)
     objective: list[float] = field(default_factory=list)
+    goals: list[tuple[str, str]] = field(default_factory=list)
+    pruned: bool = False
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -105,7 +106,9 @@ def read_job(folder: Path, name: str) -> Job:
     if ended is not None:
         value = ended.objective
         job.objective = [] if value is None else value if isinstance(value, list) else [value]
+        job.goals = list(zip(ended.names, ended.better, strict=False))
         job.log.finished = ended.finished and job.log.error is None
+    job.pruned = (folder / "pruned.json").is_file()
     job.grids = last_grids(folder)
     return job
 
@@ -191,9 +194,7 @@ def read_log(folder: Path) -> Log:
         elif level == "ERROR":
             found.error, found.finished = message.removeprefix("error: "), False
         elif level == "INFO" and message.startswith("done: "):
-            found.error, found.finished, found.objectives = None, True, []
-        elif match := OBJECTIVE.match(message):
-            found.objectives.append((match[1], match[2]))
+            found.error, found.finished = None, True
     return found
 
 

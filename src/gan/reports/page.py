@@ -38,6 +38,7 @@ class Report:
         commands: the command line of each group.
         table: the scores of the jobs.
         criterion: the number that ranks the groups; None without one.
+        objectives: the other objectives of a search.
         curves: patterns of the scalars to show.
         studies: of a search.
         remarks: lines about what is missing.
@@ -51,6 +52,7 @@ class Report:
     table: ScoreTable
     criterion: Criterion | None
     curves: list[str]
+    objectives: list[Criterion] = field(default_factory=list)
     studies: list[Study] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     footer: str = ""
@@ -85,7 +87,7 @@ def render(report: Report) -> str:
         studies=report.studies,
         remarks=[*missing, *report.remarks],
         footer=report.footer,
-        **build_table(report.groups, report.table, report.criterion, groups),
+        **build_table(report.groups, report.table, [*filter(None, [report.criterion]), *report.objectives], groups),
     )
 
 
@@ -137,7 +139,7 @@ def describe_run(report: Report, job: Job) -> str:
         if generator != FLOOR
     ]
     objective = [f"objective {', '.join(f'{value:.4g}' for value in job.objective)}"] if job.objective else []
-    state = [] if job.log.finished else ["did not finish"]
+    state = ["pruned by the search"] if job.pruned else [] if job.log.finished else ["did not finish"]
     return " · ".join([f"seed {job.seed}", *state, *objective, *numbers])
 
 
@@ -155,7 +157,7 @@ def find_grid(group: Group) -> dict | None:
         except UserError as error:
             job.problems.append(str(error))
             continue
-        caption = f"{job.name}, seed {job.seed}: {generator}"
+        caption = f"run {job.name}, seed {job.seed}, {generator}"
         return {"uri": picture.uri, "width": picture.width, "height": picture.height, "caption": caption}
     return None
 

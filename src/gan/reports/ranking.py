@@ -90,20 +90,19 @@ def choose_criterion(
 
 def objectives(groups: Sequence[Group]) -> list[Criterion]:
     """The objectives that the runs returned to the sweep."""
-    logged = [job.log.objectives for group in groups for job in group.jobs if job.log.objectives]
-    configured = [job.config.get("objective") for group in groups for job in group.jobs]
+    jobs = [job for group in groups for job in group.jobs if job.objective]
+    remark = "The objective that the runs returned to the sweep."
     found = []
-    for place in range(max((len(job.objective) for group in groups for job in group.jobs), default=0)):
-        name, better = "objective", LOWER
-        if logged and place < len(logged[0]):
-            name, better = logged[0][place]
-        elif configured and isinstance(configured[0], str):
-            name = configured[0]
+    for place in range(max((len(job.objective) for job in jobs), default=0)):
+        goals = (job.goals[place] for job in jobs if place < len(job.goals))
+        name, better = next(goals, ("objective", LOWER))
         means = [
             mean_over(group, (job.objective[place] if place < len(job.objective) else None for job in group.jobs))
             for group in groups
         ]
-        found.append(Criterion(name, better, means, "The objective that the runs returned to the sweep."))
+        found.append(Criterion(name, better, means, remark))
+    if len(found) > 1:
+        found[0].remark = f"{remark[:-1]}; of several objectives, the first ranks the settings."
     return found
 
 

@@ -40,36 +40,37 @@ class Cell:
 
 @dataclass
 class Column:
-    """A column: its title, the block of columns to which it belongs, and the text in the row of floors."""
+    """A column: its title, the score or other number that it shows, and the text in the row of floors."""
 
     title: str
     kind: str = "number"
     generator: str = ""
     score: Score | None = None
+    criterion: Criterion | None = None
     floor: str = ""
 
 
 def build_table(
-    groups: Sequence[Group], table: ScoreTable, criterion: Criterion | None, described: Sequence[dict]
+    groups: Sequence[Group], table: ScoreTable, criteria: Sequence[Criterion], described: Sequence[dict]
 ) -> dict[str, Any]:
     """The parts of the page's table; adds ``cells`` to each described group.
 
     Args:
         groups: in the order of the rows.
         table: the scores of the jobs.
-        criterion: the number that ranks the groups.
+        criteria: the number that ranks the groups, and further objectives.
         described: what the page shows of each group.
     """
     keys = list(groups[0].values) if groups else []
     several = keys if len(keys) > 1 else []
     scores = [score for score in table.generators if table.generators[score]]
     columns = [Column("setting", "name"), *(Column(key, "text") for key in several)]
-    columns += [Column("seeds"), *([Column("value")] if criterion else [])]
+    columns += [Column("seeds"), *(Column("value", criterion=criterion) for criterion in criteria)]
     shared = shared_floors(groups, table)
     for score in scores:
         floor = shared.get(score)
         text = "" if floor is None else f"{floor:.4g}"
-        columns += [Column(name, "number", name, score, text) for name in table.generators[score]]
+        columns += [Column(name, "number", name, score, floor=text) for name in table.generators[score]]
     if any(group["warnings"] for group in described):
         columns.append(Column("warnings"))
     for number, (group, shown) in enumerate(zip(groups, described, strict=True)):
@@ -77,21 +78,24 @@ def build_table(
             name_cell(group, keys),
             *(Cell(group.values[key], group.values[key], "text") for key in several),
             seeds_cell(group),
-            *([number_cell(criterion.means[number], criterion.order()[0] == number)] if criterion else []),
+            *(number_cell(one.means[number], one.order()[0] == number) for one in criteria),
             *(score_cell(table, groups, number, c, shared) for c in columns if c.score),
             *([Cell(str(n), str(n)) for n in [len(shown["warnings"])]] if columns[-1].title == "warnings" else []),
         ]
-    floors = [Cell("real images (floor)", "", "name"), *(Cell(c.floor, "", c.kind, c.generator) for c in columns[1:])]
+    floors = [
+        Cell("floor", "", "name", hint="the score of real images in place of samples"),
+        *(Cell(c.floor, "", c.kind, c.generator) for c in columns[1:]),
+    ]
     return {
         "columns": columns,
-        "blocks": blocks(columns, table, criterion),
+        "blocks": blocks(columns, table),
         "floors": floors if any(column.floor for column in columns) else [],
         "generators": list(dict.fromkeys(column.generator for column in columns if column.generator)),
         "legend": legend(scores),
     }
 
 
-def blocks(columns: Sequence[Column], table: ScoreTable, criterion: Criterion | None) -> list[dict[str, Any]]:
+def blocks(columns: Sequence[Column], table: ScoreTable) -> list[dict[str, Any]]:
     """The titles above the columns: one for each score, and one for the number that ranks."""
     found: list[dict[str, Any]] = []
     previous: Score | None = None
@@ -118,9 +122,10 @@ def blocks(columns: Sequence[Column], table: ScoreTable, criterion: Criterion | 
             title = f"{score.metric} {ARROWS.get(table.better[score] or '', '')}".strip()
             block |= {"title": title, "note": " · ".join(filter(None, notes)), "hint": hint}
             block["generators"] = [column.generator]
-        elif column.title == "value" and criterion:
-            title = f"{criterion.name} {ARROWS[criterion.better]}"
-            block |= {"title": title, "note": "ranks the settings", "hint": criterion.remark}
+        elif column.criterion:
+            title = f"{column.criterion.name} {ARROWS[column.criterion.better]}"
+            ranks = "" if any(block["note"] for block in found) else "ranks the settings"
+            block |= {"title": title, "note": ranks, "hint": column.criterion.remark}
         found.append(block)
     return found
 

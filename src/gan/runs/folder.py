@@ -1,5 +1,6 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
+import csv
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from gan.runs.migrations import migrate_config
 Points = list[tuple[float, float]]
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
+METRICS_FILE = "metrics.csv"  # of logger=csv
+STEP = "step"  # its column of iterations
 
 
 @dataclass(frozen=True)
@@ -46,14 +49,16 @@ class RunFolder:
         return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
 
     def read_scalars(self, names: Sequence[str]) -> dict[str, Points]:
-        """Points (epoch, value) of each scalar in the event files.
+        """Points (epoch, value) of each scalar in the event files, or else in ``metrics.csv``.
 
         Raises:
             UserError: the run has no curves, or none with this name.
         """
         known = self.curves()
         if not known:
-            raise UserError(f"{self.path} has no curves; they are written in a training with logger=tensorboard.")
+            raise UserError(
+                f"{self.path} has no curves; they are written in a training with logger=tensorboard or logger=csv."
+            )
         for name in (*names, "epoch"):
             if name not in known:
                 hint = f"{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
@@ -61,17 +66,12 @@ class RunFolder:
         return {name: known[name] for name in names}
 
     def curves(self) -> dict[str, Points]:
-        """Points (epoch, value) of every scalar in the event files; empty without event files.
+        """Points (epoch, value) of every scalar in the event files, or else in ``metrics.csv``; empty without them.
 
         If an iteration was trained twice, before and after a resume, the second value is used. Scores are computed at
         the ends of epochs, between two points of the other curves; their epoch is proportional to the iteration.
         """
-        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-        if not list(self.path.glob("events.out.tfevents.*")):
-            return {}
-        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
-        values = {name: latest(events.Scalars(name)) for name in events.Tags()["scalars"]}
+        values = self._read_events() or self._read_metrics_file()
         epochs = values.get("epoch")
         if not epochs:
             return {name: [] for name in values}
@@ -81,10 +81,34 @@ class RunFolder:
             for name, points in values.items()
         }
 
+    def _read_events(self) -> dict[str, dict[int, float]]:
+        """Values by iteration of every scalar in the event files; empty if there is none."""
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        if not list(self.path.glob("events.out.tfevents.*")):
+            return {}
+        events = EventAccumulator(str(self.path), size_guidance={"scalars": 0}).Reload()
+        return {name: latest(events.Scalars(name)) for name in events.Tags()["scalars"]}
+
+    def _read_metrics_file(self) -> dict[str, dict[int, float]]:
+        """Values by iteration of every scalar in ``metrics.csv``; empty if there is no such file."""
+        rows = read_table(self.path / METRICS_FILE)
+        names = [name for name in (rows[0] if rows else ()) if name != STEP]
+        return {name: {int(row[STEP]): float(row[name]) for row in rows if row[name]} for name in names}
+
 
 def as_stored(value: float) -> float:
     """The value as an event file returns it, in float32."""
     return struct.unpack("f", struct.pack("f", value))[0]
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The complete rows of a ``metrics.csv``, as text by column; empty if there is no such file."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]  # a killed process may leave a part of a row
+    return list(csv.DictReader(whole.splitlines()))
 
 
 def latest(events: Sequence) -> dict[int, float]:
