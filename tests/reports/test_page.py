@@ -1,14 +1,17 @@
 """The page as HTML: its numbers, and that no text from a file becomes markup."""
 
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import gan
 from gan.app import report
 from gan.core.errors import UserError
-from tests.conftest import composed
+from tests.conftest import REPOSITORY, composed
 from tests.reports.conftest import DONE, scored, write_job
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -117,6 +120,12 @@ def test_floors_that_differ_stand_in_the_cells(make_job, tmp_path):
     assert [row[-1] for row in rows if row and row[0].startswith("k=")] == ["10floor 1", "20floor 2"]
 
 
+def test_floors_that_differ_by_rounding_are_one(make_job, tmp_path):
+    for i in (1, 2):
+        make_job(str(i), f"k={i}", scores=[scored("fid", "ema", 10.0), scored("fid", "floor", 1.5 + i * 1e-9)])
+    assert ["floor", "", "1.5"] in Page(written(tmp_path / "sweep")).rows
+
+
 def test_several_swept_keys_have_a_column_each(make_job, tmp_path):
     for i, words in enumerate([("k=1", "g_steps=1"), ("k=2", "g_steps=1"), ("k=2", "g_steps=3")]):
         make_job(str(i), *words)
@@ -165,3 +174,21 @@ def test_wrong_options_are_one_clear_line(sweep, tmp_path, monkeypatch, words, m
     (tmp_path / "taken").write_text("a file", encoding="utf-8")
     with pytest.raises(UserError, match=message):
         written(sweep, *words)
+
+
+def test_python_function_writes_the_same_page(sweep, tmp_path):
+    path = gan.report(sweep, tmp_path / "own.html", best_by="frechet_distance/raw")
+    assert path == tmp_path / "own.html"
+    assert "Chosen by scores on the test images" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.processes
+def test_report_imports_no_torch(sweep):
+    code = (
+        f"import sys, runpy; sys.argv = ['report.py', 'run={sweep}']\n"
+        f"runpy.run_path({str(REPOSITORY / 'report.py')!r}, run_name='__main__')\n"
+        "assert not {'torch', 'pytorch_lightning', 'sklearn'} & sys.modules.keys()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=sweep, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (sweep / "report.html").is_file()

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan.app import evaluate as evaluation
+from gan.app import report as reporting
 from gan.app import train as training
 from gan.app.command_line import parsed, resumed
 from gan.app.overrides import check
@@ -28,7 +29,7 @@ from gan.runs.run import Run, open_run
 
 log = logging.getLogger("gan")
 
-__all__ = ["compose", "evaluate", "open_run", "plot", "read_scalars", "sample", "train"]
+__all__ = ["compose", "evaluate", "open_run", "plot", "read_scalars", "report", "sample", "train"]
 
 
 def compose(*overrides: str, config_name: str = "train", config_dir: str | None = None) -> DictConfig:
@@ -36,7 +37,7 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
 
     Args:
         *overrides: as on the command line: ``"data=digits"``, ``"recipe.epochs=5"``.
-        config_name: ``train``, ``evaluate`` or ``sample``.
+        config_name: ``train``, ``evaluate``, ``sample`` or ``report``.
         config_dir: a folder with your own configuration files.
 
     Raises:
@@ -155,6 +156,25 @@ def plot(
     if isinstance(drawn, Comparison):
         return drawn.compare(several, place)
     return [path for run in several for path in drawn(run, place if len(several) == 1 else place / run.folder.name)]
+
+
+def report(folder: str | Path, file: str | Path | None = None, **options: object) -> Path:
+    """Writes one HTML page about the runs of a sweep, as ``report.py`` does.
+
+    Args:
+        folder: a sweep's folder, or a run's.
+        file: the page; None for ``report.html`` in that folder.
+        **options: keys of ``conf/report.yaml``, such as ``best_by="frechet_distance/ema"``.
+
+    Returns:
+        The page's file.
+
+    Raises:
+        UserError: the folder holds no run, or an option is wrong.
+    """
+    given = {"run": folder, "file": file} | options
+    words = [f"{key}={_quote(value)}" for key, value in given.items() if value is not None]
+    return reporting.run(compose(*words, config_name="report"))
 
 
 def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:

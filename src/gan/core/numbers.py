@@ -4,6 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+ROUNDING = 1e-6  # relative difference of float32 results that would be equal in exact arithmetic
+
 
 def mean_with_error(values: Sequence[float]) -> tuple[float, float | None]:
     """The mean of at least one value and its standard error.
@@ -17,8 +19,11 @@ def mean_with_error(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def with_error(value: float, error: float | None) -> str:
-    """``225.3 ± 2.1``: the error has two digits and the value as many decimals. Without an error: four digits."""
-    if not error or not math.isfinite(error):
+    """``225.3 ± 2.1``: the error has two digits and the value as many decimals. Without an error: four digits.
+
+    An error of the order of rounding errors is left out.
+    """
+    if not error or not math.isfinite(error) or error < ROUNDING * abs(value):
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
     if error >= 100_000:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gan.core.errors import UserError, one_line
 
 LARGEST = 520  # pixels per side; a grid of 8 × 8 digits has about 400
-MOST_COLORS = 128  # of a color image: a third of the size, and hardly visible
+COLORS = 256  # of a color image: a fifth of the size
 MOST_PIXELS = 50_000_000  # of a file; larger ones are not decoded
 
 
@@ -48,7 +48,8 @@ def embed(path: Path) -> Picture:
     image.thumbnail((LARGEST, LARGEST))
     red, green, blue = image.split()
     is_gray = not (ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox())
-    image = red if is_gray else image.quantize(MOST_COLORS)
+    # The median cut, which is the default, loses colors of few pixels.
+    image = red if is_gray else image.quantize(COLORS, Image.Quantize.MAXCOVERAGE, kmeans=3)
     data = io.BytesIO()
     image.save(data, "PNG", optimize=True)
     text = base64.b64encode(data.getvalue()).decode("ascii")

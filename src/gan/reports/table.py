@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gan.core.numbers import mean_with_error, with_error
+from gan.core.numbers import ROUNDING, with_error
 from gan.evaluation.records import FLOOR
 from gan.reports.groups import Group
 from gan.reports.ranking import Criterion
@@ -177,15 +177,11 @@ def score_cell(
 
 
 def shared_floors(groups: Sequence[Group], table: ScoreTable) -> dict[Score, float]:
-    """The floor of each score whose floor is the same in all runs, or differs only by the choice of real images."""
+    """The floor of each score whose floor is the same in all runs, up to rounding errors."""
     found = {}
     for score in table.generators:
-        floors = {
-            value
-            for group in groups
-            for job in group.jobs
-            if (value := table.jobs[job.name].get((score, FLOOR))) is not None
-        }
-        if len(floors) == 1:
-            found[score], _ = mean_with_error(list(floors))
+        numbers = [table.jobs[job.name].get((score, FLOOR)) for group in groups for job in group.jobs]
+        floors = [number for number in numbers if number is not None]
+        if floors and all(math.isclose(floor, floors[0], rel_tol=ROUNDING) for floor in floors):
+            found[score] = floors[0]
     return found
