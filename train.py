@@ -10,4 +10,4 @@ def load():
 
 
 if __name__ == "__main__":
-    launch(load, config_name="train")
+    launch(load, config_name="train", trains=True)

@@ -3,6 +3,7 @@
 import json
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -49,6 +50,8 @@ class Game:
 
     Args:
         generator, discriminator, latent, loss: a class, ``_target_``, and its arguments.
+        penalty: the same for each penalty by name.
+        k: batches between two steps of the generator.
         optimizers: learning rate and betas of each player's Adam.
         hold: the share of the run before the learning rates begin to fall to 0.
         ema_decay, ema_power: parameters of the generator's EMA.
@@ -64,6 +67,8 @@ class Game:
     discriminator: dict[str, Any]
     latent: dict[str, Any]
     loss: dict[str, Any]
+    penalty: dict[str, dict[str, Any]]
+    k: int
     optimizers: dict[str, dict[str, Any]]
     hold: float
     ema_decay: float
@@ -84,8 +89,10 @@ class Game:
             **{player: plain["model"][player] for player in players},
             latent=plain["latent"],
             loss=plain["loss"],
+            penalty=plain.get("penalty") or {},
+            k=plain["k"],
             optimizers={p: {key: plain["optim"][p][key] for key in ("lr", "betas")} for p in players},
-            hold=plain["optim"]["schedule"]["generator"]["hold"],
+            hold=plain["optim"]["schedule"]["generator"].get("hold", 1.0),
             ema_decay=plain["ema"]["decay"],
             ema_power=plain["ema"]["power"],
             seed=plain["seed"],
@@ -132,5 +139,7 @@ def with_layers_of_torch(network: nn.Module) -> nn.Module:
 
 
 def make(node: dict[str, Any]) -> Any:
-    """An object of the class ``_target_`` with the other keys as arguments."""
-    return resolve_name(node["_target_"])(**{key: value for key, value in node.items() if key != "_target_"})
+    """An object of the class ``_target_`` with the other keys as arguments, or with ``_partial_`` its constructor."""
+    arguments = {k: make(v) if isinstance(v, dict) and "_target_" in v else v for k, v in node.items()}
+    target = resolve_name(arguments.pop("_target_"))
+    return partial(target, **arguments) if arguments.pop("_partial_", False) else target(**arguments)

@@ -21,6 +21,13 @@ MODELS = {
         "model.discriminator.dropout=0.3",
     ],
 }
+#: presets with losses of their own; only the loops ``TUTORIALS`` and ``train.py`` know them
+PRESETS = {
+    "wgan_gp": ["experiment=wgan_gp"],
+    "rpgan_r1_r2": ["experiment=rpgan_r1_r2"],
+    "dcgan_textbook": ["experiment=dcgan_textbook"],
+}
+MODELS |= PRESETS
 DATA = {
     "mnist": ["data=mnist", "data.root={root}"],
     "digits": ["data=digits"],
@@ -73,7 +80,8 @@ class Setting:
 
     def entries(self) -> list["Entry"]:
         """The entries. The textbook in float32 is always one of them: ratios are relative to it."""
-        pairs = [REFERENCE, *(Entry(c, p) for p in self.precisions for c in self.contestants)]
+        known = [c for c in self.contestants if self.model not in PRESETS or c in TUTORIALS or COMMANDS[c] is train_py]
+        pairs = [REFERENCE, *(Entry(c, p) for p in self.precisions for c in known)]
         return list(dict.fromkeys(pairs))
 
 
@@ -127,4 +135,5 @@ COMMANDS = {
     "ours": train_py,
     "captured": captured,
 }
+TUTORIALS = ("textbook", "textbook_detached")
 USUAL = ("textbook", "lightning_example", "bare", "ours")  # contestants for every device

@@ -1,5 +1,7 @@
 """Training as in the PyTorch tutorials: a data set that transforms one image at a time, and a plain loop.
 
+The losses are those of :mod:`benchmarks.textbook_losses`.
+
 In some tutorials D's loss is backpropagated into G and those gradients are discarded (``textbook``); others detach
 the samples (``textbook_detached``).
 """
@@ -8,11 +10,12 @@ import sys
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from benchmarks.game import Game, make, with_layers_of_torch
+from benchmarks.textbook_losses import of_game
 from benchmarks.turns import Turns
 from gan.core.random import RandomRows
 
@@ -47,39 +50,36 @@ def main(path: str, detached: bool = False) -> None:
     loader = DataLoader(ImageSet(images), batch_size=game.batch_size, shuffle=True, drop_last=True)
     generator, discriminator = (with_layers_of_torch(n).to(device) for n in game.networks(mean_image))
     latent = make(game.latent)
-    criterion = nn.BCEWithLogitsLoss()
+    losses = of_game(game)
     g_optimizer = torch.optim.Adam(generator.parameters(), **game.optimizers["generator"])
     d_optimizer = torch.optim.Adam(discriminator.parameters(), **game.optimizers["discriminator"])
     turns = Turns.from_environment(game.device)
 
-    played, losses = 0, []
+    played, printed = 0, []
     while played < game.minibatches:
         for real, _ in loader:
             real = real.to(device)
-            real_labels = torch.ones(len(real), device=device)
-            fake_labels = torch.zeros(len(real), device=device)
 
             # D
             with game.autocast():
-                d_loss_real = criterion(discriminator.score(real), real_labels)
                 fake = generator(latent.draw(RandomRows(device), len(real)))
-                d_loss_fake = criterion(discriminator.score(fake.detach() if detached else fake), fake_labels)
-                d_loss = d_loss_real + d_loss_fake
+                d_loss = losses.discriminator(discriminator, real, fake.detach() if detached else fake)
             g_optimizer.zero_grad()
             d_optimizer.zero_grad()
             d_loss.backward()
             d_optimizer.step()
 
             # G
-            with game.autocast():
-                fake = generator(latent.draw(RandomRows(device), len(real)))
-                g_loss = criterion(discriminator.score(fake), real_labels)
-            g_optimizer.zero_grad()
-            d_optimizer.zero_grad()
-            g_loss.backward()
-            g_optimizer.step()
+            if (played + 1) % game.k == 0:
+                with game.autocast():
+                    fake = generator(latent.draw(RandomRows(device), len(real)))
+                    g_loss = losses.generator(discriminator, real, fake)
+                g_optimizer.zero_grad()
+                d_optimizer.zero_grad()
+                g_loss.backward()
+                g_optimizer.step()
+                printed.append((d_loss.item(), g_loss.item()))
 
-            losses.append((d_loss.item(), g_loss.item()))
             played += 1
             turns.done()
             if played == game.minibatches:

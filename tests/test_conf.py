@@ -19,6 +19,7 @@ from gan.networks.base import Discriminator
 from gan.runs.build import build, part
 from gan.runs.precision import PRECISIONS
 from gan.runs.processes import Processes
+from gan.runs.trust import is_trusted
 from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -37,10 +38,15 @@ def choices(group):
 
 def needs(choice):
     """The overrides that a choice requires: those after ``# Needs:`` in its file."""
+    return header(choice, "Needs").split()
+
+
+def header(choice, word):
+    """The text after ``# WORD:`` in the file of a choice; empty if there is none."""
     group, _, name = choice.partition("=")
     group = group.partition("@")[0]
-    found = re.search(r"^# Needs: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
-    return found[1].split() if found else []
+    found = re.search(rf"^# {word}: +(.*)$", (CONF / group / f"{name}.yaml").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def composed(folder, *words):
@@ -73,6 +79,8 @@ def with_digits(folder, *words):
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_every_choice_builds(choice, tmp_path):
+    if package := header(choice, "Package").partition(" ")[0]:
+        pytest.importorskip(package)
     cfg = composed(tmp_path, choice, *needs(choice))
     if choice == "trainer=gpu" and not torch.cuda.is_available():
         with pytest.raises(UserError, match=r"torch finds no GPU on this machine; take trainer=cpu or trainer=auto"):
@@ -81,6 +89,8 @@ def test_every_choice_builds(choice, tmp_path):
         game = build(cfg)
         shape = (2, cfg.data.channels, cfg.data.image_size, cfg.data.image_size)
         assert game.module.generator(*game.module.latent(RandomRows(), torch.tensor([-1, -1]))).shape == shape
+        # A checkpoint may name these classes. An opened run builds no figures of its configuration.
+        assert is_trusted(OmegaConf.to_container(cfg, resolve=True) | {"figures": {}}), "add a role to gan.runs.trust"
         for group in ("metrics", "figures"):
             assert all(part(cfg, f"{group}.{name}") for name in cfg[group] or {})
 
@@ -98,6 +108,19 @@ def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_tr
     game = run_training(cfg := with_digits(tmp_path, *words))
     assert game.module.iteration == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
+
+
+def on_digits(preset):
+    """Whether a preset leaves the choice of the data to the command line."""
+    return not re.search(r"override /data:", (CONF / f"{preset.replace('=', '/')}.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("data", ["mnist", "cifar10", "folder"])
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if on_digits(preset)])
+def test_every_preset_of_digits_takes_other_images(preset, data, tmp_path):
+    cfg = composed(tmp_path, preset, *needs(preset), f"data={data}", "data.root=none", "data.classes=10")
+    scalars = check_networks(build(cfg).module, SimpleNamespace(**cfg.data))
+    assert any(name.startswith("loss/") for name in scalars)
 
 
 def test_second_stage_starts_from_the_first_generator(tmp_path, run_training):

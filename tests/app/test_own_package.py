@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+import gan
 from gan.app.command_line import CONF, check, options_last, resumed
 from gan.app.help import list_choices
 from gan.app.search_path import config_files
 from gan.core.errors import UserError
+from gan.runs.trust import packages
 from tests.conftest import REPOSITORY
 
 PACKAGE = {
@@ -242,23 +245,84 @@ def test_own_experiment_trains_with_its_settings(trained):
     assert saved["optim"]["gradient_clip"] == 9.0
 
 
-def test_resumed_run_finds_its_config_folders(trained, tmp_path, command):
+def refused_additions(words):
+    """The options that the error of a resume asks for."""
+    with pytest.raises(UserError, match="had configuration files of its own, which are read only if you name") as error:
+        resumed(words)
+    return shlex.split(str(error.value).partition("add: ")[2])
+
+
+def test_resumed_run_reads_its_config_folders_if_the_user_names_them(trained, tmp_path, command):
     last = trained / "checkpoints" / "last.ckpt"
     further = [f"ckpt_path={last}", "trainer.max_steps=5"]
-    status, output = command("train.py", tmp_path, *further, "output_dir=second")
+    named = refused_additions(further)
+    path = f"hydra.searchpath=['file://{trained.parent}/it\\'s one\\'s own']"
+    assert named == [f"--config-dir={trained.parent}/my_conf", path]
+    assert refused_additions([*further, "trust=my_gan"]) == named  # the folders lie outside the package
+    status, output = command("train.py", tmp_path, *further, "output_dir=second", *named)
     assert status == 0, output
     assert "3 batches" not in output
     before, after = checkpoint(trained), checkpoint(tmp_path / "second")
     assert after["iteration"] == 5
     for key in ("loss", "model", "data", "optim"):
         assert after["hyper_parameters"][key] == before["hyper_parameters"][key]
-    # A run that resumes from the second one finds them too.
-    again = resumed([f"ckpt_path={tmp_path}/second/checkpoints/last.ckpt"])
-    assert again[-1] == resumed(further)[-1] == f"--config-dir={trained.parent}/my_conf"
-    assert again[0] == resumed(further)[0] == f"hydra.searchpath=['file://{trained.parent}/it\\'s one\\'s own']"
-    assert resumed(again) == again
+    # The second run names them, too.
+    assert refused_additions([f"ckpt_path={tmp_path}/second/checkpoints/last.ckpt"]) == named
     recorded = OmegaConf.load(tmp_path / "second" / ".hydra" / "hydra.yaml").hydra.searchpath
     assert recorded == [f"file://{trained.parent}/it's one's own"]
+
+
+def test_trusted_package_vouches_for_the_config_files_inside_it(root, conf, tmp_path, command):
+    for path in ([f"--config-dir={conf}"], ["hydra.searchpath=[pkg://my_gan.conf]"]):
+        name = f"run{len(path[0])}"
+        status, output = command("train.py", tmp_path, *path, "loss=mine", *TRAINING, f"output_dir={name}")
+        assert status == 0, output
+        words = [f"ckpt_path={name}/checkpoints/last.ckpt", "trainer.max_steps=5", f"output_dir={name}_rest"]
+        assert refused_additions(words) == [
+            word.replace("[pkg://my_gan.conf]", "['pkg://my_gan.conf']") for word in path
+        ]
+        status, output = command("train.py", tmp_path, *words, "trust=my_gan")
+        assert status == 0, output
+        assert checkpoint(tmp_path / f"{name}_rest")["hyper_parameters"]["loss"]["margin"] == 1.0
+        assert "trust" not in (tmp_path / f"{name}_rest" / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")
+
+
+def test_own_class_without_a_file_needs_trust_on_resume(conf, tmp_path, command):
+    words = ["loss._target_=my_gan.parts.Loss", "+loss.margin=2", *TRAINING]
+    status, output = command("train.py", tmp_path, *words, "output_dir=run")
+    assert status == 0, output
+    further = ["ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=5", "output_dir=rest"]
+    status, output = command("train.py", tmp_path, *further)
+    assert status == 1
+    assert output.count("\n") == 1
+    assert output.endswith(
+        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is no Loss of gan, so it is not built; "
+        "if this code is your own, give trust=my_gan.\n"
+    )
+    for own in ("trust=my_gan", "trust=[other,my_gan.parts]", "loss._target_=my_gan.parts.Loss"):
+        shutil.rmtree(tmp_path / "rest", ignore_errors=True)
+        status, output = command("train.py", tmp_path, *further, own)
+        assert status == 0, output
+        assert checkpoint(tmp_path / "rest")["iteration"] == 5
+
+
+def test_trust_from_python(conf, tmp_path):
+    words = ["loss._target_=my_gan.parts.Loss", *TRAINING]
+    run = gan.train(*words, folder=tmp_path / "run")
+    assert run.module.loss.margin == 0.0  # what the caller has named needs no trust
+    resume = (f"ckpt_path={tmp_path}/run/checkpoints/last.ckpt", "trainer.max_steps=5")
+    with pytest.raises(UserError, match="give trust=my_gan"):
+        gan.train(*resume, folder=tmp_path / "rest")
+    assert gan.train(*resume, folder=tmp_path / "rest", trust="my_gan").iteration == 5
+    with pytest.raises(UserError, match="give trust=my_gan"):
+        gan.open_run(tmp_path / "run")
+    assert gan.open_run(tmp_path / "run", trust=["my_gan"]).module.loss.margin == 0.0
+
+
+@pytest.mark.parametrize("name", ["os", "subprocess.run", "torch", "my gan", ""])
+def test_trust_takes_only_packages_of_the_user(name):
+    with pytest.raises(UserError, match=r"^trust="):
+        packages([name])
 
 
 def test_given_config_folder_replaces_the_recorded_ones(trained, conf):
@@ -283,11 +347,14 @@ def test_missing_recorded_config_folder_is_named_in_the_error(trained, tmp_path,
 
 
 @pytest.mark.parametrize("script", ["evaluate.py", "sample.py"])
-def test_evaluate_and_sample_need_only_the_package(trained, tmp_path, command, script):
+def test_evaluate_and_sample_need_only_the_trusted_package(trained, tmp_path, command, script):
     """They need no configuration files: the run's configuration is in its checkpoint."""
     words = {"evaluate.py": ["metrics=frechet", "num_samples=20"], "sample.py": [f"folder={tmp_path}"]}
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(script, tmp_path, f"run={run}", *words[script])
+    assert status == 1
+    assert output.endswith("if this code is your own, give trust=my_gan.\n")
+    status, output = command(script, tmp_path, f"run={run}", *words[script], "trust=my_gan")
     assert status == 0, output
     assert "frechet_distance" in output or (tmp_path / "grid_ema.png").is_file()
 
@@ -295,20 +362,28 @@ def test_evaluate_and_sample_need_only_the_package(trained, tmp_path, command, s
 def test_own_metric_is_evaluated_on_a_finished_run(trained, conf, tmp_path, command):
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(
-        "evaluate.py", tmp_path, "metrics=mine", "--config-dir", str(conf), f"run={run}", "num_samples=20"
+        "evaluate.py",
+        tmp_path,
+        "metrics=mine",
+        "--config-dir",
+        str(conf),
+        f"run={run}",
+        "num_samples=20",
+        "trust=my_gan",
     )
     assert status == 0, output
     assert "frechet_distance" in output
 
 
-def test_own_primary_config_is_found_on_resume(conf, tmp_path, command):
-    """``--config-name`` may name the user's primary configuration file; a resumed run finds it too."""
+def test_own_primary_config_is_read_on_resume(conf, tmp_path, command):
+    """``--config-name`` may name the user's primary configuration file; a resumed run needs it too."""
     folder = shutil.copytree(conf, tmp_path / "own conf")
     (folder / "mine.yaml").write_text("defaults: [train, _self_]\nk: 2\nloss:\n  _target_: my_gan.parts.Loss\n")
     path = ["--config-name", "mine", "--config-dir", "own conf"]
     status, output = command("train.py", tmp_path, *path, "model=mine", *TRAINING, "output_dir=first")
     assert status == 0, output
     words = ["ckpt_path=first/checkpoints/last.ckpt", "trainer.max_steps=5", "output_dir=second"]
+    words += refused_additions([f"ckpt_path={tmp_path}/first/checkpoints/last.ckpt"])
     status, output = command("train.py", tmp_path, *words)
     assert status == 0, output
     saved = checkpoint(tmp_path / "second")["hyper_parameters"]
@@ -344,14 +419,16 @@ def test_commands_run_with_own_package_in_new_processes(tmp_path):
 
     run_script("train.py", "--config-dir", "my_gan/conf", "experiment=mine", *TRAINING, "output_dir=run")
     further = ("ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=5")
-    run_script("train.py", *further, "output_dir=second")
+    assert "trust" not in run_script("train.py", *further, "output_dir=second", "trust=my_gan")
     assert checkpoint(tmp_path / "second")["hyper_parameters"]["loss"]["margin"] == 3.0
     run_script("train.py", "-m", "hydra.searchpath=[pkg://my_gan.conf]", "loss=mine,minimax", *TRAINING)
     (conf / "experiment" / "mine.yaml").rename(tmp_path / "kept.yaml")
     conf.rename(tmp_path / "elsewhere")
-    output = run_script("train.py", *further, "output_dir=third", expected=1)
+    output = run_script("train.py", *further, "output_dir=third", "trust=my_gan", expected=1)
     assert output.startswith(f"error: {conf} is gone")
     assert output.count("\n") == 1
     assert not (tmp_path / "third").exists()
-    assert "frechet_distance" in run_script("evaluate.py", "run=second", "metrics=frechet", "num_samples=20")
-    run_script("sample.py", "run=second")
+    assert "frechet_distance" in run_script(
+        "evaluate.py", "run=second", "metrics=frechet", "num_samples=20", "trust=my_gan"
+    )
+    run_script("sample.py", "run=second", "trust=my_gan")

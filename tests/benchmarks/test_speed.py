@@ -28,6 +28,8 @@ SMALL = {
 @pytest.mark.parametrize("data", DATA)
 @pytest.mark.parametrize("model", MODELS)
 def test_train_py_accepts_the_options_of_every_contest(model, data, tmp_path):
+    if (model, data) == ("dcgan_textbook", "digits"):
+        pytest.skip("its networks are for 28×28 images")
     setting = Setting(**{**SMALL, "model": model, "data": data})
     words = train_py(setting, Entry("ours", "bf16-mixed"), tmp_path)[2:]
     check(words, "train")

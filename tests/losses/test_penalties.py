@@ -42,6 +42,20 @@ def test_r2_is_r1_at_samples():
     assert not fake.requires_grad
 
 
+def test_joint_pass_gives_the_penalties_and_gradients_of_separate_passes():
+    torch.manual_seed(0)
+    network = Discriminator((1, 4, 4), [32, 16])
+    real, fake = (Batch(images=torch.rand(6, 1, 4, 4), labels=torch.arange(6)) for _ in range(2))
+    results = []
+    for joint in (False, True):
+        pair = Pair(network, real, fake, joint=joint, gradients=joint)
+        values = [R1(2.0).discriminator(pair), R2(3.0).discriminator(pair)]
+        outputs = [pair.real_output.logits, pair.fake_output.logits]
+        results.append([*values, *outputs, *torch.autograd.grad(sum(values), network.parameters(), allow_unused=True)])
+    torch.testing.assert_close(results[0], results[1])
+    assert not real.images.requires_grad
+
+
 def test_negative_weight_is_refused():
     with pytest.raises(ValueError, match="weight must be a number of at least 0"):
         R1(weight=-1.0)

@@ -79,7 +79,8 @@ def test_captured_updates_equal_uncaptured_ones(configure, choices):
     cfg = configure(*SMALL, *choices, "trainer.max_epochs=4")
     plain, recorded = fit_recorded(cfg), fit_recorded(cfg, ReplayStandIn())
     assert all(recording.replay is not None for recording in recorded.module.recordings.kinds.values())
-    assert difference(recorded, plain) < 2e-6  # the learning rates are float32 on the device
+    # The learning rates are float32 on the device; such a difference can flip the rounding of a weight to bfloat16.
+    assert difference(recorded, plain) < (1e-4 if cfg.trainer.precision == "bf16-mixed" else 2e-6)
     rates = [[g["lr"] for o in game.trainer.optimizers for g in o.param_groups] for game in (plain, recorded)]
     assert rates[0] == rates[1]
     assert all(isinstance(rate, float) for rate in rates[1])

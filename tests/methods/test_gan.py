@@ -192,6 +192,24 @@ def test_real_and_fake_share_a_forward_pass_unless_d_mixes_the_batch(configure, 
     assert seen == ([400, 200] if passes == 2 else [200, 200, 200])
 
 
+@pytest.mark.parametrize(
+    ("penalty", "precision", "passes"),
+    [
+        ("[r1,r2]", "32-true", [400, 200]),
+        ("[r1,r2]", "bf16-mixed", [400, 200, 200, 200]),  # the penalties are computed in float32
+        ("r1", "32-true", [400, 200, 200]),
+    ],
+)
+def test_penalties_on_both_sides_share_the_forward_pass_in_float32(configure, penalty, precision, passes):
+    cfg = configure(*SMALL, f"penalty={penalty}", f"trainer.precision={precision}", "trainer.max_steps=1")
+    game = build(cfg)
+    prepare(game, cfg)
+    seen = []
+    game.module.discriminator.register_forward_pre_hook(lambda net, inputs: seen.append(len(inputs[0])))
+    game.trainer.fit(game.module, game.data)
+    assert seen == passes
+
+
 def test_joint_forward_pass_equals_two_passes(configure):
     game = build(configure(*SMALL, *NO_DROPOUT)).module
     real, fake = (Batch(images=torch.rand(n, 1, 8, 8), labels=torch.full((n,), -1)) for n in (7, 5))

@@ -52,7 +52,8 @@ def write_job(
     OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(list(overrides)), folder / ".hydra" / "overrides.yaml")
     choices = dict(word.split("=", 1) for word in overrides if word.startswith(("loss=", "model=")))
-    settings = {"hydra": {"runtime": {"choices": {"loss": "nonsaturating"} | choices, "config_sources": []}}}
+    runtime = {"choices": {"loss": "nonsaturating"} | choices, "config_sources": [], "cwd": str(folder)}
+    settings = {"hydra": {"runtime": runtime}}
     settings["hydra"]["job"] = {"config_name": "train"}
     OmegaConf.save(OmegaConf.create(settings), folder / ".hydra" / "hydra.yaml")
     (folder / "checkpoints").mkdir()

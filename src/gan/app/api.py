@@ -5,7 +5,7 @@ Available as ``gan.train`` and so on. Mistakes raise :class:`gan.core.errors.Use
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from gan.app import evaluate as evaluation
 from gan.app import report as reporting
 from gan.app import train as training
-from gan.app.command_line import parsed, resumed
+from gan.app.command_line import checked, parsed
 from gan.app.overrides import check
 from gan.app.search_path import config_files
 from gan.core.files import write_whole
@@ -26,6 +26,7 @@ from gan.figures.base import Comparison
 from gan.runs.folder import RunFolder
 from gan.runs.instantiate import part
 from gan.runs.run import Run, open_run
+from gan.runs.trust import accept, packages
 
 log = logging.getLogger("gan")
 
@@ -48,7 +49,12 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
         return files.compose(list(overrides))
 
 
-def train(*overrides: str, folder: str | Path | None = None, config_dir: str | None = None) -> Run:
+def train(
+    *overrides: str,
+    folder: str | Path | None = None,
+    config_dir: str | None = None,
+    trust: str | Collection[str] | None = None,
+) -> Run:
     """Trains and returns the run.
 
     Args:
@@ -56,6 +62,7 @@ def train(*overrides: str, folder: str | Path | None = None, config_dir: str | N
             with its own overrides, and those given here on top.
         folder: of the run; None for ``outputs/runs/DATE/TIME``. A folder that holds a run is refused.
         config_dir: a folder with configuration files of your own.
+        trust: your own packages whose classes a resumed run may name, such as ``"my_gan"``.
 
     Returns:
         The finished run.
@@ -64,9 +71,12 @@ def train(*overrides: str, folder: str | Path | None = None, config_dir: str | N
         UserError: anything that the caller can fix.
     """
     _print_messages()
-    arguments = parsed(resumed([*overrides, *(["--config-dir", config_dir] if config_dir else [])]))
+    own = [*(["--config-dir", config_dir] if config_dir else []), *(f"trust={name}" for name in packages(trust))]
+    line = checked([*overrides, *own], "train")
+    arguments = parsed(line.words)
     words = arguments.overrides + ([] if folder is None else [f"output_dir={_quote(folder)}"])
     cfg = compose(*words, config_dir=arguments.config_dir)
+    line.check(cfg)
     folder = Path(cfg.output_dir)  # `now` is resolved once
     cfg.output_dir = str(folder)
     record = folder / ".hydra" / "overrides.yaml"  # `train.py ckpt_path=…` resumes from it
@@ -74,7 +84,7 @@ def train(*overrides: str, folder: str | Path | None = None, config_dir: str | N
     with write_whole(record) as unfinished:
         OmegaConf.save(OmegaConf.create(words), unfinished)
     training.run(cfg)
-    return open_run(folder)
+    return open_run(folder, accepted=accept(OmegaConf.to_container(cfg, resolve=True)))
 
 
 def sample(

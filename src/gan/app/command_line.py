@@ -9,23 +9,26 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
-from gan.app.overrides import COLLECTIONS, check, is_helper
-from gan.app.search_path import CONF, SEARCH_PATH, recorded
+from gan.app.jobs import alone_in_folder, finished_before, record_command
+from gan.app.overrides import COLLECTIONS, check
+from gan.app.resume import CommandLine, accepted, take_trust, with_record
+from gan.app.search_path import CONF
+from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
-from gan.runs.migrations import migrate_override
+from gan.runs.launch import is_requeued, is_sweeping
+from gan.runs.outcome import Outcome
 
 __all__ = ["COLLECTIONS", "CONF", "check", "launch", "loaded", "resumed"]
 
@@ -35,18 +38,19 @@ log = logging.getLogger(__name__)
 Task = Callable[[DictConfig], object]
 
 
-def launch(load: Callable[[], Task], config_name: str) -> None:
+def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> None:
     """Runs a task with the configuration of the command line; exits with a status.
 
     Args:
         load: imports the task's modules and returns the task; called only if there is a job to run. The task maps the
             composed configuration to a result for a sweeper.
         config_name: the file in ``conf/`` that holds the defaults.
+        trains: whether several processes may do the task together.
     """
     # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
     try:
-        _launch(load, config_name)
+        _launch(load, config_name, trains)
     finally:
         gc.enable()
 
@@ -60,30 +64,40 @@ def loaded(load: Callable[[], Task]) -> Task:
     return task
 
 
-def _launch(load: Callable[[], Task], config_name: str) -> None:
+def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not is_helper()
     failures: list[UserError] = []
 
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
-            if "output_dir" in cfg:
-                enter_run_folder(cfg)
-            return loaded(load)(cfg)
+            if "output_dir" not in cfg:
+                return loaded(load)(cfg)
+            with alone_in_folder():
+                ended = enter_run_folder(cfg)
+                line.check(cfg)
+                return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
-            if sweeping():
-                raise  # Hydra continues with the other jobs and fails at the end
-            failures.append(error)
             if not is_helper():
                 log.error("error: %s", error)
+            if is_sweeping():
+                raise  # Hydra continues with the other jobs
+            failures.append(error)
             return None
+        except Exception:
+            if is_sweeping():  # the sweep reports only how many failed
+                log.exception("error")
+            raise
         except Stopped as stopped:
             if not is_helper():
                 log.error("%s", stopped)
             raise
 
     try:
-        sys.argv[1:] = checked(sys.argv[1:], config_name)
+        line = checked(sys.argv[1:], config_name)
+        sys.argv[1:] = line.words
+        if trains and starts_a_run(line.words):
+            sys.argv[1:] = join_run(line.words)
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
         job()
@@ -104,28 +118,49 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
         sys.exit(1)
 
 
-def checked(argv: Sequence[str], config_name: str) -> list[str]:
+def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
-    complete = options_last(resumed(quote_home(argv)))
-    arguments = parsed(complete)
-    if not (arguments.help or arguments.hydra_help or arguments.shell_completion):
-        check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
-    return complete
+    given, trust = take_trust(quote_home(argv)) if config_name == "train" else (quote_home(argv), ())
+    complete, record = with_record(given, parsed, trust)
+    words = options_last(complete)
+    arguments = parsed(words)
+    if arguments.help or arguments.hydra_help or arguments.shell_completion:
+        return CommandLine(words)
+    named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
+    typed = parsed(given).overrides
+    return CommandLine(words, record, trust, accepted(named, typed) if record else frozenset())
 
 
-def enter_run_folder(cfg: DictConfig) -> None:
-    """Sets ``output_dir`` to the folder that Hydra created for this run."""
+def starts_a_run(argv: Sequence[str]) -> bool:
+    """Whether a command line starts one run, and not a sweep or a printout."""
+    given = vars(parsed(argv))
+    others = ("help", "hydra_help", "cfg", "info", "shell_completion", "version", "multirun")
+    return not any(given.get(option) for option in others)
+
+
+def enter_run_folder(cfg: DictConfig) -> Outcome | None:
+    """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
+
+    Returns:
+        The end of the run that the folder holds, if this job of a sweep has finished before.
+
+    Raises:
+        UserError: the folder holds another run.
+    """
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
+    composed = cfg.copy()
     cfg.output_dir = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    if not is_helper():
+        if (is_sweeping() or is_requeued()) and (ended := finished_before(cfg)) is not None:
+            return ended
+        record_command(composed, folder)
     # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
         settings.run.dir = cfg.output_dir
-
-
-def sweeping() -> bool:
-    """Whether this run is a job of ``-m``."""
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+    if not is_sweeping():
+        publish_folder(folder)
+    return None
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -155,40 +190,9 @@ def options_last(argv: Sequence[str]) -> list[str]:
     return [*overrides, *options[::-1]]
 
 
-# Resume from a checkpoint
-
-
-def resumed(argv: Sequence[str]) -> list[str]:
-    """The command line of the checkpoint's run, followed by the overrides of this command line.
-
-    ``ckpt_path=RUN/checkpoints/last.ckpt`` alone thus resumes with the run's model, data and loss, and with the same
-    folders of configuration files. Other options on the command line override the saved ones.
-
-    Raises:
-        UserError: a folder of configuration files of the run no longer exists, and no other folder is given.
-    """
-    arguments = parsed(argv)
-    given = {_key(override): override for override in arguments.overrides}
-    if "ckpt_path" not in given:
-        return list(argv)
-    place = list(argv).index(given["ckpt_path"])
-    run = Path(argv[place].partition("=")[2].strip("'\"")).resolve().parent.parent
-    file = run / ".hydra" / "overrides.yaml"
-    if not file.is_file():
-        return list(argv)
-    before = [migrate_override(word) for word in OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
-    kept = [word for word in before if _key(word) not in given and _key(word) not in ("output_dir", "hydra.run.dir")]
-    options: list[str] = []
-    if not (arguments.config_dir or arguments.config_name or SEARCH_PATH in given):
-        options, path = recorded(run)
-        kept = [*path, *kept]
-    return [*argv[:place], *kept, *argv[place:], *options]
-
-
-def _key(override: str) -> str | None:
-    """``model`` for ``model=mlp``, ``+model=mlp`` and ``~model``; None if the text is not an override."""
-    match = re.match(r"(?:\+\+|\+|~)?([\w/.@]+)(?:=|$)", override)
-    return match[1] if match else None
+def resumed(argv: Sequence[str], trust: Collection[str] = ()) -> list[str]:
+    """The command line of the checkpoint's run, followed by this one; see :func:`gan.app.resume.with_record`."""
+    return with_record(argv, parsed, trust)[0]
 
 
 def _say(message: str, exit_code: int) -> int:

@@ -24,6 +24,7 @@ from gan.runs.folder import BEST, find_checkpoint, runs_in
 from gan.runs.identity import Setting, distinguish, setting
 from gan.runs.instantiate import check_texts, chosen, part
 from gan.runs.run import Run, open_run
+from gan.training.trackers import add_results, named_scores
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def run(cfg: DictConfig) -> None:
     precisions: dict[Setting, list[str]] = {}
     for folder in runs_in(cfg.run) or [None]:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
-        opened = open_run(folder, which, cfg.data.root, cfg.device)
+        opened = open_run(folder, which, cfg.data.root, cfg.device, cfg.trust)
         name = opened.checkpoint.resolve().name  # best.ckpt is a link to another checkpoint
         log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
         read(opened.folder / "metrics.json")  # report a damaged file before the work
@@ -59,6 +60,7 @@ def run(cfg: DictConfig) -> None:
             opened.sampler, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed
         )
         report(opened, rows, cfg.seed)
+        add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
             for name, images in samples.items():
                 z, _ = opened.sampler.latents(len(images), cfg.seed)
@@ -170,7 +172,7 @@ def validate(
     cfg: DictConfig, folder: Path | None, path: Path, metric: Metric, known: dict[str, ReferenceImages]
 ) -> float:
     """A checkpoint's main score on the validation images; the worst possible value if it is not finite."""
-    opened = open_run(folder, path.stem, cfg.data.root, cfg.device)
+    opened = open_run(folder, path.stem, cfg.data.root, cfg.device, cfg.trust)
     reference = reference_for(cfg, opened, [metric], known, split="valid")
     generator = opened.sampler.choose(cfg.generator)
     rows, _ = evaluate(opened.sampler, reference, [metric], [generator], cfg.num_samples, cfg.seed)

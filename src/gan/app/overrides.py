@@ -5,9 +5,9 @@ This module does not import torch.
 
 import difflib
 import itertools
-import os
 import re
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,16 +17,18 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gan.app.search_path import ConfigFiles, config_files
+from gan.app.search_path import CONF, ConfigFiles, config_files
+from gan.app.several_processes import is_helper
 from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
+from gan.runs.launch import is_requeued
 
 #: groups whose parts are built one by one: the user can remove any part and add others
 COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
 ADDING = (OverrideType.ADD, OverrideType.FORCE_ADD)
 
 
-def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> None:
+def check(arguments: Sequence[str], config_name: str, sweep: bool = False, config_dir: str | None = None) -> DictConfig:
     """Checks every override of a command line.
 
     Args:
@@ -34,6 +36,9 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         config_name: the file that holds the defaults.
         sweep: whether they describe several jobs.
         config_dir: the user's folder of configuration files, ``--config-dir``.
+
+    Returns:
+        The configuration composed of the chosen files alone, without single values.
 
     Raises:
         UserError: an override names an unknown key or choice (the message names the closest one), or a missing folder.
@@ -68,11 +73,7 @@ def check(arguments: Sequence[str], config_name: str, sweep: bool = False, confi
         if (key := override.key_or_group) in places and isinstance(override.value(), str):
             raise UserError(f"{override.input_line}: write {places[key]}={override.value()}.")
         _check_key(override, plain, built, files.groups)
-
-
-def is_helper() -> bool:
-    """Whether another process started this one as part of a distributed run."""
-    return os.environ.get("LOCAL_RANK", "0") != "0"
+    return plain
 
 
 def _check_folder(override: Override, sweep: bool) -> None:
@@ -82,7 +83,7 @@ def _check_folder(override: Override, sweep: bool) -> None:
         raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
     if not folder:
         raise UserError(f"{key} is empty; give the folder for this run.")
-    if (Path(str(folder)) / "checkpoints").exists() and not is_helper():
+    if (Path(str(folder)) / "checkpoints").exists() and not (is_helper() or is_requeued()):
         raise UserError(
             f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to resume that "
             f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
@@ -100,6 +101,20 @@ def _check_choice(override: Override, files: ConfigFiles) -> None:
         if value is not None and str(value) not in choices:
             near = did_you_mean(str(value), choices)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
+        if value is not None:
+            _check_installed(group, str(value))
+
+
+def _check_installed(group: str, choice: str) -> None:
+    """Raises UserError if the header of a choice's file names a package that is not installed.
+
+    The line is ``# Requires: MODULE: COMMAND``, with the command that installs it.
+    """
+    file = CONF / group / f"{choice}.yaml"
+    header = file.read_text(encoding="utf-8") if file.is_file() else ""
+    for module, command in re.findall(r"^# Requires: ([\w.]+): (.+)$", header, re.MULTILINE):
+        if find_spec(module) is None:
+            raise UserError(f"{group}={choice}: {module.rpartition('.')[2]} is not installed: {command}")
 
 
 def _unplaced(error: ConfigCompositionException, overrides: Sequence[Override]) -> str | None:

@@ -96,9 +96,6 @@ def options(group: Group, remarks: list[str]) -> list[str]:
     except UserError as error:
         remarks.append(str(error))
         return []
-    except Exception as error:  # a damaged .hydra/hydra.yaml, which is among the problems of its job
-        log.debug("%s", error)
-        return []
     return [*search_path, *arguments]
 
 

@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> None:
     together = [figure for figure in figures if isinstance(figure, Comparison) and len(folders) > 1]
     opened = []
     for folder in folders:
-        one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device)
+        one = open_run(folder, cfg.checkpoint, cfg.data.root, cfg.device, cfg.trust)
         log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.iteration:,}")
         target = place(cfg, one.folder, several=len(folders) > 1)
         tell(draw(one, [figure for figure in figures if figure not in together], target))
@@ -56,7 +56,7 @@ def place(cfg: DictConfig, folder: Path, several: bool) -> Path:
     """The output folder for the run or sweep in ``folder``; with several runs a subfolder of ``cfg.folder`` each."""
     if cfg.folder is None:
         return folder / "figures"
-    return Path(cfg.folder) / folder.name if several else Path(cfg.folder)
+    return Path(cfg.folder) / folder.relative_to(cfg.run) if several else Path(cfg.folder)
 
 
 def draw(run: Run, figures: Sequence[Figure], folder: Path) -> Iterable[Path]:

@@ -4,15 +4,18 @@ Hydra searches ``conf/``, the folder of ``--config-dir`` and the list ``hydra.se
 does the same search before Hydra starts. It does not import torch.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override, OverrideType
@@ -23,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.core.errors import UserError, did_you_mean
+from gan.runs.foreign import read_yaml
 
 CONF = Path(__file__).parents[3] / "conf"
 SEARCH_PATH = "hydra.searchpath"
@@ -132,6 +136,7 @@ def config_files(
     if len(given) > 1:
         raise UserError(f"{SEARCH_PATH} is given {len(given)} times; name all folders in one list.")
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        _hide_plugins_files()
         own = [] if config_dir is None else [_config_dir(config_dir)]
         for override in given:
             own += [_own(str(place)) for place in override.value()] if isinstance(override.value(), list) else []
@@ -141,6 +146,16 @@ def config_files(
             loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
             loader.repository.initialize_sources(loader.get_search_path())
         yield ConfigFiles(loader, config_name, [str(override.input_line) for override in given], own)
+
+
+def _hide_plugins_files() -> None:
+    """Removes the configurations that plugins bring along where ``conf/hydra/`` has its own of the same name.
+
+    Hydra would merge the two, with a warning.
+    """
+    brought = ConfigStore.instance().repo.get("hydra", {})
+    for file in (CONF / "hydra").glob("*/*.yaml"):
+        brought.get(file.parent.name, {}).pop(file.name, None)
 
 
 def _config_dir(folder: str) -> ConfigSource:
@@ -185,19 +200,37 @@ def recorded(run: Path) -> tuple[list[str], list[str]]:
     record = run / ".hydra" / "hydra.yaml"
     if not record.is_file():
         return [], []
-    settings = OmegaConf.load(record).hydra
+    sources, start, config_name = _recorded_sources(record)
     options, places = [], []
-    for source in settings.runtime.config_sources:  # conf/ and Hydra's own files are always available
-        if source.provider == "command-line":
-            options.append(f"--config-dir={_still_there(source.path, settings.runtime.cwd, run)}")
-        elif source.provider.startswith(SEARCH_PATH):
-            is_folder = source.schema == "file"
-            path = _still_there(source.path, settings.runtime.cwd, run) if is_folder else source.path
-            places.append(f"{source.schema}://{path}")
-    if not (CONF / f"{settings.job.config_name}.yaml").is_file():
-        options.append(f"--config-name={settings.job.config_name}")
+    for provider, schema, place in sources:  # conf/ and Hydra's own files are always available
+        if provider == "command-line":
+            options.append(f"--config-dir={_still_there(place, start, run)}")
+        elif provider.startswith(SEARCH_PATH):
+            path = _still_there(place, start, run) if schema == "file" else place
+            places.append(f"{schema}://{path}")
+    if not (CONF / f"{config_name}.yaml").is_file():
+        options.append(f"--config-name={config_name}")
     quoted = ("'" + place.replace("\\", "\\\\").replace("'", "\\'") + "'" for place in places)
     return options, [f"{SEARCH_PATH}=[{','.join(quoted)}]"] if places else []
+
+
+def _recorded_sources(record: Path) -> tuple[list[tuple[str, str, str]], str, str]:
+    """The sources (provider, schema, path), the working directory and the primary file in Hydra's record of a run.
+
+    Raises:
+        UserError: the file is another one.
+    """
+    try:
+        content: Any = read_yaml(record)
+        settings = content["hydra"]
+        sources = [(each["provider"], each["schema"], each["path"]) for each in settings["runtime"]["config_sources"]]
+        start, name = settings["runtime"]["cwd"], settings["job"]["config_name"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{record} is not Hydra's record of a run of train.py.") from error
+    texts = [start, name, *(text for source in sources for text in source)]
+    if not all(isinstance(text, str) for text in texts) or not re.fullmatch(r"[\w-]+", name):
+        raise UserError(f"{record} is not Hydra's record of a run of train.py.")
+    return sources, start, name
 
 
 def _still_there(folder: str, start: str, run: Path) -> Path:

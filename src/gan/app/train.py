@@ -10,28 +10,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytorch_lightning as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.evaluate import report
+from gan.app.hyperparameters import hyperparameters
+from gan.app.job_processes import processes_of_job
+from gan.app.jobs import listed, resumes_itself
 from gan.app.prepare import prepare
+from gan.app.several_processes import check_size
 from gan.core.errors import UserError, did_you_mean, one_line
 from gan.core.hardware import true_float32
+from gan.core.process_state import restored_process_state
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
+from gan.evaluation.records import Row
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
-from gan.runs import checkpoint
+from gan.runs import checkpoint, outcome
 from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
-from gan.training import SampleGrids
+from gan.search.study import is_score, trial_of_job
+from gan.training import SampleGrids, trackers
 from gan.training.monitor import scalars_of
+from gan.training.pruning import Pruning
 
 log = logging.getLogger(__name__)
 
@@ -59,34 +67,64 @@ def run(cfg: DictConfig) -> float | None:
         Stopped: Ctrl-C or SIGTERM; the checkpoint has been written.
     """
     quiet()
-    configure_process()
     true_float32()
+    with restored_process_state():
+        configure_process()
+        return train(cfg)
+
+
+def train(cfg: DictConfig) -> float | None:
+    """As :func:`run`, in a process that is configured."""
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
+    pruning = watch_trial(cfg, experiment)
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
-    if experiment.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
+    check_size(experiment.trainer.world_size)
     if saved:
         check_resume(cfg, saved, experiment)
+    status = "failed"
     # A thread writes the curves. Its OSError (a full disk) is raised again in the main thread.
     threading.excepthook = lambda a: None if isinstance(a.exc_value, OSError) else threading.__excepthook__(a)
     try:
         plan = check_plan(cfg, saved, experiment, Plan(finished, metrics, figures))
         announce(cfg, experiment)
+        trackers.start(experiment.trainer, hyperparameters(cfg))
         started = time.perf_counter()
-        experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        with processes_of_job(cfg, experiment.trainer):
+            experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
-        look_back(experiment, plan)
-    except SystemExit:  # Lightning raises it for a Ctrl-C before the first step, or for a second one
-        raise KeyboardInterrupt from None
+        if pruning is not None and pruning.pruned:
+            status = "success"
+            return None
+        scores = look_back(experiment, plan)
+        value = objective(cfg, experiment.trainer)
+        results = scores if value is None else {"hp/objective": value, **scores}
+        trackers.finish(experiment.trainer, results, experiment.module.iteration)
+        status = "success"
+    except SystemExit as end:
+        if end.code != 1:  # a launcher has requeued this job
+            raise
+        raise KeyboardInterrupt from None  # Lightning's for a Ctrl-C before the first step, or for a second one
     except MisconfigurationException as error:
         raise UserError(f"{one_line(error)}.") from error
     except OSError as error:
         raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
+        trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__
-    return objective(cfg, experiment.trainer)
+    if experiment.trainer.is_global_zero:
+        outcome.write(cfg.output_dir, value)
+    return value
+
+
+def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
+    """Adds the callback that reports to the study of a search; None if this run has no score to report."""
+    if not is_score(cfg.objective) or (trial := trial_of_job()) is None:
+        return None
+    pruning = Pruning(trial, cfg.objective, cfg.output_dir)
+    experiment.trainer.callbacks.append(pruning)
+    return pruning
 
 
 def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:
@@ -104,7 +142,7 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
         supported_metrics(plan.metrics, plan.reference, method.offers)
     for figure in plan.figures:
         figure.check(plan.run)
-    if saved and saved["iteration"] >= method.total_iterations:
+    if saved and saved["iteration"] >= method.total_iterations and not resumes_itself(cfg):
         raise UserError(
             f"ckpt_path={cfg.ckpt_path} stands at iteration {saved['iteration']:,} and the run ends at "
             f"{method.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
@@ -124,6 +162,9 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     )
     device = trainer.strategy.root_device.type
     devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
+    if device == "cpu":  # the order of summation, and with it the last bits, depend on the number of threads
+        threads = torch.get_num_threads()
+        devices += f" with {threads} thread{'s' * (threads > 1)}"
     log.info(
         "%s · weights: %s · %s, %s · %s batches",
         experiment.data.describe(),
@@ -147,22 +188,28 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
                 log.info("  samples (%s)  %s", name, path)
     for callback in experiment.trainer.checkpoint_callbacks:
         log.info("  checkpoint     %s", callback.last_saved)
-    if experiment.trainer.loggers:
-        log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
+    for place in filter(None, map(trackers.where, experiment.trainer.loggers)):
+        log.info("  curves         %s", place)
 
 
-def look_back(experiment: Experiment, plan: Plan) -> None:
-    """Computes the metrics and draws the figures of the finished run, as ``evaluate.py`` and ``sample.py`` do."""
+def look_back(experiment: Experiment, plan: Plan) -> dict[str, float]:
+    """Computes the metrics and draws the figures of the finished run, as ``evaluate.py`` and ``sample.py`` do.
+
+    Returns:
+        The scores, by the names under which trackers get them.
+    """
     if not experiment.trainer.is_global_zero:
-        return
+        return {}
     experiment.module.to(experiment.trainer.strategy.root_device)
     finished = plan.run
+    rows: list[Row] = []
     if plan.reference is not None:
         rows, _ = evaluate(finished.sampler, plan.reference, plan.metrics, finished.sampler.names)
         report(finished, rows)
     for figure in plan.figures:
         for path in figure(finished, finished.folder / "figures"):
             log.info("  → %s", path)
+    return trackers.named_scores(rows)
 
 
 def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
@@ -210,6 +257,11 @@ def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError if the checkpoint does not fit the configuration; logs the differences from its run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     changed = changes(saved["hyper_parameters"], cfg)
+    if changed and resumes_itself(cfg):
+        raise UserError(
+            f"{cfg.output_dir} holds a run of another configuration ({listed(changed)}), which is not overwritten; "
+            "choose another folder."
+        )
     for key, (before, now) in changed.items():
         if OPTIMIZERS.match(key):
             raise UserError(

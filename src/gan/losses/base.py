@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gan.core.batch import Batch, Output
 from gan.core.checks import check_integer, check_number
 from gan.core.random import RandomRows
+from gan.losses.gradients import as_leaves, squared_gradients, squared_norms
 
 DiscriminatorFn = Callable[[Batch], Output]
 
@@ -25,6 +26,8 @@ class Pair:
         real, fake: the two batches.
         random: random numbers for terms that need them, one row per example.
         joint: whether D runs once on both batches concatenated; only valid if D treats each example independently.
+        gradients: whether the joint pass also serves :meth:`squared_gradients`, which saves two passes where the
+            gradients at real and at generated examples are both needed; only in float32.
     """
 
     def __init__(
@@ -34,12 +37,18 @@ class Pair:
         fake: Batch,
         random: RandomRows | None = None,
         joint: bool = False,
+        gradients: bool = False,
     ) -> None:
         self.discriminator, self.real, self.fake = discriminator, real, fake
         self.random = random or RandomRows()
+        self._squares: dict[str, Tensor] = {}
         if joint:
-            both, count = self.outputs(real.zip(fake, lambda a, b: torch.cat([a, b]))), len(real)
+            inputs, count = real.zip(fake, lambda a, b: torch.cat([a, b])), len(real)
+            both = self.outputs(inputs := as_leaves(inputs) if gradients else inputs)
             self.real_output, self.fake_output = both.map(lambda v: v[:count]), both.map(lambda v: v[count:])
+            if gradients:
+                squares = squared_norms(both.logits, inputs)
+                self._squares = {"real": squares[:count], "fake": squares[count:]}
 
     def outputs(self, batch: Batch) -> Output:
         """D's output in float32; losses are computed in float32 under any precision."""
@@ -54,6 +63,12 @@ class Pair:
     def fake_output(self) -> Output:
         """D's output for the generated batch."""
         return self.outputs(self.fake)
+
+    def squared_gradients(self, side: str) -> Tensor:
+        """‖∇t‖² of D's logit at the ``real`` or at the ``fake`` examples, (B,), differentiable in D's weights."""
+        if side in self._squares:
+            return self._squares[side]
+        return squared_gradients(self.discriminator, getattr(self, side))
 
     def swapped(self) -> "Pair":
         """The same pair with the real and the generated batch exchanged."""
@@ -75,6 +90,8 @@ class Term(nn.Module):
 
     #: whether the term is defined only if D scores each example by itself
     needs_independence: ClassVar[bool] = False
+    #: ``real`` or ``fake`` if the term uses :meth:`Pair.squared_gradients` there
+    needs_gradient_at: ClassVar[str | None] = None
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gan.core.checks import check_number
 from gan.losses.base import Pair, Term
-from gan.losses.penalties import squared_gradients
+from gan.losses.gradients import squared_gradients
 
 
 class GradientPenalty(Term):

@@ -93,7 +93,9 @@ class GAN(Method):
             if self.history is not None:
                 fake = self.history(fake, self.random_rows)
             joint = not self.discriminator.mixes_batch
-            pair = Pair(self.discriminator, real, fake, self.random_rows, joint)
+            sides = {term.needs_gradient_at for term in due["discriminator"].values()} - {None}
+            gradients = len(sides) == 2 and not torch.is_autocast_enabled(self.device.type)
+            pair = Pair(self.discriminator, real, fake, self.random_rows, joint, gradients)
             return self.discriminator_gradient(pair, due["discriminator"])
 
     def generator_step(self, batch: Batch, due: Mapping[str, Due]) -> Logs:

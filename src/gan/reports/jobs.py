@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
 from gan.core.errors import UserError, one_line
 from gan.evaluation.records import read
 from gan.runs import outcome
 from gan.runs.folder import Points, RunFolder
+from gan.runs.foreign import read_yaml
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (?P<level>[A-Z]+) (?P<message>.*)")
 GRID = re.compile(r"step=(\d+)_(\w+)\.png")
@@ -115,10 +112,9 @@ def read_job(folder: Path, name: str) -> Job:
 
 def attempt(job: Job, part: str, read_part: Callable[[], Any], otherwise: Any) -> Any:
     """The result of ``read_part``; if it fails ``otherwise``, and one line among the job's problems."""
-    failures = (UserError, OmegaConfBaseException, YAMLError, OSError, ValueError, TypeError, KeyError, AttributeError)
     try:
         return read_part()
-    except failures as error:
+    except (UserError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         message = one_line(error)
         named = message if isinstance(error, UserError) else f"{job.folder}: {part} cannot be read ({message})"
         job.problems.append(f"{named}.")
@@ -143,9 +139,9 @@ def read_overrides(folder: Path) -> list[str]:
     file = folder / ".hydra" / "overrides.yaml"
     if not file.is_file():
         return []
-    overrides = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    overrides = read_yaml(file)
     if not isinstance(overrides, list):
-        raise ValueError("not a list")
+        raise UserError(f"{file} is not a list of overrides")
     return [str(override) for override in overrides]
 
 
@@ -154,7 +150,8 @@ def read_choices(folder: Path) -> dict[str, str]:
     file = folder / ".hydra" / "hydra.yaml"
     if not file.is_file():
         return {}
-    return {str(group): str(choice) for group, choice in OmegaConf.load(file).hydra.runtime.choices.items()}
+    settings: Any = read_yaml(file)
+    return {str(group): str(choice) for group, choice in settings["hydra"]["runtime"]["choices"].items()}
 
 
 def read_scores(folder: Path) -> list[dict]:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from gan.methods.base import Method
 from gan.methods.player import Player
 from gan.networks.base import Network
 from gan.runs.instantiate import SHARED, check_texts, chosen, explain, lookup, part, target_of
+from gan.runs.limits import limit_networks
 from gan.runs.precision import resolve_precision
 from gan.runs.trainer import build_trainer
 
@@ -45,7 +47,9 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
     """
     check_texts(cfg)
     resolve_precision(cfg, saved)
-    experiment = Experiment(data=part(cfg, "data"), module=module(cfg), trainer=build_trainer(cfg))
+    with limit_networks(cfg, saved["state_dict"], f"ckpt_path={cfg.ckpt_path}") if saved else nullcontext():
+        method = module(cfg)
+    experiment = Experiment(data=part(cfg, "data"), module=method, trainer=build_trainer(cfg))
     mixing = [name for name, network in networks_of(experiment.module).items() if network.mixes_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
@@ -83,8 +87,8 @@ def module(cfg: DictConfig) -> Method:
     if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
         # D's step changes the common gradient scale, but here it comes after G's scaled gradient is computed.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")
-    # Saved in every checkpoint: the configuration is enough to rebuild the method.
-    method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True))
+    # Saved in every checkpoint: the configuration is enough to rebuild the method. The loggers get a summary.
+    method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True), logger=False)
     return method
 
 

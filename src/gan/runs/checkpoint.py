@@ -1,6 +1,8 @@
-"""Checkpoint files: written atomically, read without unpickling."""
+"""Checkpoint files: written atomically; read as data, with checksums and without unpickling objects."""
 
 import warnings
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -8,6 +10,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from gan.core.errors import UserError
 from gan.core.files import write_whole
+from gan.runs.foreign import check_plain, check_resolved
 from gan.runs.migrations import FORMAT, migrate_checkpoint
 
 #: entries that only this project's checkpoints have, in addition to Lightning's
@@ -31,7 +34,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             ) from error
 
     def load_checkpoint(self, path, *args, **kwargs) -> dict:
-        return migrate_checkpoint(super().load_checkpoint(path, *args, **kwargs), str(path))
+        return read(path)
 
 
 def read(path: str | Path, key: str = "ckpt_path") -> dict:
@@ -49,20 +52,80 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
         raise UserError(f"{key}={path} is a folder; give the file in it, such as {path / 'last.ckpt'}.")
     if not path.is_file():
         raise UserError(f"{key}={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
+    source = f"{key}={path}"
     try:
+        check_archive(path, source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's warnings about foreign pickles, which it then refuses
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except PermissionError as error:
+        raise UserError(f"{source}: {error.strerror}.") from error
     except Exception as error:  # a file of another kind can raise any exception here
         raise UserError(
-            f"{key}={path} is not a readable checkpoint (cut short, or a file of something else): expected "
+            f"{source} is not a readable checkpoint (cut short, or a file of something else): expected "
             "a .ckpt written by train.py."
         ) from error
-    if isinstance(checkpoint, dict):
-        checkpoint = migrate_checkpoint(checkpoint, f"{key}={path}")
-    if not isinstance(checkpoint, dict) or any(key not in checkpoint for key in OWN_KEYS):
-        raise UserError(f"{key}={path} is a checkpoint of another program: expected one written by train.py.")
+    foreign = UserError(f"{source} is a checkpoint of another program: expected one written by train.py.")
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("hyper_parameters"), dict):
+        raise foreign
+    check_plain(checkpoint["hyper_parameters"], f"{source}: its configuration")
+    check_resolved(checkpoint["hyper_parameters"], source)
+    try:
+        checkpoint = migrate_checkpoint(checkpoint, source)
+    except (AttributeError, KeyError, TypeError) as error:  # an entry of another type than train.py writes
+        raise foreign from error
+    if any(key not in checkpoint for key in OWN_KEYS):
+        raise foreign
+    check_entries(checkpoint, source)
     return checkpoint
+
+
+def check_archive(path: Path, source: str) -> None:
+    """Compares a checkpoint with its checksums; the cost is a quarter of that of loading it.
+
+    Raises:
+        UserError: a bit differs from what was written, or the file is compressed and may expand to any size.
+        zipfile.BadZipFile: no zip archive.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+        unique = len({entry.filename for entry in entries}) == len(entries)
+        if not stored or not unique or sum(entry.file_size for entry in entries) > path.stat().st_size:
+            raise UserError(f"{source} is compressed or was put together by another program than train.py; not read.")
+        try:
+            damaged = archive.testzip()
+        except zipfile.BadZipFile:
+            damaged = "an entry"
+    if damaged is not None:
+        raise UserError(f"{source} is damaged (wrong checksum of {damaged}); take another copy or checkpoint.")
+
+
+def check_entries(checkpoint: dict, source: str) -> None:
+    """Raises UserError for weights or an iteration of another type, or a tensor that is larger than its data."""
+    iteration, weights = checkpoint["iteration"], checkpoint["state_dict"]
+    if type(iteration) is not int or iteration < 0:
+        raise UserError(f"{source}: its iteration is no whole number; it was not written by train.py.")
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise UserError(f"{source}: its state_dict holds other values than tensors; it was not written by train.py.")
+    for tensor in tensors(checkpoint):
+        plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
+        if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise UserError(f"{source}: it holds a tensor of shape {tuple(tensor.shape)} without the values for it.")
+
+
+def tensors(value: object) -> Iterator[torch.Tensor]:
+    """The tensors in nested containers."""
+    waiting, seen = [value], set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, torch.Tensor):
+            yield node
+        elif isinstance(node, dict | list | tuple) and id(node) not in seen:  # a pickle may hold itself
+            seen.add(id(node))
+            waiting += node.values() if isinstance(node, dict) else node
 
 
 def _reason(error: BaseException) -> str:

@@ -1,15 +1,15 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
 import csv
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from gan.core.errors import UserError, did_you_mean
+from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
 
 Points = list[tuple[float, float]]
@@ -39,9 +39,10 @@ class RunFolder:
         file = self.path / ".hydra" / "config.yaml"
         if not file.is_file():
             raise UserError(f"{self.path} has no .hydra/config.yaml: expected the folder of a run of train.py.")
-        config = OmegaConf.load(file)
-        config.output_dir = str(self.path)
-        plain = OmegaConf.to_container(config, resolve=True)
+        config = read_yaml(file)
+        if not isinstance(config, dict):
+            raise UserError(f"{file} is not the configuration of a run of train.py.")
+        plain = resolve(config | {"output_dir": str(self.path)}, str(file))
         return plain if "method" in plain else migrate_config(plain)
 
     def checkpoints(self) -> dict[str, Path]:
@@ -145,10 +146,33 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
     return held[which]
 
 
+def check_links(folder: Path) -> None:
+    """Raises UserError for a link in a run's folder that leads out of it.
+
+    The folder may come from another person: writing a figure or a score through such a link would change another file.
+    The checkpoints are exempt: they are only read.
+    """
+    for where, folders, names in os.walk(folder):
+        for path in (Path(where, name) for name in [*folders, *names]):
+            if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise UserError(f"{path} is a link out of the run's folder, to {path.resolve()}; remove the link.")
+        folders[:] = [name for name in folders if name != "checkpoints"]
+
+
 def runs_in(folder: str | Path | None) -> list[Path]:
-    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order."""
-    if folder and Path(folder).is_dir() and not (Path(folder) / "checkpoints").is_dir():
-        jobs = [path.parent for path in Path(folder).glob("*/checkpoints")]
-        if jobs:
-            return sorted(jobs, key=lambda path: (len(path.name), path.name))  # 2 before 10
-    return [Path(folder)] if folder else []
+    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order, at any depth.
+
+    The folder of a job may have several parts: ``optim/schedule=linear,seed=1`` of ``${hydra.job.override_dirname}``.
+    """
+    if not folder:
+        return []
+    found = [Path(place) for place in _walk(Path(folder))]
+    return sorted(found, key=lambda path: [(len(part), part) for part in path.parts]) or [Path(folder)]  # 2 before 10
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The folders of runs in ``folder``; what lies inside a run is not searched."""
+    for place, inner, _ in os.walk(folder):
+        if "checkpoints" in inner:
+            yield place
+            inner.clear()

@@ -1,19 +1,25 @@
 """A run's folder with its networks and data, which are built at the first use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from gan.core.errors import UserError
 from gan.data.base import ImageData, Source
 from gan.methods.base import Method
 from gan.methods.sampler import Sampler
 from gan.runs import build, checkpoint
-from gan.runs.folder import find_checkpoint
+from gan.runs.folder import check_links, find_checkpoint
+from gan.runs.foreign import to_config
 from gan.runs.instantiate import part
+from gan.runs.limits import limit_networks
+from gan.runs.trust import check_targets, is_trusted, packages
+
+#: groups of a run's configuration that are not built again when it is opened
+ONLY_TRAINING = ("callbacks", "logger", "metrics", "figures")
 
 
 class Run:
@@ -88,7 +94,14 @@ class Run:
         return data
 
 
-def open_run(folder: str | Path | None, which: str = "last", root: str | None = None, device: str = "auto") -> Run:
+def open_run(
+    folder: str | Path | None,
+    which: str = "last",
+    root: str | None = None,
+    device: str = "auto",
+    trust: str | Collection[str] | None = None,
+    accepted: Collection[tuple[str | None, str]] = (),
+) -> Run:
     """Opens the run in ``folder``; its networks are built at the first use.
 
     Args:
@@ -96,13 +109,17 @@ def open_run(folder: str | Path | None, which: str = "last", root: str | None = 
         which: the name of a checkpoint in its ``checkpoints/`` without the ending, or a path to one.
         root: the data's folder, if it has moved since the training.
         device: device of the networks, or ``auto`` for the GPU if there is one.
+        trust: the user's own packages whose classes the checkpoint may name, such as ``my_gan``.
+        accepted: pairs (role, class) of a configuration that is not foreign, from :func:`gan.runs.trust.accept`.
 
     Raises:
-        UserError: there is no such folder or checkpoint, or the checkpoint does not fit.
+        UserError: there is no such folder or checkpoint, the checkpoint does not fit, or it names a class that is
+            neither of this program nor of a trusted package.
     """
     path = find_checkpoint(folder, which)
+    check_links(Path(folder))
     saved = checkpoint.read(path, key="checkpoint")
-    cfg = OmegaConf.create(saved["hyper_parameters"])
+    cfg = trusted_config(saved["hyper_parameters"], f"checkpoint={path}", trust, accepted)
     if root is not None:
         if "root" not in cfg.data:
             raise UserError(f"data.root={root}: the run's data ({cfg.data._target_}) has no root.")
@@ -110,11 +127,41 @@ def open_run(folder: str | Path | None, which: str = "last", root: str | None = 
     place = pick_device(device)
 
     def restore() -> Method:
-        module = build.module(cfg)
+        with limit_networks(cfg, saved["state_dict"], f"checkpoint={path}"):
+            module = build.module(cfg)
         build.load_weights(module, saved, f"checkpoint={path}")
         return module.to(place).eval()
 
     return Run(Path(folder), cfg, restore, saved["iteration"], path)
+
+
+def trusted_config(
+    config: dict,
+    source: str,
+    trust: str | Collection[str] | None = None,
+    accepted: Collection[tuple[str | None, str]] = (),
+) -> DictConfig:
+    """A configuration that was read from a file, for building its networks and data.
+
+    Parts that only a training builds (``ONLY_TRAINING``) are left out if their classes are not trusted.
+
+    Args:
+        config: plain containers.
+        source: the file, for messages.
+        trust: the user's own packages.
+        accepted: pairs (role, class) of a configuration that is not foreign.
+
+    Raises:
+        UserError: another part names a class that is neither of this program nor of a trusted package.
+    """
+    to_config(config, source)  # checks its shape
+    names = packages(trust)
+    kept = dict(config)
+    for group in ONLY_TRAINING:
+        if isinstance(parts := config.get(group), dict):
+            kept[group] = {name: one for name, one in parts.items() if is_trusted({group: {name: one}}, names)}
+    check_targets(kept, source, names, accepted)
+    return to_config(kept, source)
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from gan.core.checks import check_integer
@@ -15,14 +14,15 @@ from gan.data.base import Source
 from gan.figures.drawing import add_caption, check_channels, grid
 from gan.methods.base import Method
 from gan.networks.sampling import sample
+from gan.training.trackers import log_image
 
 
 class SampleGrids(Callback):
     """Saves a grid of samples of fixed latents every n-th batch, at the start and at the end.
 
-    The files are ``step=…_raw.png`` and, if there is an EMA, ``step=…_ema.png``. TensorBoard gets the same images as
-    ``samples/raw`` and ``samples/ema``, with the x axis of the curves. Raises UserError before the first step if the
-    data cannot be shown as images.
+    The files are ``step=…_raw.png`` and, if there is an EMA, ``step=…_ema.png``. Loggers that take images get the
+    same ones as ``samples/raw`` and ``samples/ema``, with the x axis of the curves. Raises UserError before the first
+    step if the data cannot be shown as images.
 
     Args:
         folder: the folder of the PNG files.
@@ -86,5 +86,4 @@ class SampleGrids(Callback):
             self.latest[name] = self.folder / f"step={pl_module.iteration:07d}_{name}.png"
             save_image(picture, self.latest[name])
             for logger in trainer.loggers:
-                if isinstance(logger, TensorBoardLogger):
-                    logger.experiment.add_image(f"samples/{name}", picture, pl_module.iteration)
+                log_image(logger, f"samples/{name}", picture, pl_module.iteration)
