@@ -9,14 +9,16 @@ from gan.app.command_line import CONF, check, parsed, quote_home
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-SCRIPTS = {"train.py": "train", "evaluate.py": "evaluate", "sample.py": "sample", "export.py": "export"}
+SCRIPTS = {f"{name}.py": name for name in ("train", "evaluate", "sample", "export", "report")}
 
 
 def commands(text):
     """The commands of a text: in code blocks, in backquotes and in headers of presets; a backslash continues a line."""
     text = text.replace("\\\n", " ")
     found = re.findall(
-        r"(?:^|`|Command: +)(?:\w+=\S+ )*python ((?:train|evaluate|sample|export)\.py[^`\n#]*)", text, re.MULTILINE
+        r"(?:^|`|Command: +)(?:\w+=\S+ )*python ((?:train|evaluate|sample|export|report)\.py[^`\n#]*)",
+        text,
+        re.MULTILINE,
     )
     return [command.strip() for command in found]
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gan.app import evaluate as evaluation
 from gan.app import export as exporting
+from gan.app import report as reporting
 from gan.app import train as training
 from gan.app.command_line import checked, parsed
 from gan.app.overrides import check
@@ -30,7 +31,7 @@ from gan.runs.trust import accept, packages
 
 log = logging.getLogger("gan")
 
-__all__ = ["compose", "evaluate", "export", "open_run", "plot", "read_scalars", "sample", "train"]
+__all__ = ["compose", "evaluate", "export", "open_run", "plot", "read_scalars", "report", "sample", "train"]
 
 
 def compose(*overrides: str, config_name: str = "train", config_dir: str | None = None) -> DictConfig:
@@ -38,7 +39,7 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
 
     Args:
         *overrides: as on the command line: ``"data=digits"``, ``"recipe.epochs=5"``.
-        config_name: ``train``, ``evaluate``, ``sample`` or ``export``.
+        config_name: ``train``, ``evaluate``, ``sample``, ``export`` or ``report``.
         config_dir: a folder with your own configuration files.
 
     Raises:
@@ -194,6 +195,25 @@ def export(
     chosen = part(compose(f"format={format}", *overrides, config_name="export"), "format")
     place = run.folder / "export" if folder is None else Path(folder)
     return list(exporting.export(run, chosen, place, generator, overwrite))
+
+
+def report(folder: str | Path, file: str | Path | None = None, **options: object) -> Path:
+    """Writes one HTML page about the runs of a sweep, as ``report.py`` does.
+
+    Args:
+        folder: a sweep's folder, or a run's.
+        file: the page; None for ``report.html`` in that folder.
+        **options: keys of ``conf/report.yaml``, such as ``best_by="frechet_distance/ema"``.
+
+    Returns:
+        The page's file.
+
+    Raises:
+        UserError: the folder holds no run, or an option is wrong.
+    """
+    given = {"run": folder, "file": file} | options
+    words = [f"{key}={_quote(value)}" for key, value in given.items() if value is not None]
+    return reporting.run(compose(*words, config_name="report"))
 
 
 def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:
