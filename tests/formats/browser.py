@@ -1,5 +1,6 @@
 """Headless Chromium: what a page's scripts compute."""
 
+import html
 import json
 import re
 import shutil
@@ -33,14 +34,13 @@ def evaluate(page: str, script: str, folder: Path) -> Any:
         let answer;
         try {{ answer = {{ value: (() => {{ {script} }})() }}; }} catch (error) {{ answer = {{ error: error.stack }}; }}
         document.documentElement.innerHTML = "";
-        document.body.textContent = "ANSWER" + JSON.stringify(answer).replaceAll("<", "\\\\u003c") + "END";
+        document.body.textContent = "ANSWER" + JSON.stringify(answer) + "END";
     </script>"""
     file = folder / "page.html"
     file.write_text(page + appended, encoding="utf-8")
     command = [browser, *OPTIONS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", file.as_uri()]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    answer = json.loads(
-        re.search(r"ANSWER(.*)END", shown.stdout, re.DOTALL)[1].replace("&gt;", ">").replace("&amp;", "&")
-    )
+    (text,) = re.findall(r"ANSWER(\{.*\})END", shown.stdout, re.DOTALL)
+    answer = json.loads(html.unescape(text))
     assert "error" not in answer, answer["error"]
     return answer.get("value")

@@ -27,7 +27,6 @@ USE = """
     const z = latent(state.x, state.y);
     draw();
     const shown = find("image").getContext("2d").getImageData(0, 0, width, height).data;
-    const text = document.querySelector("#directions output:nth-of-type(1)").textContent;
     return { z, shown: [...shown], pressed: find("labels").querySelector("[aria-pressed=true]").textContent };
 """
 
