@@ -1,0 +1,71 @@
+"""How a run ended: ``outcome.json`` in its folder. A sweep returns it to the sweeper instead of a second training.
+
+Reading it does not import torch.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from gan.core.errors import UserError
+from gan.core.files import write_whole
+
+FILE = "outcome.json"
+
+Objective = float | list[float] | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a run.
+
+    Attributes:
+        objective: what the run returned to the sweeper: a number, several in a multi-objective search, or None. It may
+            be infinite or NaN.
+        finished: whether the run reached its end; False for one that a time limit ended, which can be resumed.
+    """
+
+    objective: Objective
+    finished: bool = True
+
+
+def write(folder: str | Path, objective: Objective, *, finished: bool = True) -> Path:
+    """Records the end of the run in ``folder``, which must exist; returns the file."""
+    path = Path(folder) / FILE
+    record = asdict(Outcome(objective, finished)) | {"objective": _plain(objective)}
+    with write_whole(path) as unfinished:
+        unfinished.write_text(json.dumps(record) + "\n", encoding="utf-8")
+    return path
+
+
+def read(folder: str | Path) -> Outcome | None:
+    """The recorded end of the run in ``folder``; None if it has not ended, or was killed.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return Outcome(_parsed(record["objective"]), bool(record["finished"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(
+            f"{path} is not the record of a run's end ({error}); remove it to train the run again."
+        ) from error
+
+
+def _plain(value: Objective) -> object:
+    """JSON has no infinity and no NaN: these become text."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value if value is None or math.isfinite(value) else str(value)
+
+
+def _parsed(value: Any) -> Objective:
+    if isinstance(value, list):
+        return [float(one) for one in value]
+    return None if value is None else float(value)
