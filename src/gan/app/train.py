@@ -1,23 +1,18 @@
 """One training run, from a composed configuration to the run's folder."""
 
 import logging
-import math
-import re
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytorch_lightning as pl
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.evaluate import report
+from gan.app.objective import Objective, in_sweep
 from gan.app.prepare import prepare
-from gan.core.errors import UserError, did_you_mean, one_line
+from gan.core.errors import UserError, one_line
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
@@ -25,8 +20,8 @@ from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
-from gan.runs import checkpoint
-from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
+from gan.runs import checkpoint, outcome
+from gan.runs.build import Experiment, build, load_weights, networks_of, part
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
@@ -34,8 +29,6 @@ from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
 
 log = logging.getLogger(__name__)
-
-SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # scalars of the callback scores
 
 
 @dataclass
@@ -46,13 +39,15 @@ class Plan:
     metrics: list[Metric]
     figures: list[Figure]
     reference: ReferenceImages | None = None
+    objective: Objective | None = None
 
 
-def run(cfg: DictConfig) -> float | None:
+def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Trains with the configuration ``cfg``, in the folder ``cfg.output_dir``.
 
     Returns:
-        The last value of ``cfg.objective``, infinite if it is NaN; None without an objective.
+        The value of ``cfg.objective`` for a sweeper, a tuple for several objectives, None without one. A number that
+        is not finite becomes the worst possible one.
 
     Raises:
         UserError: any mistake that the user can fix.
@@ -65,7 +60,7 @@ def run(cfg: DictConfig) -> float | None:
     experiment = build(cfg, saved)
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
-    if experiment.trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+    if experiment.trainer.world_size > 1 and in_sweep():
         raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
         check_resume(cfg, saved, experiment)
@@ -78,6 +73,7 @@ def run(cfg: DictConfig) -> float | None:
         experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
         look_back(experiment, plan)
+        value = report_objective(experiment, plan)
     except SystemExit:  # Lightning raises it for a Ctrl-C before the first step, or for a second one
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -86,18 +82,18 @@ def run(cfg: DictConfig) -> float | None:
         raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
         threading.excepthook = threading.__excepthook__
-    return objective(cfg, experiment.trainer)
+    return value
 
 
 def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:
-    """Loads the data, checks the training and the plan, and sets the plan's reference images.
+    """Loads the data, checks the training and the plan, and sets the plan's objective and reference images.
 
     Raises:
         UserError: a check failed, or no batches are left to train on.
     """
     method, trainer = experiment.module, experiment.trainer
     scalars = prepare(experiment, cfg)
-    check_objective(cfg, [*scalars, *scalars_of(method.player_names)])
+    plan.objective = Objective(cfg, experiment, [*scalars, *scalars_of(method.player_names)])
     if plan.metrics:
         extractor, device = part(cfg, "features"), trainer.strategy.root_device
         plan.reference = load_reference(experiment.data, extractor, device, plan.metrics)
@@ -165,51 +161,27 @@ def look_back(experiment: Experiment, plan: Plan) -> None:
             log.info("  → %s", path)
 
 
-def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
-    """Raises UserError for an objective that will not be reported.
-
-    Args:
-        cfg: the configuration.
-        scalars: the names that the method and the monitor report. A user's callback may report others.
-    """
-    if SCORE.match(cfg.objective or "") and cfg.get("metrics") and chosen(cfg, "callbacks.scores"):
-        return
-    callbacks = cfg.get("callbacks") or {}
-    targets = [str(node["_target_"]) for node in callbacks.values() if node and "_target_" in node]
-    own = any(not target.startswith("gan.") for target in targets)
-    if cfg.objective is not None and cfg.objective not in scalars and not own:
-        raise UserError(
-            f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, scalars)} "
-            f"Choose one of {', '.join(scalars)}, valid/METRIC/GENERATOR with metrics=…, or null."
-        )
-
-
-def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
-    """The objective's last value for the sweeper; the worst value if it is not finite."""
-    if cfg.objective is None:
+def report_objective(experiment: Experiment, plan: Plan) -> float | tuple[float, ...] | None:
+    """Computes and records the objective of the finished run; returns it as a sweeper expects it."""
+    if plan.objective is None or not experiment.trainer.is_global_zero:
         return None
-    if cfg.objective not in trainer.callback_metrics:
-        if not trainer.callback_metrics:  # nothing is logged: callbacks=none
-            return None
-        known = list(trainer.callback_metrics)
-        raise UserError(f"objective={cfg.objective} was not reported.{did_you_mean(cfg.objective, known)}")
-    value = float(trainer.callback_metrics[cfg.objective])
-    return value if math.isfinite(value) else -math.inf if maximizes(cfg, trainer) else math.inf
-
-
-def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
-    """Whether a larger objective is better, by the sweeper's direction or else the metric's."""
-    sweeper = HydraConfig.get().sweeper if HydraConfig.initialized() else {}
-    direction = (sweeper or {}).get("direction")
-    if direction is not None:
-        return "max" in str(direction).lower()
-    return any(getattr(callback, "better", {}).get(cfg.objective) == "higher" for callback in trainer.callbacks)
+    results = plan.objective.results(plan.run, experiment.trainer)
+    values = tuple(result.value for result in results)
+    value = values if len(values) > 1 else values[0] if values else None
+    outcome.write(
+        plan.run.folder,
+        list(value) if isinstance(value, tuple) else value,
+        names=[result.name for result in results],
+        better=[result.better for result in results],
+    )
+    return value
 
 
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError if the checkpoint does not fit the configuration; logs the differences from its run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     changed = changes(saved["hyper_parameters"], cfg)
+    changed.pop("objective", None)  # another default than in older versions, and no part of the training
     for key, (before, now) in changed.items():
         if OPTIMIZERS.match(key):
             raise UserError(
