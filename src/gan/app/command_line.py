@@ -24,6 +24,7 @@ from yaml import YAMLError
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.overrides import COLLECTIONS, check, is_helper
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
+from gan.app.sweep import ranked
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.migrations import migrate_override
 
@@ -86,7 +87,8 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
         sys.argv[1:] = checked(sys.argv[1:], config_name)
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
-        job()
+        with ranked():
+            job()
     except KeyboardInterrupt:
         sys.exit(_say("interrupted", 130))
     except Stopped as stopped:
