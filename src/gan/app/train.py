@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.app.evaluate import report
 from gan.app.objective import Objective, in_sweep
 from gan.app.prepare import prepare
-from gan.core.errors import UserError, one_line
+from gan.core.errors import Stopped, UserError, one_line
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
@@ -25,10 +25,13 @@ from gan.runs.build import Experiment, build, load_weights, networks_of, part
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
-from gan.training import SampleGrids
+from gan.runs.time_limit import TimeLimit
+from gan.training import Checkpoint, SampleGrids
 from gan.training.monitor import scalars_of
 
 log = logging.getLogger(__name__)
+
+TIMEOUT = 124  # exit code of a run that trainer.max_time stopped: that of the command timeout
 
 
 @dataclass
@@ -51,7 +54,7 @@ def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
 
     Raises:
         UserError: any mistake that the user can fix.
-        Stopped: Ctrl-C or SIGTERM; the checkpoint has been written.
+        Stopped: Ctrl-C, SIGTERM or ``trainer.max_time``; the checkpoint has been written.
     """
     quiet()
     configure_process()
@@ -71,9 +74,11 @@ def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
         announce(cfg, experiment)
         started = time.perf_counter()
         experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         look_back(experiment, plan)
         value = report_objective(experiment, plan)
+        report_early_stop(experiment)
     except SystemExit:  # Lightning raises it for a Ctrl-C before the first step, or for a second one
         raise KeyboardInterrupt from None
     except MisconfigurationException as error:
@@ -132,6 +137,25 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     warn_if_slow(cfg)
 
 
+def check_time(cfg: DictConfig, experiment: Experiment) -> None:
+    """Raises Stopped if ``trainer.max_time`` ended the training, or UserError in a sweep, whose other jobs run on."""
+    module, trainer = experiment.module, experiment.trainer
+    limits = [callback for callback in trainer.callbacks if isinstance(callback, TimeLimit)]
+    stopped_early = any(getattr(callback, "reason", None) for callback in trainer.callbacks)
+    finished = stopped_early or module.iteration >= module.total_iterations
+    if finished or not any(limit.is_reached for limit in limits):
+        return
+    if trainer.is_global_zero:
+        outcome.write(cfg.output_dir, None, finished=False)
+    saved = [callback.last_saved for callback in trainer.callbacks if isinstance(callback, Checkpoint)]
+    stopped = f"stopped after iteration {module.iteration} by trainer.max_time"
+    if not saved:
+        raise UserError(f"{stopped} without a checkpoint: this run has no callbacks.checkpoint.")
+    if in_sweep():
+        raise UserError(f"{stopped} with everything saved in {saved[0]}; the same sweep, started again, resumes it.")
+    raise Stopped(f"{stopped} with everything saved; resume with: python train.py ckpt_path={saved[0]}", TIMEOUT)
+
+
 def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
     """Logs the duration and the place of the results."""
     if not experiment.trainer.is_global_zero:
@@ -142,7 +166,8 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
             for name, path in callback.latest.items():
                 log.info("  samples (%s)  %s", name, path)
     for callback in experiment.trainer.checkpoint_callbacks:
-        log.info("  checkpoint     %s", callback.last_saved)
+        if callback.last_saved is not None:
+            log.info("  checkpoint     %s", callback.last_saved)
     if experiment.trainer.loggers:
         log.info("  curves         tensorboard --logdir %s", cfg.output_dir)
 
@@ -175,6 +200,13 @@ def report_objective(experiment: Experiment, plan: Plan) -> float | tuple[float,
         better=[result.better for result in results],
     )
     return value
+
+
+def report_early_stop(experiment: Experiment) -> None:
+    """Logs why a callback stopped the training, as the last line of the run."""
+    for callback in experiment.trainer.callbacks:
+        if experiment.trainer.is_global_zero and (reason := getattr(callback, "reason", None)):
+            log.info("%s", reason)
 
 
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:

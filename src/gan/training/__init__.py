@@ -3,6 +3,7 @@
 May import: figures, evaluation, methods and below.
 """
 
+from gan.training.best import BestCheckpoint, EarlyStopping
 from gan.training.checkpoint import Checkpoint
 from gan.training.diagnosis import Diagnosis
 from gan.training.guard import Guard
@@ -14,8 +15,10 @@ from gan.training.scores import Scores
 from gan.training.snapshots import Snapshots
 
 __all__ = [
+    "BestCheckpoint",
     "Checkpoint",
     "Diagnosis",
+    "EarlyStopping",
     "Guard",
     "Monitor",
     "Plane",
