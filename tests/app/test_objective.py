@@ -30,7 +30,7 @@ def sweep(monkeypatch):
     """Makes a run a job of a sweep, or of a search with a direction."""
 
     def pretend(direction=None):
-        settings = OmegaConf.create({"mode": RunMode.MULTIRUN, "sweeper": {"direction": direction}})
+        settings = OmegaConf.create({"mode": RunMode.MULTIRUN, "job": {"num": 0}, "sweeper": {"direction": direction}})
         monkeypatch.setattr(HydraConfig, "initialized", lambda: True)
         monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(**settings))
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from gan.app.train import TIMEOUT, run
+from gan.app.ending import TIMEOUT
+from gan.app.train import run
 from gan.core.errors import Stopped, UserError
 from gan.runs import outcome
 from gan.runs.identity import setting

@@ -52,6 +52,14 @@ def test_changes_ignore_paths():
     assert changes(config(), config(k=2)) == {"k": (None, 2)}
 
 
+def test_a_precision_that_was_chosen_automatically_is_no_change_from_auto():
+    chosen = config(trainer={"precision": "bf16-mixed", "precision_reason": "the processor"})
+    assert changes(chosen, config(trainer={"precision": "auto"})) == {}
+    assert changes(chosen, config(trainer={"precision": "32-true"})) == {"trainer.precision": ("bf16-mixed", "32-true")}
+    by_hand = config(trainer={"precision": "bf16-mixed"})
+    assert changes(by_hand, config(trainer={"precision": "auto"})) == {"trainer.precision": ("bf16-mixed", "auto")}
+
+
 def test_optimizer_keys_are_matched_and_schedules_are_not():
     assert OPTIMIZERS.match("optim.encoder.betas")
     assert OPTIMIZERS.match("recipe.lr")

@@ -79,6 +79,17 @@ def test_runs_of_a_sweep_are_in_numeric_order(tmp_path):
     assert runs_in(None) == []
 
 
+def test_runs_are_found_at_any_depth_but_not_inside_a_run(tmp_path):
+    """The group of optim/schedule=linear becomes a folder of its own, where ``subdir`` is the override's text."""
+    folders = [
+        tmp_path / "optim" / f"schedule={name}" / f"seed={n}" for name in ("constant", "linear") for n in (2, 10)
+    ]
+    for folder in folders:
+        (folder / "checkpoints").mkdir(parents=True)
+    (folders[0] / "figures" / "checkpoints").mkdir(parents=True)
+    assert runs_in(tmp_path) == [folders[2], folders[3], folders[0], folders[1]]
+
+
 def test_settings_and_iteration_are_read_without_building_networks(finished, monkeypatch):
     def build(*_):
         raise AssertionError("a network was built")

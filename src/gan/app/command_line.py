@@ -16,17 +16,18 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
+from gan.app.jobs import finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check, is_helper
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
-from gan.app.sweep import ranked
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
+from gan.runs.launch import is_requeued, is_sweeping
 from gan.runs.migrations import migrate_override
+from gan.runs.outcome import Outcome
 
 __all__ = ["COLLECTIONS", "CONF", "check", "launch", "loaded", "resumed"]
 
@@ -69,15 +70,21 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
     def job(cfg: DictConfig) -> object:
         try:
             if "output_dir" in cfg:
-                enter_run_folder(cfg)
+                ended = enter_run_folder(cfg)
+                if ended is not None:
+                    return ended.objective
             return loaded(load)(cfg)
         except UserError as error:
-            if sweeping():
-                raise  # Hydra continues with the other jobs and fails at the end
-            failures.append(error)
             if not is_helper():
                 log.error("error: %s", error)
+            if is_sweeping():
+                raise  # Hydra continues with the other jobs
+            failures.append(error)
             return None
+        except Exception:
+            if is_sweeping():  # the sweep reports only how many failed
+                log.exception("error")
+            raise
         except Stopped as stopped:
             if not is_helper():
                 log.error("%s", stopped)
@@ -87,8 +94,7 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
         sys.argv[1:] = checked(sys.argv[1:], config_name)
         # Otherwise Hydra would print its own hint below each error.
         os.environ["HYDRA_FULL_ERROR"] = "1"
-        with ranked():
-            job()
+        job()
     except KeyboardInterrupt:
         sys.exit(_say("interrupted", 130))
     except Stopped as stopped:
@@ -115,19 +121,27 @@ def checked(argv: Sequence[str], config_name: str) -> list[str]:
     return complete
 
 
-def enter_run_folder(cfg: DictConfig) -> None:
-    """Sets ``output_dir`` to the folder that Hydra created for this run."""
+def enter_run_folder(cfg: DictConfig) -> Outcome | None:
+    """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
+
+    Returns:
+        The end of the run that the folder holds, if this job of a sweep has finished before.
+
+    Raises:
+        UserError: the folder holds another run.
+    """
     folder, here = Path(HydraConfig.get().runtime.output_dir), Path.cwd()
+    composed = cfg.copy()
     cfg.output_dir = str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
+    if not is_helper():
+        if (is_sweeping() or is_requeued()) and (ended := finished_before(cfg)) is not None:
+            return ended
+        record_command(composed, folder)
     # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
         settings.run.dir = cfg.output_dir
-
-
-def sweeping() -> bool:
-    """Whether this run is a job of ``-m``."""
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+    return None
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from gan.app.search_path import CONF
@@ -16,8 +15,10 @@ from gan.evaluation.evaluate import supported_metrics
 from gan.evaluation.records import record, write
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.metrics.base import Metric
+from gan.runs import outcome
 from gan.runs.build import Experiment
 from gan.runs.instantiate import chosen, part
+from gan.runs.launch import is_sweeping
 from gan.runs.run import Run
 
 log = logging.getLogger(__name__)
@@ -74,11 +75,10 @@ class Objective:
     """
 
     def __init__(self, cfg: DictConfig, experiment: Experiment, scalars: Sequence[str]) -> None:
-        self.cfg, self.several = cfg, OmegaConf.is_list(cfg.objective)
-        names = list(cfg.objective) if self.several else [cfg.objective]
+        names = list(cfg.objective) if OmegaConf.is_list(cfg.objective) else [cfg.objective]
         automatic = names == [AUTO]
         if automatic:
-            names = [experiment.data.ranked_by if in_sweep() else None]
+            names = [experiment.data.ranked_by if is_sweeping() else None]
         named = [name for name in names if name is not None]
         self.reference: ReferenceImages | None = None
         try:
@@ -97,6 +97,17 @@ class Objective:
                 raise
             log.warning("objective=auto: this run has none: %s", error)
             self.goals = []
+
+    def report(self, run: Run, trainer: pl.Trainer) -> float | tuple[float, ...] | None:
+        """Computes the objective of a finished run and records it in its folder; returns it as a sweeper expects it."""
+        if not trainer.is_global_zero:
+            return None
+        results = self.results(run, trainer)
+        values = [result.value for result in results]
+        names, better = [result.name for result in results], [result.better for result in results]
+        stored = values if len(values) > 1 else values[0] if values else None
+        outcome.write(run.folder, stored, names=names, better=better)
+        return tuple(stored) if isinstance(stored, list) else stored
 
     def results(self, run: Run, trainer: pl.Trainer) -> list[Result]:
         """The values at the end of the training; those of metrics are logged and added to ``metrics.json``.
@@ -173,17 +184,12 @@ def check_scalar(cfg: DictConfig, name: str, scalars: Sequence[str]) -> None:
         )
 
 
-def in_sweep() -> bool:
-    """Whether this run is a job of a sweep."""
-    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-
-
 def search_directions(names: Sequence[str]) -> list[str | None]:
     """For each name the direction of the search, ``hydra.sweeper.direction``; None for a sweep that does not search.
 
     Raises UserError if the search has another number of directions.
     """
-    given = (HydraConfig.get().sweeper or {}).get("direction") if in_sweep() else None
+    given = (HydraConfig.get().sweeper or {}).get("direction") if is_sweeping() else None
     if given is None:
         return [None] * len(names)
     directions = list(given) if OmegaConf.is_list(given) else [given]

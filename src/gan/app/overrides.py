@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -17,9 +18,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from gan.app.search_path import ConfigFiles, config_files
+from gan.app.search_path import CONF, ConfigFiles, config_files
 from gan.core.containers import flatten
 from gan.core.errors import UserError, did_you_mean, one_line
+from gan.runs.launch import is_requeued
 
 #: groups whose parts are built one by one: the user can remove any part and add others
 COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
@@ -82,7 +84,7 @@ def _check_folder(override: Override, sweep: bool) -> None:
         raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
     if not folder:
         raise UserError(f"{key} is empty; give the folder for this run.")
-    if (Path(str(folder)) / "checkpoints").exists() and not is_helper():
+    if (Path(str(folder)) / "checkpoints").exists() and not (is_helper() or is_requeued()):
         raise UserError(
             f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to resume that "
             f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
@@ -100,6 +102,20 @@ def _check_choice(override: Override, files: ConfigFiles) -> None:
         if value is not None and str(value) not in choices:
             near = did_you_mean(str(value), choices)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
+        if value is not None:
+            _check_installed(group, str(value))
+
+
+def _check_installed(group: str, choice: str) -> None:
+    """Raises UserError if the header of a choice's file names a package that is not installed.
+
+    The line is ``# Requires: MODULE: COMMAND``, with the command that installs it.
+    """
+    file = CONF / group / f"{choice}.yaml"
+    header = file.read_text(encoding="utf-8") if file.is_file() else ""
+    for module, command in re.findall(r"^# Requires: ([\w.]+): (.+)$", header, re.MULTILINE):
+        if find_spec(module) is None:
+            raise UserError(f"{group}={choice}: {module.rpartition('.')[2]} is not installed: {command}")
 
 
 def _unplaced(error: ConfigCompositionException, overrides: Sequence[Override]) -> str | None:

@@ -77,6 +77,13 @@ class Ranking:
     best: int
 
 
+def report(folder: Path) -> None:
+    """Prints the ranking of the sweep in ``folder`` and writes it there; does nothing if there is none."""
+    if (ranking := rank(folder)) is not None:
+        path = write(ranking, folder)
+        print("\n".join([*lines(ranking, folder), f"  → {path}"]))
+
+
 def rank(folder: Path) -> Ranking | None:
     """The ranking of the sweep in ``folder``; None if no job has an objective, or if their objectives differ.
 

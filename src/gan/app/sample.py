@@ -56,7 +56,7 @@ def place(cfg: DictConfig, folder: Path, several: bool) -> Path:
     """The output folder for the run or sweep in ``folder``; with several runs a subfolder of ``cfg.folder`` each."""
     if cfg.folder is None:
         return folder / "figures"
-    return Path(cfg.folder) / folder.name if several else Path(cfg.folder)
+    return Path(cfg.folder) / folder.relative_to(cfg.run) if several else Path(cfg.folder)
 
 
 def draw(run: Run, figures: Sequence[Figure], folder: Path) -> Iterable[Path]:

@@ -13,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override, OverrideType
@@ -132,6 +133,7 @@ def config_files(
     if len(given) > 1:
         raise UserError(f"{SEARCH_PATH} is given {len(given)} times; name all folders in one list.")
     with initialize_config_dir(config_dir=str(CONF), version_base="1.3"):
+        _hide_plugins_files()
         own = [] if config_dir is None else [_config_dir(config_dir)]
         for override in given:
             own += [_own(str(place)) for place in override.value()] if isinstance(override.value(), list) else []
@@ -141,6 +143,16 @@ def config_files(
             loader.get_search_path().prepend("command-line", path, SearchPathQuery(provider="schema"))
             loader.repository.initialize_sources(loader.get_search_path())
         yield ConfigFiles(loader, config_name, [str(override.input_line) for override in given], own)
+
+
+def _hide_plugins_files() -> None:
+    """Removes the configurations that plugins bring along where ``conf/hydra/`` has its own of the same name.
+
+    Hydra would merge the two, with a warning.
+    """
+    brought = ConfigStore.instance().repo.get("hydra", {})
+    for file in (CONF / "hydra").glob("*/*.yaml"):
+        brought.get(file.parent.name, {}).pop(file.name, None)
 
 
 def _config_dir(folder: str) -> ConfigSource:

@@ -6,32 +6,34 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from gan.app.ending import check_time, report_early_stop
 from gan.app.evaluate import report
-from gan.app.objective import Objective, in_sweep
+from gan.app.jobs import listed, resumes_itself
+from gan.app.objective import Objective
 from gan.app.prepare import prepare
-from gan.core.errors import Stopped, UserError, one_line
+from gan.app.processes import processes_of_job
+from gan.core.errors import UserError, one_line
 from gan.core.hardware import true_float32
+from gan.core.process_state import restored_process_state
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate, supported_metrics
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
-from gan.runs import checkpoint, outcome
+from gan.runs import checkpoint
 from gan.runs.build import Experiment, build, load_weights, networks_of, part
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
-from gan.runs.time_limit import TimeLimit
-from gan.training import Checkpoint, SampleGrids
+from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
 
 log = logging.getLogger(__name__)
-
-TIMEOUT = 124  # exit code of a run that trainer.max_time stopped: that of the command timeout
 
 
 @dataclass
@@ -57,14 +59,18 @@ def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
         Stopped: Ctrl-C, SIGTERM or ``trainer.max_time``; the checkpoint has been written.
     """
     quiet()
-    configure_process()
     true_float32()
+    with restored_process_state():
+        configure_process()
+        return train(cfg)
+
+
+def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
+    """As :func:`run`, in a process that is configured."""
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
-    if experiment.trainer.world_size > 1 and in_sweep():
-        raise UserError("trainer.devices: the jobs of a sweep run in one process each; give trainer.devices=1.")
     if saved:
         check_resume(cfg, saved, experiment)
     # A thread writes the curves. Its OSError (a full disk) is raised again in the main thread.
@@ -73,14 +79,17 @@ def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
         plan = check_plan(cfg, saved, experiment, Plan(finished, metrics, figures))
         announce(cfg, experiment)
         started = time.perf_counter()
-        experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        with processes_of_job(cfg, experiment.trainer):
+            experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         look_back(experiment, plan)
-        value = report_objective(experiment, plan)
+        value = plan.objective.report(finished, experiment.trainer) if plan.objective else None
         report_early_stop(experiment)
-    except SystemExit:  # Lightning raises it for a Ctrl-C before the first step, or for a second one
-        raise KeyboardInterrupt from None
+    except SystemExit as end:
+        if end.code != 1:  # a launcher has requeued this job
+            raise
+        raise KeyboardInterrupt from None  # Lightning's for a Ctrl-C before the first step, or for a second one
     except MisconfigurationException as error:
         raise UserError(f"{one_line(error)}.") from error
     except OSError as error:
@@ -105,7 +114,7 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
         supported_metrics(plan.metrics, plan.reference, method.offers)
     for figure in plan.figures:
         figure.check(plan.run)
-    if saved and saved["iteration"] >= method.total_iterations:
+    if saved and saved["iteration"] >= method.total_iterations and not resumes_itself(cfg):
         raise UserError(
             f"ckpt_path={cfg.ckpt_path} stands at iteration {saved['iteration']:,} and the run ends at "
             f"{method.total_iterations:,}: nothing is left to do. Give a larger trainer.max_epochs."
@@ -125,6 +134,9 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     )
     device = trainer.strategy.root_device.type
     devices = f"{trainer.world_size} × {device}" if trainer.world_size > 1 else device
+    if device == "cpu":  # the order of summation, and with it the last bits, depend on the number of threads
+        threads = torch.get_num_threads()
+        devices += f" with {threads} thread{'s' * (threads > 1)}"
     log.info(
         "%s · weights: %s · %s, %s · %s batches",
         experiment.data.describe(),
@@ -135,25 +147,6 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     )
     log.info("%s", cfg.output_dir)
     warn_if_slow(cfg)
-
-
-def check_time(cfg: DictConfig, experiment: Experiment) -> None:
-    """Raises Stopped if ``trainer.max_time`` ended the training, or UserError in a sweep, whose other jobs run on."""
-    module, trainer = experiment.module, experiment.trainer
-    limits = [callback for callback in trainer.callbacks if isinstance(callback, TimeLimit)]
-    stopped_early = any(getattr(callback, "reason", None) for callback in trainer.callbacks)
-    finished = stopped_early or module.iteration >= module.total_iterations
-    if finished or not any(limit.is_reached for limit in limits):
-        return
-    if trainer.is_global_zero:
-        outcome.write(cfg.output_dir, None, finished=False)
-    saved = [callback.last_saved for callback in trainer.callbacks if isinstance(callback, Checkpoint)]
-    stopped = f"stopped after iteration {module.iteration} by trainer.max_time"
-    if not saved:
-        raise UserError(f"{stopped} without a checkpoint: this run has no callbacks.checkpoint.")
-    if in_sweep():
-        raise UserError(f"{stopped} with everything saved in {saved[0]}; the same sweep, started again, resumes it.")
-    raise Stopped(f"{stopped} with everything saved; resume with: python train.py ckpt_path={saved[0]}", TIMEOUT)
 
 
 def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
@@ -186,33 +179,15 @@ def look_back(experiment: Experiment, plan: Plan) -> None:
             log.info("  → %s", path)
 
 
-def report_objective(experiment: Experiment, plan: Plan) -> float | tuple[float, ...] | None:
-    """Computes and records the objective of the finished run; returns it as a sweeper expects it."""
-    if plan.objective is None or not experiment.trainer.is_global_zero:
-        return None
-    results = plan.objective.results(plan.run, experiment.trainer)
-    values = tuple(result.value for result in results)
-    value = values if len(values) > 1 else values[0] if values else None
-    outcome.write(
-        plan.run.folder,
-        list(value) if isinstance(value, tuple) else value,
-        names=[result.name for result in results],
-        better=[result.better for result in results],
-    )
-    return value
-
-
-def report_early_stop(experiment: Experiment) -> None:
-    """Logs why a callback stopped the training, as the last line of the run."""
-    for callback in experiment.trainer.callbacks:
-        if experiment.trainer.is_global_zero and (reason := getattr(callback, "reason", None)):
-            log.info("%s", reason)
-
-
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError if the checkpoint does not fit the configuration; logs the differences from its run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
     changed = changes(saved["hyper_parameters"], cfg)
+    if changed and resumes_itself(cfg):
+        raise UserError(
+            f"{cfg.output_dir} holds a run of another configuration ({listed(changed)}), which is not overwritten; "
+            "choose another folder."
+        )
     changed.pop("objective", None)  # another default than in older versions, and no part of the training
     for key, (before, now) in changed.items():
         if OPTIMIZERS.match(key):

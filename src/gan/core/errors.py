@@ -27,6 +27,9 @@ class Stopped(BaseException):
         super().__init__(message)
         self.exit_code = exit_code
 
+    def __reduce__(self) -> tuple:  # a job's process sends it to the process of the sweep
+        return type(self), (str(self), self.exit_code)
+
 
 def one_line(error: BaseException) -> str:
     """The message of an error without line breaks and without a full stop."""

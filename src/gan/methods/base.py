@@ -1,6 +1,7 @@
 """The base class of all methods: random numbers, gradients, updates, the EMA, several processes, resume."""
 
 import logging
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -218,6 +219,8 @@ class Method(Optimization):
         use_plain_layers(self)
 
     def on_train_start(self) -> None:
+        if self.iteration >= (self.total_iterations or math.inf):  # killed between its last batch and its end
+            self.trainer.should_stop = True
         for ema in self._emas:  # after everything has moved to its device
             ema.collect()
         if self.capture:

@@ -1,6 +1,7 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -94,9 +95,19 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
 
 
 def runs_in(folder: str | Path | None) -> list[Path]:
-    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order."""
-    if folder and Path(folder).is_dir() and not (Path(folder) / "checkpoints").is_dir():
-        jobs = [path.parent for path in Path(folder).glob("*/checkpoints")]
-        if jobs:
-            return sorted(jobs, key=lambda path: (len(path.name), path.name))  # 2 before 10
-    return [Path(folder)] if folder else []
+    """The run folders in ``folder``: the folder itself, or the jobs of a sweep in order, at any depth.
+
+    The folder of a job may have several parts: ``optim/schedule=linear,seed=1`` of ``${hydra.job.override_dirname}``.
+    """
+    if not folder:
+        return []
+    found = [Path(place) for place in _walk(Path(folder))]
+    return sorted(found, key=lambda path: [(len(part), part) for part in path.parts]) or [Path(folder)]  # 2 before 10
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The folders of runs in ``folder``; what lies inside a run is not searched."""
+    for place, inner, _ in os.walk(folder):
+        if "checkpoints" in inner:
+            yield place
+            inner.clear()

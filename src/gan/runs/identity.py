@@ -49,8 +49,13 @@ def distinguish(one: Setting, group: Iterable[Setting]) -> str:
 
 
 def changes(before: Mapping, now: Mapping) -> dict[str, tuple[object, object]]:
-    """The two values of each key in which two configurations differ, except paths."""
+    """The two values of each key in which two configurations differ, except paths.
+
+    A precision that ``auto`` chose before equals an ``auto`` now.
+    """
     old, new = _flat(before), _flat(now)
+    if f"trainer.{REASON}" in old and new.get("trainer.precision") == AUTO:
+        old["trainer.precision"] = AUTO
     return {
         key: (old.get(key), new.get(key))
         for key in sorted(old.keys() | new.keys())

@@ -63,8 +63,8 @@ def read(folder: str | Path) -> Outcome | None:
         return None
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        names, better = (list(map(str, record.get(key, []))) for key in ("names", "better"))
-        return Outcome(_parsed(record["objective"]), bool(record["finished"]), names, better)
+        objective, finished = _parsed(record["objective"]), bool(record["finished"])
+        return Outcome(objective, finished, *(list(map(str, record.get(key, []))) for key in ("names", "better")))
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} is not the record of a run's end ({error}); remove it to train the run again."

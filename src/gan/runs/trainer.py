@@ -1,16 +1,19 @@
 """Builds Lightning's Trainer from its part of the configuration."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.identity import REASON
 from gan.runs.instantiate import chosen, explain, part
+from gan.runs.launch import job_number
 from gan.runs.processes import DDP, Processes
 from gan.runs.time_limit import TimeLimit
 
@@ -46,6 +49,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         raise UserError(f"trainer.{taken[0]} is not for the Trainer here; set {ELSEWHERE[taken[0]]}.")
     if arguments.get("strategy") in ("auto", *DDP) and _several(arguments):
         arguments["strategy"] = Processes()
+    arguments["devices"] = device_of_job(arguments)
     callbacks = [
         part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {} if chosen(cfg, f"callbacks.{name}")
     ]
@@ -57,7 +61,7 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         "logger": loggers or False,
         "enable_checkpointing": any(isinstance(c, pl.callbacks.Checkpoint) for c in callbacks),
         "enable_progress_bar": any(isinstance(c, pl.callbacks.ProgressBar) for c in callbacks),
-        "plugins": [AtomicCheckpointIO()],
+        "plugins": [AtomicCheckpointIO(), *environments()],
         "default_root_dir": cfg.output_dir,
         # The loader shards the batches itself; Lightning's sampler would reorder them.
         "use_distributed_sampler": False,
@@ -68,6 +72,20 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         "log_every_n_steps": 0,  # the monitor logs, over the number of batches
     }
     return explain("trainer", cfg.trainer, pl.Trainer, **arguments)
+
+
+def device_of_job(arguments: Mapping[str, Any]) -> Any:
+    """The Trainer's ``devices``; for a job of a sweep on one of several GPUs the number of its GPU, round robin."""
+    devices, job = arguments.get("devices", 1), job_number()
+    uses_gpu = arguments.get("accelerator", "auto") in ("auto", "gpu", "cuda")
+    if job is None or devices not in (1, "1") or not uses_gpu or torch.cuda.device_count() < 2:
+        return devices
+    return [job % torch.cuda.device_count()]
+
+
+def environments() -> list[SLURMEnvironment]:
+    """Lightning's plugin for a Slurm job, which would also requeue the job itself; Slurm or submitit does that."""
+    return [SLURMEnvironment(auto_requeue=False)] if SLURMEnvironment.detect() else []
 
 
 def _several(arguments: dict[str, Any]) -> bool:

@@ -33,9 +33,11 @@ class Monitor(Callback):
         self.window: dict[str, list[Tensor]] = {}
         self.latest: dict[str, float] = {}
         self._since = (0, 0.0)  # iteration and time at the last point
+        self._published: dict[str, float] = {}  # of the checkpoint that the run resumes from
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._since = (pl_module.iteration, time.perf_counter())
+        publish(trainer, self._published)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         for name, value in outputs.items():
@@ -76,6 +78,8 @@ class Monitor(Callback):
     def on_save_checkpoint(self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict) -> None:
         # All processes share one file, so it contains the means over processes.
         checkpoint["monitor"] = {
+            # what was published: a run that is resumed after its last batch has an objective all the same
+            "published": {name: float(value) for name, value in trainer.callback_metrics.items()},
             "window": {n: trainer.strategy.reduce(torch.stack(v), reduce_op="mean") for n, v in self.window.items()},
         }
 
@@ -83,6 +87,7 @@ class Monitor(Callback):
         state = checkpoint.get("monitor", {"window": {}})
         device = trainer.strategy.root_device
         self.window = {name: list(values.to(device)) for name, values in state["window"].items()}
+        self._published = state.get("published", {})
 
 
 def scalars_of(players: tuple[str, ...]) -> list[str]:

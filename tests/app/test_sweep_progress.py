@@ -6,7 +6,7 @@ import re
 import pytest
 from omegaconf import OmegaConf
 
-from gan.app.sweep import SweepProgress, count_jobs, readable
+from gan.app.sweep_progress import SweepProgress, count_jobs, readable
 
 SMALL = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]", "latent.dim=4", "trainer=cpu"]
 QUICK = [*SMALL, "trainer.max_steps=2", "logger=none", "callbacks=none"]
@@ -20,12 +20,12 @@ def settings(*overrides, target="hydra._internal.core_plugins.basic_sweeper.Basi
 def test_jobs_are_the_product_of_the_listed_values():
     assert count_jobs(settings("k=1,2", "seed=1,2,3", "loss=hinge")) == 6
     assert count_jobs(settings("seed=range(5)", params={"k": "1,2"})) == 10
-    assert count_jobs(settings("k=1,2", target="my.Sweeper")) is None
+    assert count_jobs(settings("k=1,2", target="hydra.plugins.sweeper.Sweeper")) is None
 
 
 def test_time_left_is_that_of_the_jobs_that_trained(monkeypatch, caplog):
     clock = iter([0.0, 0.1, 10.0, 70.0, 80.0])
-    monkeypatch.setattr("gan.app.sweep.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("gan.app.sweep_progress.time.monotonic", lambda: next(clock))
     progress = SweepProgress()
     progress.jobs = 8
     with caplog.at_level("INFO", logger="gan"):
@@ -75,3 +75,13 @@ def test_objective_null_leaves_the_ranking_out(command, tmp_path):
     assert status == 0
     assert "ranking" not in output
     assert not (tmp_path / "S" / "ranking.json").exists()
+
+
+def test_refused_sweep_leaves_the_ranking_of_the_one_in_its_folder(command, tmp_path):
+    words = ["-m", *SMALL, "trainer.max_steps=2", "logger=none", "hydra.sweep.dir=S"]
+    command("train.py", tmp_path, *words, "seed=1,2")
+    before = (tmp_path / "S" / "ranking.json").read_bytes()
+    status, output = command("train.py", tmp_path, *words, "seed=3,4")
+    assert status == 1
+    assert "ranking" not in output
+    assert (tmp_path / "S" / "ranking.json").read_bytes() == before
