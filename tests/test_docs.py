@@ -31,7 +31,8 @@ def test_commands_of_every_script_are_found():
 
 
 @pytest.mark.parametrize(("page", "command"), ALL)
-def test_every_printed_command_is_accepted(page, command):
+def test_every_printed_command_is_accepted(page, command, monkeypatch):
+    monkeypatch.setattr("gan.app.overrides.find_spec", lambda module: module)  # commands may need an extra
     script, *words = shlex.split(command)
     arguments = parsed(quote_home(word for word in words if word not in ("…", "...")))
     if arguments.help or arguments.config_dir:
