@@ -8,14 +8,23 @@ import torch
 
 from gan.core.errors import UserError
 from gan.data.base import ImageData
+from gan.formats.base import Format
 from gan.formats.explorer import Explorer
 from gan.formats.hub import Safetensors
 from gan.formats.onnx_file import Onnx
 from gan.networks.sampling import sample
+from gan.runs.instantiate import part
+from tests.conftest import composed
 from tests.formats.browser import evaluate
 from tests.formats.cases import CASES, rounded, small_run
+from tests.test_conf import choices
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(case[:2]))
+
+
+@pytest.mark.parametrize("name", choices("format"))
+def test_every_format_builds(name):
+    assert isinstance(part(composed(f"format={name}", name="export"), "format"), Format)
 
 
 @each_case

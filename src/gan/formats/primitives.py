@@ -112,11 +112,13 @@ Form = Callable[[Primitives, Operation, dict[str, Any], Tensor], None]
 
 
 def linear(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """x Wᵀ + b."""
     bias = torch.zeros(result.shape[-1]) if named["bias"] is None else named["bias"]
     page.emit(operation, "linear", [named["input"], named["weight"], bias], result)
 
 
 def convolution(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """A convolution, or a transposed one, with its stride, padding, dilation and groups."""
     bias = torch.zeros(result.shape[1]) if named["bias"] is None else named["bias"]
     settings = {key: _pair(named[key]) for key in ("stride", "padding", "dilation")}
     transposed = "output_padding" in named
@@ -129,6 +131,7 @@ def _pair(setting: Any) -> list[int]:
 
 
 def batch_norm(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """A factor and a shift from the running statistics, then gain and shift."""
     mean, variance = (page.examples[named[key]].double() for key in ("running_mean", "running_var"))
     gain = (variance + named["eps"]).rsqrt()
     _affine(page, operation, named["input"], result, (gain, -mean * gain))
@@ -136,10 +139,12 @@ def batch_norm(page: Primitives, operation: Operation, named: dict, result: Tens
 
 
 def group_norm(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """Mean 0 and variance 1 over each group of channels, then gain and shift."""
     _standardize(page, operation, named, result, result[0].numel() // named["num_groups"])
 
 
 def instance_norm(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """Mean 0 and variance 1 over the pixels of each channel, then gain and shift."""
     if not named["use_input_stats"]:
         page.refuse(operation)
     _standardize(page, operation, named, result, result[0, 0].numel())
@@ -152,6 +157,7 @@ def _standardize(page: Primitives, operation: Operation, named: dict, result: Te
 
 
 def layer_norm(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """Mean 0 and variance 1 over the last dimensions, then gain and shift."""
     size = math.prod(named["normalized_shape"])
     page.emit(operation, "standardize", [named["input"]], result, size=size, eps=named["eps"])
     _gain_and_shift(page, operation, named, result, named["normalized_shape"])
@@ -220,10 +226,12 @@ def resample(page: Primitives, operation: Operation, named: dict, result: Tensor
 
 
 def concatenate(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """Tensors one after the other along a dimension."""
     page.emit(operation, "concatenate", named["tensors"], result, dim=named["dim"] % result.ndim)
 
 
 def maximum(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """The largest value along a dimension, as in maxout."""
     x = page.examples[named["self"]]
     dims = [named["dim"]] if isinstance(named["dim"], int) else list(named["dim"])
     if len(dims) != 1:
@@ -232,6 +240,7 @@ def maximum(page: Primitives, operation: Operation, named: dict, result: Tensor)
 
 
 def embedding(page: Primitives, operation: Operation, named: dict, result: Tensor) -> None:
+    """The rows of a table at the labels."""
     page.emit(operation, "rows", [named["weight"], named["indices"]], result)
 
 
