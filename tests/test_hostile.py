@@ -172,6 +172,26 @@ def test_checkpoint_with_a_foreign_part_is_refused(name, genuine, attack, tmp_pa
     assert message.startswith(f"checkpoint={folder}")
 
 
+@pytest.mark.parametrize("name", ["joblib.load", "sympify", "module of the attacker"])
+def test_trust_in_a_library_does_not_allow_its_functions(name, genuine, attack, tmp_path):
+    checkpoint = copy.deepcopy(genuine)
+    key, part = PARTS[name]
+    group, _, inner = key.partition(".")
+    checkpoint["hyper_parameters"][group] = {inner: part(attack)} if inner else part(attack)
+    folder = run_folder(tmp_path, checkpoint)
+    refusal(gan.open_run, folder, trust=["joblib", "sympy", "evi"])
+
+
+@pytest.mark.parametrize("target", ["mine.os.system", "mine.system", "mine.touch", "mine.Loss.touch", "mine.Path"])
+def test_trusted_package_offers_only_its_own_classes(target, genuine, attack, tmp_path):
+    code = "import os\nfrom os import system\nfrom pathlib import Path\n\ndef touch(**_):\n    Path(CANARY).touch()\n"
+    code += "class Loss:\n    touch = staticmethod(touch)\n"
+    (attack["folder"] / "mine.py").write_text(code.replace("CANARY", repr(str(attack["canary"]))), encoding="utf-8")
+    checkpoint = copy.deepcopy(genuine)
+    checkpoint["hyper_parameters"]["loss"] = {"_target_": target, "command": attack["shell"]}
+    assert "is no Loss of mine" in refusal(gan.open_run, run_folder(tmp_path, checkpoint), trust="mine")
+
+
 def test_configuration_that_holds_itself_is_refused(genuine, attack, tmp_path):
     checkpoint = copy.deepcopy(genuine)
     layers = [1] * 10
