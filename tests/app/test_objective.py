@@ -30,7 +30,8 @@ def sweep(monkeypatch):
     """Makes a run a job of a sweep, or of a search with a direction."""
 
     def pretend(direction=None):
-        settings = OmegaConf.create({"mode": RunMode.MULTIRUN, "job": {"num": 0}, "sweeper": {"direction": direction}})
+        job = {"mode": RunMode.MULTIRUN, "job": {"num": 0}, "runtime": {"choices": {}}, "overrides": {"task": []}}
+        settings = OmegaConf.create({**job, "sweeper": {"direction": direction}})
         monkeypatch.setattr(HydraConfig, "initialized", lambda: True)
         monkeypatch.setattr(HydraConfig, "get", lambda: SimpleNamespace(**settings))
 

@@ -31,7 +31,7 @@ def scores(monkeypatch):
             return [Row(name, Measure("distance", v), 9, "pixels", "valid", better) for name, v in rows.items()], {}
 
         monkeypatch.setattr("gan.training.scores.evaluate", evaluated)
-        monkeypatch.setattr("gan.app.train.look_back", lambda *_: None)
+        monkeypatch.setattr("gan.app.train.look_back", lambda *_: {})
 
     return replace
 

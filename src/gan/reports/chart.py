@@ -144,11 +144,13 @@ def chart(
 
 
 def x_tick(value: float, place: float) -> Markup:
+    """The label of a value below the plot, at ``place`` pixels from the left."""
     text = '<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>'
     return Markup(text).format(place, HEIGHT - BOTTOM + 13, short(value))
 
 
 def y_tick(value: float, place: float) -> Markup:
+    """The label of a value left of the plot and its grid line, at ``place`` pixels from the top."""
     text = '<path class="grid" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
     return Markup(text).format(LEFT, place, WIDTH - RIGHT, LEFT - 5, place + 3.5, short(value))
 

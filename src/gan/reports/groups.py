@@ -31,6 +31,7 @@ class Group:
 
     @property
     def seeds(self) -> list[str]:
+        """The seeds of the runs, without duplicates."""
         return list(dict.fromkeys(job.seed for job in self.jobs))
 
     def command(self, options: Sequence[str] = ()) -> str:

@@ -68,6 +68,7 @@ class Job:
 
     @property
     def seed(self) -> str:
+        """The seed of the run; empty if its configuration has none."""
         return str(self.config.get("seed", ""))
 
 

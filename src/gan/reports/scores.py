@@ -47,6 +47,7 @@ class Mean:
 
     @property
     def complete(self) -> bool:
+        """Whether every run of the setting has this number."""
         return self.count == self.expected
 
     def __str__(self) -> str:

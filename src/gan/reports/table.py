@@ -144,6 +144,7 @@ def legend(scores: Sequence[Score]) -> str:
 
 
 def name_cell(group: Group, keys: Sequence[str]) -> Cell:
+    """The cell with the color and the name of a setting."""
     return Cell(group.label, group.label, "name", hint=group.label)
 
 

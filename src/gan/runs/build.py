@@ -47,9 +47,10 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
     """
     check_texts(cfg)
     resolve_precision(cfg, saved)
+    data = part(cfg, "data")
     with limit_networks(cfg, saved["state_dict"], f"ckpt_path={cfg.ckpt_path}") if saved else nullcontext():
         method = module(cfg)
-    experiment = Experiment(data=part(cfg, "data"), module=method, trainer=build_trainer(cfg))
+    experiment = Experiment(data=data, module=method, trainer=build_trainer(cfg))
     mixing = [name for name, network in networks_of(experiment.module).items() if network.mixes_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
