@@ -33,8 +33,10 @@ from gan.runs.build import Experiment, build, chosen, load_weights, networks_of,
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
+from gan.search.study import trial_of_job
 from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
+from gan.training.pruning import Pruning
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ def train(cfg: DictConfig) -> float | None:
     """As :func:`run`, in a process that is configured."""
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
+    pruning = watch_trial(cfg, experiment)
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     if saved:
@@ -85,6 +88,8 @@ def train(cfg: DictConfig) -> float | None:
         with processes_of_job(cfg, experiment.trainer):
             experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
         conclude(cfg, experiment, time.perf_counter() - started)
+        if pruning is not None and pruning.pruned:
+            return None
         look_back(experiment, plan)
     except SystemExit as end:
         if end.code != 1:  # a launcher has requeued this job
@@ -100,6 +105,15 @@ def train(cfg: DictConfig) -> float | None:
     if experiment.trainer.is_global_zero:
         outcome.write(cfg.output_dir, value)
     return value
+
+
+def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
+    """Adds the callback that reports to the study of a search; None if this run has no score to report."""
+    if not SCORE.match(str(cfg.objective)) or (trial := trial_of_job()) is None:
+        return None
+    pruning = Pruning(trial if experiment.trainer.is_global_zero else None, cfg.objective, cfg.output_dir)
+    experiment.trainer.callbacks.append(pruning)
+    return pruning
 
 
 def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:

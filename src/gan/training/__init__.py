@@ -1,6 +1,6 @@
 """Callbacks: curves, sample grids, checkpoints, warnings. They do not affect training.
 
-May import: figures, evaluation, methods and below.
+May import: figures, search, evaluation, methods and below.
 """
 
 from gan.training.checkpoint import Checkpoint
