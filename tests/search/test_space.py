@@ -70,7 +70,13 @@ def test_the_second_override_of_a_key_is_used():
 
 
 def test_a_suggestion_is_an_override_that_hydra_reads_as_the_value():
-    words = ["+a.b=tag(log, interval(1e-5, 1e-4))", "k=range(1, 4)", "flag=true,false", "name='x y',\"it's\"", "z=null,1"]
+    words = [
+        "+a.b=tag(log, interval(1e-5, 1e-4))",
+        "k=range(1, 4)",
+        "flag=true,false",
+        "name='x y',\"it's\"",
+        "z=null,1",
+    ]
     space = read_space(parsed(*words))
     for trial in (optuna.create_study().ask() for _ in range(20)):
         values = {override.input_line.partition("=")[0]: override.value() for override in parsed(*space.suggest(trial))}

@@ -274,8 +274,10 @@ def test_two_searches_in_one_folder_are_refused(tmp_path):
 
 def test_a_kill_between_the_creation_of_the_study_and_its_description_is_harmless(tmp_path):
     open_study(tmp_path, ["minimize"], [])
-    lines = [line for line in (tmp_path / "study.journal").read_text().splitlines(keepends=True)]
-    (tmp_path / "study.journal").write_text("".join(line for line in lines if "experiment" not in json.loads(line).get("user_attr", {})))
+    lines = (tmp_path / "study.journal").read_text().splitlines(keepends=True)
+    (tmp_path / "study.journal").write_text(
+        "".join(line for line in lines if "experiment" not in json.loads(line).get("user_attr", {}))
+    )
     assert len(searched(tmp_path, Jobs(square), n_trials=2).trials) == 2
 
 
@@ -285,7 +287,10 @@ def test_a_kill_between_the_creation_of_the_study_and_its_description_is_harmles
         ({"direction": "smaller"}, "hydra.sweeper.direction=smaller: write minimize or maximize, or a list of them"),
         ({"n_jobs": 0}, "hydra.sweeper.n_jobs=0 must be at least 1"),
         ({"sampler": {"_target_": "optuna.samplers.TPSampler"}}, r"hydra.sweeper.sampler: .*TPSampler"),
-        ({"pruner": {"_target_": "optuna.pruners.MedianPruner", "n_startups": 3}}, r"hydra.sweeper.pruner: .*n_startups"),
+        (
+            {"pruner": {"_target_": "optuna.pruners.MedianPruner", "n_startups": 3}},
+            r"hydra.sweeper.pruner: .*n_startups",
+        ),
     ],
 )
 def test_a_wrong_setting_is_refused_before_a_job_starts(settings, message, tmp_path):
@@ -303,5 +308,7 @@ def test_a_run_is_never_pruned_by_a_loss(objective, tmp_path):
 
 def test_several_objectives_are_not_pruned(tmp_path):
     pruner = {"_target_": "optuna.pruners.MedianPruner"}
-    with pytest.raises(UserError, match=r"^hydra.sweeper.pruner: Optuna does not prune a search for several objectives"):
+    with pytest.raises(
+        UserError, match=r"^hydra.sweeper.pruner: Optuna does not prune a search for several objectives"
+    ):
         searched(tmp_path, Jobs(square), pruner=pruner, direction=["minimize", "minimize"])

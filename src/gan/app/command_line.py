@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
-from gan.app.jobs import finished_before, record_command
+from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check, is_helper
 from gan.app.search_path import CONF, SEARCH_PATH, recorded
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
@@ -69,11 +69,11 @@ def _launch(load: Callable[[], Task], config_name: str) -> None:
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
-            if "output_dir" in cfg:
+            if "output_dir" not in cfg:
+                return loaded(load)(cfg)
+            with alone_in_folder():
                 ended = enter_run_folder(cfg)
-                if ended is not None:
-                    return ended.objective
-            return loaded(load)(cfg)
+                return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
             if not is_helper():
                 log.error("error: %s", error)

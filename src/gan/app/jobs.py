@@ -3,10 +3,12 @@
 This module does not import torch.
 """
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -52,6 +54,28 @@ def finished_before(cfg: DictConfig) -> Outcome | None:
     if last.is_file():
         cfg.ckpt_path = str(last)
     return None
+
+
+@contextlib.contextmanager
+def alone_in_folder() -> Iterator[None]:
+    """Holds the folder of a sweep's job, after any other process that still trains in it.
+
+    Workers of joblib and jobs of submitit outlive a sweep that was killed. The same sweep started again waits for them.
+    """
+    if not is_sweeping():
+        yield
+        return
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.info("%s: a process of an earlier command still trains here; waiting for its end", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def record_command(cfg: DictConfig, folder: Path) -> None:

@@ -33,7 +33,7 @@ from gan.runs.build import Experiment, build, chosen, load_weights, networks_of,
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
-from gan.search.study import trial_of_job
+from gan.search.study import is_score, trial_of_job
 from gan.training import SampleGrids
 from gan.training.monitor import scalars_of
 from gan.training.pruning import Pruning
@@ -109,9 +109,9 @@ def train(cfg: DictConfig) -> float | None:
 
 def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
     """Adds the callback that reports to the study of a search; None if this run has no score to report."""
-    if not SCORE.match(str(cfg.objective)) or (trial := trial_of_job()) is None:
+    if not is_score(cfg.objective) or (trial := trial_of_job()) is None:
         return None
-    pruning = Pruning(trial if experiment.trainer.is_global_zero else None, cfg.objective, cfg.output_dir)
+    pruning = Pruning(trial, cfg.objective, cfg.output_dir)
     experiment.trainer.callbacks.append(pruning)
     return pruning
 

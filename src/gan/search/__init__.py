@@ -1,4 +1,4 @@
 """Searches with Optuna: the sweeper's loop, its search space and its study.
 
-May import: core. Optuna is imported inside functions, because it is an extra.
+May import: runs and below. Optuna is imported inside functions, because it is an extra.
 """

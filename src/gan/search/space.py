@@ -93,12 +93,16 @@ def _choice(value: Any) -> Value:
 
 
 def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> Value:
-    from optuna.distributions import CategoricalDistribution, IntDistribution
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if isinstance(distribution, CategoricalDistribution):
-        return trial.suggest_categorical(key, distribution.choices)
-    suggest = trial.suggest_int if isinstance(distribution, IntDistribution) else trial.suggest_float
-    return suggest(key, distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    if isinstance(distribution, IntDistribution):
+        limits = distribution.low, distribution.high
+        return trial.suggest_int(key, *limits, log=distribution.log, step=distribution.step)
+    if isinstance(distribution, FloatDistribution):
+        bounds = distribution.low, distribution.high
+        return trial.suggest_float(key, *bounds, log=distribution.log, step=distribution.step)
+    assert isinstance(distribution, CategoricalDistribution)
+    return trial.suggest_categorical(key, distribution.choices)
 
 
 def as_text(value: Value) -> str:

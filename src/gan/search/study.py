@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 
 from gan.core.errors import UserError, one_line
+from gan.runs.launch import is_sweeping
 
 if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
+#: scalars of the callback scores
+SCORE = re.compile(r"valid/\w+/\w+")
+Direction = Literal["minimize", "maximize"]
 JOURNAL = "study.journal"
 NAME = "search"
 #: attribute of the study: the overrides, parameters, seeds and directions of its experiment
@@ -27,7 +31,7 @@ EXPERIMENT = "experiment"
 PRUNED = "pruned"
 
 
-def open_study(folder: Path, directions: Sequence[str], experiment: Sequence[str]) -> Study:
+def open_study(folder: Path, directions: Sequence[Direction], experiment: Sequence[str]) -> Study:
     """The study in a sweep's folder, a new one if there is none.
 
     Args:
@@ -80,24 +84,29 @@ def one_search(folder: Path) -> Iterator[None]:
 
 
 def trial_of_job() -> Trial | None:
-    """The trial whose scores this run reports; None if it is not a job of a search, or one of several seeds or objectives.
+    """The trial to which this run reports its scores; None if it is no job of a search.
 
-    Trials of several seeds are pruned between the seeds, and Optuna does not prune those of several objectives.
+    Also None for several seeds, between which a trial is pruned, and for several objectives, where Optuna does not
+    prune.
     """
-    hydra = HydraConfig.get() if HydraConfig.initialized() else None
-    settings = hydra.sweeper if hydra is not None and hydra.mode == RunMode.MULTIRUN else {}
-    if settings.get("trial") is None or settings.seeds is not None or not isinstance(settings.direction, str):
+    settings = HydraConfig.get().sweeper if is_sweeping() else {}
+    if settings.get("trial") is None or settings.get("seeds") or not isinstance(settings.get("direction"), str):
         return None
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.load_study(
         study_name=NAME,
-        storage=_storage(Path(hydra.sweep.dir)),
+        storage=_storage(Path(HydraConfig.get().sweep.dir)),
         sampler=optuna.samplers.RandomSampler(),  # the parameters are in the study
-        pruner=build("pruner", settings.pruner),
+        pruner=build("pruner", settings.get("pruner")),
     )
-    return reopen(study, study.get_trials(deepcopy=False)[settings.trial])
+    return reopen(study, study.get_trials(deepcopy=False)[settings.get("trial")])
+
+
+def is_score(objective: object) -> bool:
+    """Whether an objective is a score on validation images, by which a run can be pruned."""
+    return isinstance(objective, str) and bool(SCORE.fullmatch(objective))
 
 
 def reopen(study: Study, frozen: FrozenTrial) -> Trial:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,14 +14,11 @@ from omegaconf import DictConfig
 from gan.core.errors import UserError
 from gan.search.loop import Launch, Search
 from gan.search.space import read_space
-from gan.search.study import build, one_search, open_study
+from gan.search.study import Direction, build, is_score, one_search, open_study
 from gan.search.summary import conclude
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
-
-DIRECTIONS = ("minimize", "maximize")
-SCORE = re.compile(r"valid/\w+/\w+")  # scalars of the callback scores
 
 
 def sweep(
@@ -64,10 +60,10 @@ def sweep(
         conclude(study, space, seeds, folder)
 
 
-def read_directions(direction: str | Sequence[str]) -> list[str]:
+def read_directions(direction: str | Sequence[str]) -> list[Direction]:
     """One direction for each objective; raises UserError for any other word."""
-    directions = [direction] if isinstance(direction, str) else list(direction)
-    if not directions or not set(directions) <= set(DIRECTIONS):
+    directions: list = [direction] if isinstance(direction, str) else list(direction)
+    if not directions or not set(directions) <= set(get_args(Direction)):
         raise UserError(f"hydra.sweeper.direction={direction}: write minimize or maximize, or a list of them.")
     return directions
 
@@ -83,7 +79,7 @@ def check_pruner(pruner: BasePruner, objective: object, num_objectives: int) -> 
         return
     if num_objectives > 1:
         raise UserError("hydra.sweeper.pruner: Optuna does not prune a search for several objectives; leave it out.")
-    if not SCORE.fullmatch(str(objective)):
+    if not is_score(objective):
         raise UserError(
             f"hydra.sweeper.pruner: objective={objective} is no score on validation images, by which alone a run is "
             "pruned; take objective=valid/METRIC/GENERATOR with metrics=METRIC, as valid/frechet_distance/ema."

@@ -55,14 +55,10 @@ class Scores(Callback):
             )
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        if self.reference is not None and self.is_due(trainer, pl_module):
-            self.score(trainer, pl_module)
-
-    def is_due(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> bool:
-        """Whether there is an evaluation after the current iteration; the same in all processes."""
         epoch, rest = divmod(pl_module.iteration, trainer.num_training_batches)
         on_time = rest == 0 and epoch % self.every_n_epochs == 0
-        return on_time or pl_module.iteration == pl_module.total_iterations
+        if self.reference is not None and (on_time or pl_module.iteration == pl_module.total_iterations):
+            self.score(trainer, pl_module)
 
     def score(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluates every generator and writes the scores."""

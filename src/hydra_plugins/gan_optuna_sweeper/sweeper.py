@@ -1,6 +1,5 @@
 """The search of :mod:`gan.search` as a sweeper of Hydra. Nothing heavy is imported before it runs."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
