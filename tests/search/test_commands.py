@@ -1,5 +1,6 @@
 """Searches as a user starts them, with short trainings."""
 
+import importlib.util
 import json
 import os
 import shlex
@@ -113,7 +114,7 @@ def test_a_mistake_is_one_line(words, message, command, tmp_path):
 
 
 def test_the_official_plugin_may_be_installed_too(command, tmp_path):
-    """It registers a schema of the same name, which Hydra would merge into our file."""
+    """It registers a configuration of the same name, which Hydra would merge into our file."""
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="optuna", node={"_target_": "elsewhere.Sweeper", "storage": None})
     status, output = command("train.py", tmp_path, *SEARCH, "hydra.sweeper.n_trials=1")
@@ -121,11 +122,21 @@ def test_the_official_plugin_may_be_installed_too(command, tmp_path):
     assert len(study_in(tmp_path / "S").trials) == 1
 
 
+def test_without_optuna_one_line_says_what_to_install(command, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr("gan.app.overrides.find_spec", lambda name: None if name == "optuna" else find(name))
+    status, output = command("train.py", tmp_path, *SEARCH)
+    assert (status, output) == (
+        1,
+        "error: hydra/sweeper=optuna: optuna is not installed: pip install -e '.[search]'\n",
+    )
+
+
 @pytest.mark.processes
 def test_hydra_finds_the_sweeper_without_importing_optuna():
     code = (
         "import sys; from hydra.core.plugins import Plugins; names = Plugins.instance().class_name_to_class; "
-        "assert 'hydra_plugins.gan_optuna_sweeper.sweeper.OptunaSweeper' in names; "
+        "assert 'hydra_plugins.gan_sweeps.search.Search' in names; "
         "assert not {'optuna', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
@@ -160,7 +171,10 @@ def test_a_job_waits_for_a_process_that_still_trains_in_its_folder(command, tmp_
     """As joblib's workers do after their sweep was killed."""
     (tmp_path / "S" / "0").mkdir(parents=True)
     code = (
-        "import filelock, pathlib, time\nlock = filelock.FileLock('S/0/.lock'); lock.acquire(); print('held', flush=True)\n"
+        "import filelock, pathlib, time\n"
+        "lock = filelock.FileLock('S/0/.lock')\n"
+        "lock.acquire()\n"
+        "print('held', flush=True)\n"
         "while 'still trains here' not in pathlib.Path('S/0/train.log').read_text(): time.sleep(0.05)"
     )
     (tmp_path / "S" / "0" / "train.log").touch()

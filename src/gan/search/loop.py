@@ -63,7 +63,6 @@ class Search:
         log.info("search in %s: %d of %d trials are finished", folder, finished, self.num_trials)
         if running:
             log.info("interrupted and continued: %s", ", ".join(str(trial.number) for trial in running))
-        log.info("the same command with hydra.sweep.dir=%s continues a search that was stopped", folder)
         running = [trial for trial in running if not self.settle(trial)]
         while running := self.fill(running):
             batch = running[: self.num_jobs]

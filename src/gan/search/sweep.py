@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,6 +15,7 @@ from gan.search.loop import Launch, Search
 from gan.search.space import read_space
 from gan.search.study import Direction, build, is_score, one_search, open_study
 from gan.search.summary import conclude
+from hydra_plugins.gan_sweeps.launchers import cores, gpus
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -36,8 +36,6 @@ def sweep(
     Raises:
         UserError: a setting that is wrong, or no trial that was completed.
     """
-    if importlib.util.find_spec("optuna") is None:
-        raise UserError("hydra/sweeper=optuna needs Optuna: pip install 'optuna>=4.9,<6'.")
     parameters = [f"{key}={value}" for key, value in settings["params"].items()]
     space = read_space(OverridesParser.create(config_loader=loader).parse_overrides([*parameters, *arguments]))
     directions = read_directions(settings["direction"])
@@ -89,9 +87,8 @@ def check_pruner(pruner: BasePruner, objective: object, num_objectives: int) -> 
 def count_jobs(config: DictConfig, given: int | None) -> int:
     """The number of jobs at a time: as given, as the launcher has, or one; raises UserError below 1."""
     if given is None:
-        import joblib
-
-        return joblib.effective_n_jobs(config.hydra.launcher.get("n_jobs") or 1)
+        wanted = config.hydra.launcher.get("n_jobs") or 1
+        given = wanted if wanted > 0 else gpus() or cores()
     if given < 1:
         raise UserError(f"hydra.sweeper.n_jobs={given} must be at least 1.")
     return given

@@ -1,1 +1,0 @@
-"""Registers ``hydra/sweeper=optuna`` with Hydra, which imports this package at every start; see gan.search."""
