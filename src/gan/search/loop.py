@@ -160,6 +160,7 @@ class Search:
         return self.trials()[trial.number].user_attrs
 
     def tell(self, trial: Trial, state: Any, values: list[float] | None = None) -> None:
+        """Stores a trial's end; notes whether the sampler has any other setting."""
         try:
             self.study.tell(trial, values, state=state)
         except RuntimeError:  # raised after the trial is stored, by samplers that have tried every setting
