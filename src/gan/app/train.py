@@ -75,6 +75,8 @@ def train(cfg: DictConfig) -> float | None:
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
     pruning = watch_trial(cfg, experiment)
+    if pruning is not None and pruning.pruned:
+        return None
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     if saved:
