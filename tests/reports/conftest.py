@@ -47,7 +47,7 @@ def write_job(
     config = composed(*(word for word in overrides if word.startswith("loss=") and "<" not in word))
     config.output_dir = str(folder)
     for word in overrides:
-        if isinstance(OmegaConf.select(config, word.partition("=")[0]), int | str):
+        if isinstance(OmegaConf.select(config, word.partition("=")[0]), int | float | str):
             config.merge_with_dotlist([word])  # faster than a composition
     OmegaConf.save(config, folder / ".hydra" / "config.yaml")
     OmegaConf.save(OmegaConf.create(list(overrides)), folder / ".hydra" / "overrides.yaml")

@@ -7,7 +7,20 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from gan.reports.chart import BOTTOM, HEIGHT, LEFT, MOST_POINTS, RIGHT, TOP, WIDTH, Axis, chart, limits, mean_line
+from gan.reports.chart import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    MOST_POINTS,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    chart,
+    limits,
+    mean_line,
+    tick_labels,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -95,3 +108,13 @@ def test_texts_of_a_chart_are_escaped():
     text = chart("<b>", [mean_line(0, "<script>", [points(1.0, 2.0)])])
     assert "<script>" not in text
     assert "<b>" not in text
+
+
+def test_close_ticks_have_different_labels():
+    assert tick_labels([1.38101, 1.38102]) == ["1.38101", "1.38102"]
+    assert tick_labels([0.0, 0.25, 1e5]) == ["0", "0.25", "1e+05"]
+
+
+def test_a_single_point_is_a_circle_inside_the_panel():
+    text = chart("loss", [mean_line(0, "a", [points(1.5)])])
+    assert re.search(r'<path d="M[\d.]+ [\d.]+a1.5 1.5', text)

@@ -50,3 +50,12 @@ def test_command_repeats_the_runs_in_a_shell(make_job, tmp_path):
 def test_one_run_has_the_command_without_m(make_job):
     (group,) = group_jobs(read_jobs(make_job("0", "loss=hinge", "seed=7")))
     assert (group.label, group.command()) == ("loss=hinge", "python train.py loss=hinge seed=7")
+
+
+def test_long_numbers_are_rounded_where_they_stay_different(make_job, tmp_path):
+    for i, value in enumerate(["0.00123456789", "0.98765432101"]):
+        make_job(f"a/{i}", f"recipe.lr={value}")
+        make_job(f"b/{i}", f"recipe.lr=0.12345678{i}")
+    labels = [[group.label for group in group_jobs(read_jobs(tmp_path / "sweep" / name))] for name in ("a", "b")]
+    assert labels[0] == ["recipe.lr=0.001235", "recipe.lr=0.9877"]
+    assert labels[1] == ["recipe.lr=0.123456780", "recipe.lr=0.123456781"]

@@ -22,15 +22,10 @@ from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.jobs import alone_in_folder, finished_before, record_command
-<<<<<<< HEAD
 from gan.app.overrides import COLLECTIONS, check
 from gan.app.resume import CommandLine, accepted, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
-=======
-from gan.app.overrides import COLLECTIONS, check, is_helper
-from gan.app.search_path import CONF, SEARCH_PATH, recorded
->>>>>>> search
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
 from gan.runs.launch import is_requeued, is_sweeping
 from gan.runs.outcome import Outcome
@@ -78,10 +73,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
         try:
             if "output_dir" not in cfg:
                 return loaded(load)(cfg)
-<<<<<<< HEAD
             line.check(cfg)
-=======
->>>>>>> search
             with alone_in_folder():
                 ended = enter_run_folder(cfg)
                 return loaded(load)(cfg) if ended is None else ended.objective

@@ -11,12 +11,14 @@ from gan.core.errors import UserError
 from gan.core.files import write_whole
 from gan.reports.groups import Group, group_jobs
 from gan.reports.jobs import read_jobs
-from gan.reports.page import Report, render
+from gan.reports.page import Report, facts, render
 from gan.reports.ranking import choose_criterion, objectives
 from gan.reports.scores import HIGHER, LOWER, collect
 from gan.reports.study import Study, find_study, read_studies
 
 log = logging.getLogger(__name__)
+
+SHOWN = 20  # lines on the terminal about what could not be read
 
 
 def run(cfg: DictConfig) -> Path:
@@ -42,8 +44,11 @@ def run(cfg: DictConfig) -> Path:
             unfinished.write_text(page, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
-    for line in [*(problem for job in report.jobs for problem in job.problems), *report.remarks]:
+    lines = [*(problem for job in report.jobs for problem in job.problems), *report.remarks]
+    for line in lines[:SHOWN]:
         log.warning("%s", line)
+    if len(lines) > SHOWN:
+        log.warning("… and %d more lines in the page", len(lines) - SHOWN)
     summarize(report)
     log.info("  → %s (%s kB)", path, f"{path.stat().st_size / 1000:,.0f}")
     return path
@@ -103,9 +108,8 @@ def summarize(report: Report) -> None:
     """Prints the numbers of runs and settings, and the best setting with its command."""
     unfinished = sum(not job.log.finished for job in report.jobs)
     log.info(
-        "%d runs, %d settings%s",
-        len(report.jobs),
-        len(report.groups),
+        "%s%s",
+        ", ".join(facts(report)[:2]),
         f", {unfinished} not finished" if unfinished else "",
     )
     if report.criterion is not None and len(report.groups) > 1 and report.criterion.means[0].count:

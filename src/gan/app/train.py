@@ -34,11 +34,7 @@ from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.search.study import is_score, trial_of_job
-<<<<<<< HEAD
 from gan.training import SampleGrids, trackers
-=======
-from gan.training import SampleGrids
->>>>>>> search
 from gan.training.monitor import scalars_of
 from gan.training.pruning import Pruning
 
@@ -79,11 +75,8 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
     pruning = watch_trial(cfg, experiment)
-<<<<<<< HEAD
-=======
     if pruning is not None and pruning.pruned:
         return None
->>>>>>> search
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     check_size(experiment.trainer.world_size)
@@ -102,7 +95,6 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         if pruning is not None and pruning.pruned:
-<<<<<<< HEAD
             status = "success"
             return None
         scores = look_back(experiment, plan)
@@ -110,10 +102,6 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         report_early_stop(experiment)
         trackers.finish(experiment.trainer, scores | named_objective(value), experiment.module.iteration)
         status = "success"
-=======
-            return None
-        look_back(experiment, plan)
->>>>>>> search
     except SystemExit as end:
         if end.code != 1:  # a launcher has requeued this job
             raise
@@ -128,7 +116,6 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
     return value
 
 
-<<<<<<< HEAD
 def named_objective(value: float | tuple[float, ...] | None) -> dict[str, float]:
     """The objective by the name under which trackers get it; several values are numbered."""
     if isinstance(value, tuple):
@@ -136,8 +123,6 @@ def named_objective(value: float | tuple[float, ...] | None) -> dict[str, float]
     return {} if value is None else {"hp/objective": value}
 
 
-=======
->>>>>>> search
 def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
     """Adds the callback that reports to the study of a search; None if this run has no score to report."""
     if not is_score(cfg.objective) or (trial := trial_of_job()) is None:

@@ -11,6 +11,7 @@ from gan.runs.folder import Points, whole
 
 WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 30
+DOT = 3  # diameter of a single point
 MOST_POINTS = 120  # of a line; more cannot be seen at this size
 COLORS = 10  # of the style sheet; further groups have them again, dashed
 
@@ -96,7 +97,7 @@ def limits(lines: Sequence[Line], marks: Sequence[float] = ()) -> tuple[float, f
     low, high = np.percentile(values, [1, 99])
     if low > 0 and high / low > 50:
         return 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)), True
-    room = max(high - low, 1e-3 * max(abs(high), abs(low)), 1e-9)
+    room = max(high - low, 0.01 * max(abs(high), abs(low)), 1e-9)
     low, high = max(values.min(), low - room / 2), min(values.max(), high + room / 2)
     low, high = min([low, *marks]), max([high, *marks])
     margin = 0.05 * max(high - low, room)
@@ -124,14 +125,14 @@ def chart(
     last = max(float(line.x[-1]) for line in lines)
     across = Axis(0.0, last if last > 0 else 1.0, LEFT, WIDTH - RIGHT)
     up = Axis(low, high, HEIGHT - BOTTOM, TOP, log)
-    parts = [*map(x_tick, across.ticks(), across(np.array(across.ticks())))]
-    parts += map(y_tick, up.ticks(), up(np.array(up.ticks())))
+    parts = [*map(x_tick, tick_labels(across.ticks()), across(np.array(across.ticks())))]
+    parts += map(y_tick, tick_labels(up.ticks()), up(np.array(up.ticks())))
     if mark is not None:
         (place,) = up(np.array([mark]))
         text = '<path class="mark" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}">{}</text>'
         parts.append(Markup(text).format(LEFT, place, WIDTH - RIGHT, LEFT + 4, place - 4, mark_label))
     # The inner element cuts off what lies beyond the limits.
-    inside = f"{LEFT} {TOP} {WIDTH - RIGHT - LEFT} {HEIGHT - BOTTOM - TOP}"
+    inside = f"{LEFT} {TOP} {WIDTH - LEFT - RIGHT + DOT} {HEIGHT - BOTTOM - TOP}"
     return Markup(
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}'
         '<svg x="{}" y="{}" width="{}" height="{}" viewBox="{}">{}</svg>'
@@ -143,16 +144,16 @@ def chart(
     )
 
 
-def x_tick(value: float, place: float) -> Markup:
-    """The label of a value below the plot, at ``place`` pixels from the left."""
+def x_tick(label: str, place: float) -> Markup:
+    """A label below the panel, ``place`` pixels from the left."""
     text = '<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>'
-    return Markup(text).format(place, HEIGHT - BOTTOM + 13, short(value))
+    return Markup(text).format(place, HEIGHT - BOTTOM + 13, label)
 
 
-def y_tick(value: float, place: float) -> Markup:
-    """The label of a value left of the plot and its grid line, at ``place`` pixels from the top."""
+def y_tick(label: str, place: float) -> Markup:
+    """A horizontal line and its label, ``place`` pixels from the top."""
     text = '<path class="grid" d="M{} {:.1f}H{}"/><text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>'
-    return Markup(text).format(LEFT, place, WIDTH - RIGHT, LEFT - 5, place + 3.5, short(value))
+    return Markup(text).format(LEFT, place, WIDTH - RIGHT, LEFT - 5, place + 3.5, label)
 
 
 def draw(line: Line, across: Axis, up: Axis) -> Markup:
@@ -179,12 +180,16 @@ def runs_of_numbers(values: np.ndarray) -> list[slice]:
 
 
 def path(x: np.ndarray, y: np.ndarray) -> str:
-    """SVG path data; a single point is drawn as a dot by its round cap."""
-    points = [f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)]
-    return "M" + "L".join(points) + ("h0" if len(points) == 1 else "")
+    """SVG path data; a single point is drawn as a small circle."""
+    if len(x) == 1:
+        return f"M{x[0] - DOT / 2:.1f} {y[0]:.1f}a1.5 1.5 0 1 0 {DOT} 0a1.5 1.5 0 1 0 -{DOT} 0"
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def short(value: float) -> str:
-    """A tick's label of at most six characters: 0.05, 1200, 1e+05."""
-    text = f"{value:.4g}"
-    return text if len(text) <= 6 else f"{value:.0e}"
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """Labels with as few digits as tell the values apart, at least four: 0.05, 1200, 1e+05."""
+    for digits in range(4, 9):
+        labels = [f"{value:.{digits}g}" for value in values]
+        if len(set(labels)) == len(labels):
+            break
+    return labels

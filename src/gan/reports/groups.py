@@ -70,12 +70,24 @@ def group_jobs(jobs: Iterable[Job]) -> list[Group]:
     keys = swept_keys(groups)
     for group in groups:
         group.values = {key: value_of(group.jobs[0], key) for key in keys}
+    rounded = {tuple(map(shorten, group.values.values())) for group in groups}
+    short = shorten if len(rounded) == len({tuple(group.values.values()) for group in groups}) else str
     for group in groups:
-        group.label = " ".join(f"{key}={value}" for key, value in group.values.items()) or whole_label(group)
+        words = [f"{key}={short(value)}" for key, value in group.values.items()]
+        group.label = " ".join(words) or whole_label(group)
     for same in alike(groups):  # they differ in keys that were not on the command line
         for group, difference in zip(same, labels([dict(group.setting) for group in same]), strict=True):
             group.label = f"{group.label} {difference}" if group.values else difference
     return groups
+
+
+def shorten(value: str) -> str:
+    """A number with four digits; other values as they are."""
+    try:
+        rounded = f"{float(value):.4g}"
+    except ValueError:
+        return value
+    return min(value, rounded, key=len)
 
 
 def alike(groups: Sequence[Group]) -> list[list[Group]]:

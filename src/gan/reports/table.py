@@ -8,7 +8,7 @@ from typing import Any
 
 from gan.core.numbers import ROUNDING, with_error
 from gan.evaluation.records import FLOOR
-from gan.reports.groups import Group
+from gan.reports.groups import Group, shorten
 from gan.reports.ranking import Criterion
 from gan.reports.scores import Mean, Score, ScoreTable
 
@@ -76,7 +76,7 @@ def build_table(
     for number, (group, shown) in enumerate(zip(groups, described, strict=True)):
         shown["cells"] = [
             name_cell(group, keys),
-            *(Cell(group.values[key], group.values[key], "text") for key in several),
+            *(Cell(shorten(group.values[key]), group.values[key], "text", hint=group.values[key]) for key in several),
             seeds_cell(group),
             *(number_cell(one.means[number], one.order()[0] == number) for one in criteria),
             *(score_cell(table, groups, number, c, shared) for c in columns if c.score),
