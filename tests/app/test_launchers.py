@@ -141,6 +141,7 @@ def test_job_of_submitit_killed_twice_ends_with_the_bits_of_an_uninterrupted_one
     long = [
         *SMALL,
         "k=2",
+        "objective=frechet",
         "trainer.max_epochs=15",
         "callbacks.checkpoint.every_n_batches=10",
         "~callbacks.sample_grids",

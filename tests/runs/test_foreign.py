@@ -1,4 +1,4 @@
-"""What a run's folder holds is read as data: interpolations inside the configuration are followed, resolvers are not."""
+"""A run's folder is read as data: interpolations inside the configuration are followed, resolvers are not."""
 
 import pytest
 from omegaconf import OmegaConf
