@@ -10,6 +10,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from gan.app.command_line import CONF
+from gan.app.help import OTHERS
 from gan.app.prepare import check_networks, count_iterations, prepare
 from gan.app.train import run
 from gan.core.errors import UserError
@@ -28,7 +29,7 @@ PLACES = {"normalization": "@model.discriminator.normalization"}
 CHOICES = [
     f"{file.parent}{PLACES.get(str(file.parent), '')}={file.name}"
     for file in FILES
-    if file.parts[0] != "hydra" and len(file.parts) > 1
+    if file.parts[0] not in {"hydra", *OTHERS} and len(file.parts) > 1
 ]
 
 

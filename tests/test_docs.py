@@ -9,14 +9,16 @@ from gan.app.command_line import CONF, check, parsed, quote_home
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
-SCRIPTS = {"train.py": "train", "evaluate.py": "evaluate", "sample.py": "sample"}
+SCRIPTS = {f"{name}.py": name for name in ("train", "evaluate", "sample", "export", "report")}
 
 
 def commands(text):
     """The commands of a text: in code blocks, in backquotes and in headers of presets; a backslash continues a line."""
     text = text.replace("\\\n", " ")
     found = re.findall(
-        r"(?:^|`|Command: +)(?:\w+=\S+ )*python ((?:train|evaluate|sample)\.py[^`\n#]*)", text, re.MULTILINE
+        r"(?:^|`|Command: +)(?:\w+=\S+ )*python ((?:train|evaluate|sample|export|report)\.py[^`\n#]*)",
+        text,
+        re.MULTILINE,
     )
     return [command.strip() for command in found]
 
@@ -31,7 +33,8 @@ def test_commands_of_every_script_are_found():
 
 
 @pytest.mark.parametrize(("page", "command"), ALL)
-def test_every_printed_command_is_accepted(page, command):
+def test_every_printed_command_is_accepted(page, command, monkeypatch):
+    monkeypatch.setattr("gan.app.overrides.find_spec", lambda module: module)  # commands may need an extra
     script, *words = shlex.split(command)
     arguments = parsed(quote_home(word for word in words if word not in ("…", "...")))
     if arguments.help or arguments.config_dir:

@@ -1,6 +1,7 @@
 """Generative Adversarial Nets (Goodfellow et al., 2014) with PyTorch Lightning and Hydra.
 
-From Python: ``gan.train``, ``gan.open_run``, ``gan.sample``, ``gan.evaluate``, ``gan.plot``; see :mod:`gan.app.api`.
+From Python: ``gan.train``, ``gan.open_run``, ``gan.sample``, ``gan.evaluate``, ``gan.plot``,
+``gan.export``, ``gan.report``; see :mod:`gan.app.api`.
 This module imports nothing heavy, so that ``--help`` and tab completion need not wait for torch.
 """
 

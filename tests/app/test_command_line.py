@@ -173,6 +173,7 @@ def command(*words, **options):
         ("train.py", ["model", "loss", "figures", "metrics", "optim/schedule"]),
         ("evaluate.py", ["metrics", "features"]),
         ("sample.py", ["figures"]),
+        ("report.py", []),
     ],
 )
 def test_help_imports_no_torch(tmp_path, script, shown):

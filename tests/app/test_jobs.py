@@ -54,7 +54,7 @@ def test_killed_sweep_runs_only_what_is_missing_and_gives_the_same_bits(sweep, c
     after = read(second)
     assert after["iteration"] == before["iteration"] == 42
     assert all(torch.equal(after["state_dict"][name], value) for name, value in before["state_dict"].items())
-    assert outcome.read(sweep / "1") == outcome.Outcome(objective)
+    assert outcome.read(sweep / "1").objective == objective
     assert read(first)["iteration"] == 42
 
 

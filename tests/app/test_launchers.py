@@ -141,6 +141,7 @@ def test_job_of_submitit_killed_twice_ends_with_the_bits_of_an_uninterrupted_one
     long = [
         *SMALL,
         "k=2",
+        "objective=frechet",
         "trainer.max_epochs=15",
         "callbacks.checkpoint.every_n_batches=10",
         "~callbacks.sample_grids",
@@ -191,5 +192,5 @@ def test_jobs_of_two_processes_run_one_after_the_other(tmp_path):
     single = [word for word in SHORT if "sweep" not in word]
     finish(launch(tmp_path, *single, "trainer.devices=2", "seed=2", "output_dir=alone"))
     assert same_weights(tmp_path / "alone", tmp_path / "S" / "1")
-    assert sorted(path.name for path in (tmp_path / "S").iterdir()) == ["0", "1", "multirun.yaml"]
+    assert {path.name for path in (tmp_path / "S").iterdir()} == {"0", "1", "multirun.yaml", "ranking.json"}
     assert not (tmp_path / "outputs").exists()

@@ -50,6 +50,7 @@ def test_flops_equal_those_that_torch_counts_in_the_bare_loop(pair, tmp_path):
         **{"generator": generator, "discriminator": discriminator},
         latent={"_target_": "gan.networks.latents.Gaussian", "dim": 5},
         loss={"_target_": "gan.losses.adversarial.NonSaturating"},
+        **{"penalty": {}, "k": 1},
         optimizers={player: {"lr": 1e-3, "betas": [0.5, 0.999]} for player in ("generator", "discriminator")},
         **{"hold": 0.5, "ema_decay": 0.9, "ema_power": 9, "seed": 1, "batch_size": 3, "minibatches": 2},
         **{"device": "cpu", "precision": "float32", "images": str(tmp_path / "x")},

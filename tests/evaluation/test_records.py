@@ -54,6 +54,7 @@ def test_record_holds_protocol_and_provenance(recorded):
         "metric": "frechet_distance",
         "value": 1.5,
         "unit": "",
+        "better": None,
         "standard_error": 0.1,
         "generator": "ema",
         "checkpoint": "last.ckpt",

@@ -23,6 +23,7 @@ def row(generator, value, error=None, name="m", **rest):
         (123456.7, None, "123,457"),
         (1.0, 0.0, "1"),
         (3.0, float("nan"), "3"),
+        (1.26157634495, 7.1e-12, "1.262"),
     ],
 )
 def test_value_has_as_many_digits_as_its_error_allows(value, error, shown):

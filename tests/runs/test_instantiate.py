@@ -36,7 +36,8 @@ from tests.conftest import composed
             "model.discriminator.dropout=1",
             "model.discriminator.dropout must be a number of at least 0 and below 1, got 1.",
         ),
-        ("objective=5", "objective must be text or null, got 5."),
+        ("objective=5", "objective must be text, a list of texts or null, got 5."),
+        ("objective=[frechet,5]", "objective must be text, a list of texts or null, got ['frechet', 5]."),
     ],
 )
 def test_error_names_the_key_and_the_range(configure, choice, message):

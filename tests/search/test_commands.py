@@ -145,7 +145,7 @@ def test_hydra_finds_the_sweeper_without_importing_optuna():
 @pytest.mark.slow
 @pytest.mark.processes
 def test_a_search_killed_in_a_training_equals_an_uninterrupted_one(command, tmp_path):
-    words = [*SEARCH, "hydra.sweeper.n_trials=3", "trainer.max_epochs=6", "callbacks.checkpoint.every_n_batches=1"]
+    words = [*SEARCH, "hydra.sweeper.n_trials=2", "trainer.max_epochs=4"]
     process = subprocess.Popen([sys.executable, REPOSITORY / "train.py", *words], cwd=tmp_path, text=True)
     second = tmp_path / "S" / "1" / "checkpoints" / "last.ckpt"
     try:
@@ -166,23 +166,36 @@ def test_a_search_killed_in_a_training_equals_an_uninterrupted_one(command, tmp_
     assert [trial.intermediate_values for trial in killed] == [trial.intermediate_values for trial in whole]
 
 
+HOLDER = """
+import filelock, pathlib, time
+lock = filelock.FileLock("S/0/.lock")
+lock.acquire()
+print("held", flush=True)
+while "still trains here" not in pathlib.Path("S/0/train.log").read_text():
+    time.sleep(0.05)
+"""
+PRUNER = """
+import optuna
+storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend("S/study.journal"))
+(trial,) = optuna.load_study(study_name="search", storage=storage).trials
+storage.set_trial_user_attr(trial._trial_id, "pruned", "iteration 2")
+"""
+
+
 @pytest.mark.processes
-def test_a_job_waits_for_a_process_that_still_trains_in_its_folder(command, tmp_path):
-    """As joblib's workers do after their sweep was killed."""
+@pytest.mark.parametrize(("last", "state"), [("", TrialState.COMPLETE), (PRUNER, TrialState.PRUNED)])
+def test_a_job_waits_for_a_process_that_still_trains_in_its_folder(last, state, command, tmp_path):
+    """As joblib's workers do after their search was killed. They may prune the trial."""
     (tmp_path / "S" / "0").mkdir(parents=True)
-    code = (
-        "import filelock, pathlib, time\n"
-        "lock = filelock.FileLock('S/0/.lock')\n"
-        "lock.acquire()\n"
-        "print('held', flush=True)\n"
-        "while 'still trains here' not in pathlib.Path('S/0/train.log').read_text(): time.sleep(0.05)"
-    )
     (tmp_path / "S" / "0" / "train.log").touch()
-    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as other:
+    code = [sys.executable, "-c", HOLDER + last]
+    with subprocess.Popen(code, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as other:
         try:
             assert other.stdout.readline() == "held\n"
-            status, output = command("train.py", tmp_path, *SEARCH, "hydra.sweeper.n_trials=1")
+            _, output = command("train.py", tmp_path, *SEARCH, "hydra.sweeper.n_trials=1")
             assert other.poll() == 0  # it has ended before the job did
         finally:
             other.kill()
-    assert (status, "waiting for its end" in output) == (0, True)
+    assert "waiting for its end" in output
+    assert [trial.state for trial in study_in(tmp_path / "S").trials] == [state]
+    assert (tmp_path / "S" / "0" / "outcome.json").exists() == (state == TrialState.COMPLETE)

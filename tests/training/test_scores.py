@@ -93,6 +93,6 @@ def test_nan_score_counts_as_the_worst(scored, monkeypatch, metric, worst):
         return rows, {}
 
     monkeypatch.setattr("gan.training.scores.evaluate", broken)
-    monkeypatch.setattr("gan.app.train.look_back", lambda *_: None)
+    monkeypatch.setattr("gan.app.train.look_back", lambda *_: {})
     name = {"frechet_distance": "frechet", "parzen_log_likelihood": "parzen"}[metric]
     assert run(scored(f"metrics={name}", f"objective=valid/{metric}/ema", "logger=none")) == worst

@@ -20,6 +20,7 @@ from gan.training import Checkpoint, trackers
 from tests.conftest import SMALL
 
 SHORT = [*SMALL, "trainer.max_steps=6", "~callbacks.sample_grids", "~callbacks.diagnosis"]
+SINGLE = ["objective=loss/generator", "output_dir=single"]  # a single run has no objective unless it is asked for
 STATUSES = [f"STATUS_{name}" for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
 
 
@@ -56,7 +57,7 @@ def test_hparams_tab_shows_choices_overrides_and_results(tmp_path, command):
     words = ["loss=minimax", "optim.generator.lr=1e-3", "metrics=frechet", "penalty=[r1,r2]", "hydra.sweep.dir=sweep"]
     status, output = command("train.py", tmp_path, "-m", *SHORT, *words, "seed=3,4")
     assert status == 0, output
-    status, output = command("train.py", tmp_path, *SHORT, "optim/schedule=constant", "k=2", "output_dir=single")
+    status, output = command("train.py", tmp_path, *SHORT, *SINGLE, "optim/schedule=constant", "k=2")
     assert status == 0, output
     found = hparams_tab(tmp_path)
     assert found.keys() == {"sweep/0", "sweep/1", "single"}
@@ -66,7 +67,8 @@ def test_hparams_tab_shows_choices_overrides_and_results(tmp_path, command):
         assert expected.items() <= hyperparameters.items()
         assert "k" not in hyperparameters  # neither a choice nor an override
         assert not {key for key in hyperparameters if "hydra" in key or "dir" in key}
-        scores = {f"hp/{r['metric']}/{r['generator']}": r["value"] for r in read(tmp_path / name / "metrics.json")}
+        records = read(tmp_path / name / "metrics.json")  # the objective's is on the validation images
+        scores = {f"hp/{r['metric']}/{r['generator']}": r["value"] for r in records if r["split"] == "test"}
         assert results.keys() == {"hp/objective", *scores}
         assert scores.items() <= {key: pytest.approx(value, rel=1e-5) for key, value in results.items()}.items()
         assert status == "STATUS_SUCCESS"
@@ -91,7 +93,7 @@ def test_stopped_run_has_no_result_until_it_is_resumed(configure, tmp_path, monk
         if pl_module.iteration == 3:
             raise Stopped("stopped", 130)
 
-    cfg = configure(*SHORT[3:], "callbacks.monitor.every_n_batches=2")
+    cfg = configure(*SHORT[3:], SINGLE[0], "callbacks.monitor.every_n_batches=2")
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoint, "on_train_batch_end", stop)
         with pytest.raises(Stopped):
@@ -131,7 +133,7 @@ class Own(Logger):
 
 
 def test_logger_of_a_user_gets_everything_but_images(configure):
-    cfg = configure(*SHORT[3:], "callbacks=default")
+    cfg = configure(*SHORT[3:], SINGLE[0], "callbacks=default")
     cfg.logger = {"own": {"_target_": f"{__name__}.Own"}}
     trainer = []
     with pytest.MonkeyPatch.context() as patch:

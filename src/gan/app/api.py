@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from gan.app import evaluate as evaluation
+from gan.app import export as exporting
+from gan.app import report as reporting
 from gan.app import train as training
 from gan.app.command_line import checked, parsed
 from gan.app.overrides import check
@@ -29,7 +31,7 @@ from gan.runs.trust import accept, packages
 
 log = logging.getLogger("gan")
 
-__all__ = ["compose", "evaluate", "open_run", "plot", "read_scalars", "sample", "train"]
+__all__ = ["compose", "evaluate", "export", "open_run", "plot", "read_scalars", "report", "sample", "train"]
 
 
 def compose(*overrides: str, config_name: str = "train", config_dir: str | None = None) -> DictConfig:
@@ -37,7 +39,7 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
 
     Args:
         *overrides: as on the command line: ``"data=digits"``, ``"recipe.epochs=5"``.
-        config_name: ``train``, ``evaluate`` or ``sample``.
+        config_name: ``train``, ``evaluate``, ``sample``, ``export`` or ``report``.
         config_dir: a folder with your own configuration files.
 
     Raises:
@@ -165,6 +167,53 @@ def plot(
     if isinstance(drawn, Comparison):
         return drawn.compare(several, place)
     return [path for run in several for path in drawn(run, place if len(several) == 1 else place / run.folder.name)]
+
+
+def export(
+    run: Run,
+    format: str = "safetensors",
+    folder: str | Path | None = None,
+    *,
+    generator: str | None = None,
+    overwrite: bool = False,
+    **options: object,
+) -> list[Path]:
+    """Writes a run's generator for other programs.
+
+    Args:
+        run: from :func:`train` or :func:`open_run`.
+        format: a name in ``conf/format/``.
+        folder: the folder of the files; None for ``export/`` in the run's folder.
+        generator: ``ema`` or ``raw``; None for the EMA if there is one.
+        overwrite: whether files that exist are replaced.
+        **options: keys of the format, such as ``half_weights=False``.
+
+    Returns:
+        The files written.
+    """
+    overrides = [f"format.{key}={_quote(value)}" for key, value in options.items()]
+    chosen = part(compose(f"format={format}", *overrides, config_name="export"), "format")
+    place = run.folder / "export" if folder is None else Path(folder)
+    return list(exporting.export(run, chosen, place, generator, overwrite))
+
+
+def report(folder: str | Path, file: str | Path | None = None, **options: object) -> Path:
+    """Writes one HTML page about the runs of a sweep, as ``report.py`` does.
+
+    Args:
+        folder: a sweep's folder, or a run's.
+        file: the page; None for ``report.html`` in that folder.
+        **options: keys of ``conf/report.yaml``, such as ``best_by="frechet_distance/ema"``.
+
+    Returns:
+        The page's file.
+
+    Raises:
+        UserError: the folder holds no run, or an option is wrong.
+    """
+    given = {"run": folder, "file": file} | options
+    words = [f"{key}={_quote(value)}" for key, value in given.items() if value is not None]
+    return reporting.run(compose(*words, config_name="report"))
 
 
 def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:

@@ -155,7 +155,7 @@ def select(
         )
     last = find_checkpoint(folder, "last")
     # Not the last one, because a running training would replace the file that the link points to.
-    paths = sorted(last.parent.glob("epoch=*.ckpt")) or [last]
+    paths = sorted([*last.parent.glob("epoch=*.ckpt"), *last.parent.glob("iteration=*.ckpt")]) or [last]
     if len(paths) == 1:
         log.warning(
             "%s has one checkpoint; callbacks.checkpoint.keep_every_n_epochs=N saves more to choose from", folder

@@ -14,13 +14,15 @@ from hydra.plugins.config_source import ConfigSource
 from omegaconf import DictConfig, OmegaConf
 
 WIDTH = 100  # columns
+#: groups that only another command than train.py has
+OTHERS = {"format"}
 
 
 def list_choices(*groups: str) -> str:
     """A paragraph for each group: its name, and each choice with the first line of its file.
 
     Args:
-        groups: the groups; if none is given, all except Hydra's own.
+        groups: the groups; if none is given, all of train.py except Hydra's own.
     """
     loader = GlobalHydra.instance().config_loader()
     return "\n".join("\n".join(_paragraph(loader, group)) for group in groups or _groups(loader))
@@ -36,7 +38,7 @@ def show_option(key: str, *, _root_: DictConfig) -> str:
 def _groups(loader: ConfigLoader, parent: str = "") -> Iterator[str]:
     for name in loader.list_groups(parent):
         group = f"{parent}/{name}".lstrip("/")
-        if group != "hydra" and loader.get_group_options(group, ObjectType.CONFIG):
+        if group not in {"hydra", *OTHERS} and loader.get_group_options(group, ObjectType.CONFIG):
             yield group
         if group != "hydra":
             yield from _groups(loader, group)

@@ -52,10 +52,13 @@ def run(cfg: DictConfig) -> None:
         tell(figure.compare(opened, place(cfg, Path(cfg.run), several=False)))
 
 
-def place(cfg: DictConfig, folder: Path, several: bool) -> Path:
-    """The output folder for the run or sweep in ``folder``; with several runs a subfolder of ``cfg.folder`` each."""
+def place(cfg: DictConfig, folder: Path, several: bool, name: str = "figures") -> Path:
+    """The output folder for the run or sweep in ``folder``; with several runs a subfolder of ``cfg.folder`` each.
+
+    ``name`` is its subfolder where ``cfg.folder`` is null.
+    """
     if cfg.folder is None:
-        return folder / "figures"
+        return folder / name
     return Path(cfg.folder) / folder.relative_to(cfg.run) if several else Path(cfg.folder)
 
 

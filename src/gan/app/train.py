@@ -1,27 +1,24 @@
 """One training run, from a composed configuration to the run's folder."""
 
 import logging
-import math
-import re
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytorch_lightning as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from gan.app.ending import check_time, report_early_stop
 from gan.app.evaluate import report
 from gan.app.hyperparameters import hyperparameters
 from gan.app.job_processes import processes_of_job
 from gan.app.jobs import listed, resumes_itself
+from gan.app.objective import Objective
 from gan.app.prepare import prepare
 from gan.app.several_processes import check_size
-from gan.core.errors import UserError, did_you_mean, one_line
+from gan.core.errors import UserError, one_line
 from gan.core.hardware import true_float32
 from gan.core.process_state import restored_process_state
 from gan.core.quiet import quiet
@@ -31,8 +28,8 @@ from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
-from gan.runs import checkpoint, outcome
-from gan.runs.build import Experiment, build, chosen, load_weights, networks_of, part
+from gan.runs import checkpoint
+from gan.runs.build import Experiment, build, load_weights, networks_of, part
 from gan.runs.identity import OPTIMIZERS, changes
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
@@ -43,8 +40,6 @@ from gan.training.pruning import Pruning
 
 log = logging.getLogger(__name__)
 
-SCORE = re.compile(r"valid/\w+/(raw|ema)$")  # scalars of the callback scores
-
 
 @dataclass
 class Plan:
@@ -54,17 +49,19 @@ class Plan:
     metrics: list[Metric]
     figures: list[Figure]
     reference: ReferenceImages | None = None
+    objective: Objective | None = None
 
 
-def run(cfg: DictConfig) -> float | None:
+def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Trains with the configuration ``cfg``, in the folder ``cfg.output_dir``.
 
     Returns:
-        The last value of ``cfg.objective``, infinite if it is NaN; None without an objective.
+        The value of ``cfg.objective`` for a sweeper, a tuple for several objectives, None without one. A number that
+        is not finite becomes the worst possible one.
 
     Raises:
         UserError: any mistake that the user can fix.
-        Stopped: Ctrl-C or SIGTERM; the checkpoint has been written.
+        Stopped: Ctrl-C, SIGTERM or ``trainer.max_time``; the checkpoint has been written.
     """
     quiet()
     true_float32()
@@ -73,11 +70,13 @@ def run(cfg: DictConfig) -> float | None:
         return train(cfg)
 
 
-def train(cfg: DictConfig) -> float | None:
+def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """As :func:`run`, in a process that is configured."""
     saved = checkpoint.read(cfg.ckpt_path) if cfg.ckpt_path else None
     experiment = build(cfg, saved)
     pruning = watch_trial(cfg, experiment)
+    if pruning is not None and pruning.pruned:
+        return None
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
     metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
     check_size(experiment.trainer.world_size)
@@ -93,14 +92,15 @@ def train(cfg: DictConfig) -> float | None:
         started = time.perf_counter()
         with processes_of_job(cfg, experiment.trainer):
             experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         if pruning is not None and pruning.pruned:
             status = "success"
             return None
         scores = look_back(experiment, plan)
-        value = objective(cfg, experiment.trainer)
-        results = scores if value is None else {"hp/objective": value, **scores}
-        trackers.finish(experiment.trainer, results, experiment.module.iteration)
+        value = plan.objective.report(finished, experiment.trainer) if plan.objective else None
+        report_early_stop(experiment)
+        trackers.finish(experiment.trainer, scores | named_objective(value), experiment.module.iteration)
         status = "success"
     except SystemExit as end:
         if end.code != 1:  # a launcher has requeued this job
@@ -113,9 +113,14 @@ def train(cfg: DictConfig) -> float | None:
     finally:
         trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__
-    if experiment.trainer.is_global_zero:
-        outcome.write(cfg.output_dir, value)
     return value
+
+
+def named_objective(value: float | tuple[float, ...] | None) -> dict[str, float]:
+    """The objective by the name under which trackers get it; several values are numbered."""
+    if isinstance(value, tuple):
+        return {f"hp/objective/{n}": one for n, one in enumerate(value)}
+    return {} if value is None else {"hp/objective": value}
 
 
 def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
@@ -128,14 +133,14 @@ def watch_trial(cfg: DictConfig, experiment: Experiment) -> Pruning | None:
 
 
 def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan: Plan) -> Plan:
-    """Loads the data, checks the training and the plan, and sets the plan's reference images.
+    """Loads the data, checks the training and the plan, and sets the plan's objective and reference images.
 
     Raises:
         UserError: a check failed, or no batches are left to train on.
     """
     method, trainer = experiment.module, experiment.trainer
     scalars = prepare(experiment, cfg)
-    check_objective(cfg, [*scalars, *scalars_of(method.player_names)])
+    plan.objective = Objective(cfg, experiment, [*scalars, *scalars_of(method.player_names)])
     if plan.metrics:
         extractor, device = part(cfg, "features"), trainer.strategy.root_device
         plan.reference = load_reference(experiment.data, extractor, device, plan.metrics)
@@ -187,7 +192,8 @@ def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
             for name, path in callback.latest.items():
                 log.info("  samples (%s)  %s", name, path)
     for callback in experiment.trainer.checkpoint_callbacks:
-        log.info("  checkpoint     %s", callback.last_saved)
+        if callback.last_saved is not None:
+            log.info("  checkpoint     %s", callback.last_saved)
     for place in filter(None, map(trackers.where, experiment.trainer.loggers)):
         log.info("  curves         %s", place)
 
@@ -212,47 +218,6 @@ def look_back(experiment: Experiment, plan: Plan) -> dict[str, float]:
     return trackers.named_scores(rows)
 
 
-def check_objective(cfg: DictConfig, scalars: Sequence[str]) -> None:
-    """Raises UserError for an objective that will not be reported.
-
-    Args:
-        cfg: the configuration.
-        scalars: the names that the method and the monitor report. A user's callback may report others.
-    """
-    if SCORE.match(cfg.objective or "") and cfg.get("metrics") and chosen(cfg, "callbacks.scores"):
-        return
-    callbacks = cfg.get("callbacks") or {}
-    targets = [str(node["_target_"]) for node in callbacks.values() if node and "_target_" in node]
-    own = any(not target.startswith("gan.") for target in targets)
-    if cfg.objective is not None and cfg.objective not in scalars and not own:
-        raise UserError(
-            f"objective={cfg.objective} is no scalar of a run.{did_you_mean(cfg.objective, scalars)} "
-            f"Choose one of {', '.join(scalars)}, valid/METRIC/GENERATOR with metrics=…, or null."
-        )
-
-
-def objective(cfg: DictConfig, trainer: pl.Trainer) -> float | None:
-    """The objective's last value for the sweeper; the worst value if it is not finite."""
-    if cfg.objective is None:
-        return None
-    if cfg.objective not in trainer.callback_metrics:
-        if not trainer.callback_metrics:  # nothing is logged: callbacks=none
-            return None
-        known = list(trainer.callback_metrics)
-        raise UserError(f"objective={cfg.objective} was not reported.{did_you_mean(cfg.objective, known)}")
-    value = float(trainer.callback_metrics[cfg.objective])
-    return value if math.isfinite(value) else -math.inf if maximizes(cfg, trainer) else math.inf
-
-
-def maximizes(cfg: DictConfig, trainer: pl.Trainer) -> bool:
-    """Whether a larger objective is better, by the sweeper's direction or else the metric's."""
-    sweeper = HydraConfig.get().sweeper if HydraConfig.initialized() else {}
-    direction = (sweeper or {}).get("direction")
-    if direction is not None:
-        return "max" in str(direction).lower()
-    return any(getattr(callback, "better", {}).get(cfg.objective) == "higher" for callback in trainer.callbacks)
-
-
 def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
     """Raises UserError if the checkpoint does not fit the configuration; logs the differences from its run."""
     load_weights(experiment.module, saved, f"ckpt_path={cfg.ckpt_path}")
@@ -262,6 +227,7 @@ def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
             f"{cfg.output_dir} holds a run of another configuration ({listed(changed)}), which is not overwritten; "
             "choose another folder."
         )
+    changed.pop("objective", None)  # another default than in older versions, and no part of the training
     for key, (before, now) in changed.items():
         if OPTIMIZERS.match(key):
             raise UserError(

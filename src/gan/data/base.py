@@ -122,9 +122,11 @@ class Source(pl.LightningDataModule):
         samples_to_score: default number of samples of an evaluation.
         has_fixed_examples: whether the source has a fixed set of examples, which ``setup`` reads into ``splits``.
             It is known before that. Metrics and diagnosis need such examples.
+        ranked_by: name of the metric that ranks generators on this data in a sweep; None if none does.
     """
 
     samples_to_score = 10_000
+    ranked_by: ClassVar[str | None] = None
     has_fixed_examples: ClassVar[bool] = True
 
     def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
@@ -181,6 +183,8 @@ class ImageData(Source):
 
     Images of another size are resized to ``image_size`` once, when they are loaded.
     """
+
+    ranked_by = "frechet"
 
     @abstractmethod
     def load(self) -> dict[str, Split]:

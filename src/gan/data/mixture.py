@@ -28,6 +28,7 @@ class Mixture(Endless):
     """
 
     has_fixed_examples = True  # in addition to the endless ones
+    ranked_by = "modes"
     samples_to_score = 2_500  # Srivastava et al. 2017, section 4.1
 
     def __init__(self, centres: Tensor, deviation: float, examples: int = 10_000, **common) -> None:

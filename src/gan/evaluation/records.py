@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 import gan
 from gan.core.errors import UserError
 from gan.core.files import write_whole
-from gan.metrics.base import Measure
+
+if TYPE_CHECKING:  # reading records does not import torch
+    from gan.metrics.base import Measure
 
 FLOOR = "floor"  # real images instead of samples
 #: keys that identify a record: a newer record with equal values replaces the older one
@@ -32,7 +33,7 @@ class Row:
     """
 
     generator: str
-    measure: Measure
+    measure: "Measure"
     samples: int
     features: str
     split: str = "test"
@@ -50,11 +51,14 @@ def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, devi
         data: description of the data.
         device: the device on which the samples were generated.
     """
+    import torch
+
     measure = row.measure
     return {
         "metric": measure.name,
         "value": measure.value,
         "unit": measure.unit,
+        "better": row.better,
         "standard_error": measure.standard_error,
         "generator": row.generator,
         "checkpoint": checkpoint,

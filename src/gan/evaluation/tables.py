@@ -1,9 +1,8 @@
 """Tables of scores for the terminal."""
 
-import math
-import statistics
 from collections.abc import Sequence
 
+from gan.core.numbers import mean_with_error, with_error
 from gan.evaluation.records import FLOOR, Row
 from gan.metrics.base import Measure
 
@@ -29,14 +28,8 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def spread(measure: Measure) -> str:
-    """``225.3 ± 2.1``: the error has two digits and the value as many decimals. Without an error: four digits."""
-    value, error = measure.value, measure.standard_error
-    if not error or not math.isfinite(error):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(error)))
-    if error >= 100_000:
-        return f"{value:.2e} ± {error:.0e}"
-    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"
+    """``225.3 ± 2.1``: a score with its standard error."""
+    return with_error(measure.value, measure.standard_error)
 
 
 def _remarks(line: dict[str, Row]) -> str:
@@ -66,10 +59,10 @@ def over_runs(results: Sequence[Sequence[Row]]) -> list[Row]:
         if first.generator == FLOOR and len(set(values)) == 1:  # the same real images in all runs
             means.append(first)
             continue
-        error = statistics.stdev(values) / math.sqrt(len(values))
+        mean, error = mean_with_error(values)
         measure = Measure(
             first.measure.name,
-            statistics.mean(values),
+            mean,
             first.measure.unit,
             error,
             {"standard_error_over": f"{len(values)} runs"},

@@ -9,12 +9,11 @@ import numpy as np
 from gan.core.errors import UserError
 from gan.figures.base import Comparison
 from gan.figures.drawing import new_plot, save_plot
-from gan.runs.folder import RunFolder
+from gan.runs.folder import Points, RunFolder, whole
 from gan.runs.identity import labels, setting
 from gan.runs.run import Run
 
 STYLES = ("-", "--", ":", "-.")
-Points = list[tuple[float, float]]
 
 
 class Curves(Comparison):
@@ -103,11 +102,3 @@ def group(folders: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
     for folder in folders:
         groups.setdefault(setting(folder.settings), []).append(folder)
     return dict(zip(labels([dict(key) for key in groups]), groups.values(), strict=True))
-
-
-def whole(points: Points) -> Points:
-    """Drops a last point that averages fewer batches than the others, because the run ended between two points."""
-    if len(points) < 3:
-        return points
-    regular, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
-    return points[:-1] if last < 0.9 * regular else points

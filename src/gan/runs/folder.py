@@ -2,6 +2,7 @@
 
 import csv
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,8 @@ from pathlib import Path
 from gan.core.errors import UserError, did_you_mean
 from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
+
+Points = list[tuple[float, float]]
 
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
 METRICS_FILE = "metrics.csv"  # of logger=csv
@@ -46,15 +49,13 @@ class RunFolder:
         """The checkpoint files by name without the extension."""
         return {path.stem: path for path in sorted((self.path / "checkpoints").glob("*.ckpt"))}
 
-    def read_scalars(self, names: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
+    def read_scalars(self, names: Sequence[str]) -> dict[str, Points]:
         """Points (epoch, value) of each scalar in the event files, or else in ``metrics.csv``.
-
-        If an iteration was trained twice, before and after a resume, the second value is used.
 
         Raises:
             UserError: the run has no curves, or none with this name.
         """
-        known = self._read_events() or self._read_metrics_file()
+        known = self.curves()
         if not known:
             raise UserError(
                 f"{self.path} has no curves; they are written in a training with logger=tensorboard or logger=csv."
@@ -63,8 +64,23 @@ class RunFolder:
             if name not in known:
                 hint = f"{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}."
                 raise UserError(f"{self.path} has no scalar {name}.{hint}")
-        epochs = known["epoch"]
-        return {name: sorted((epochs[x], value) for x, value in known[name].items() if x in epochs) for name in names}
+        return {name: known[name] for name in names}
+
+    def curves(self) -> dict[str, Points]:
+        """Points (epoch, value) of every scalar in the event files, or else in ``metrics.csv``; empty without them.
+
+        If an iteration was trained twice, before and after a resume, the second value is used. Scores are computed at
+        the ends of epochs, between two points of the other curves; their epoch is proportional to the iteration.
+        """
+        values = self._read_events() or self._read_metrics_file()
+        epochs = values.get("epoch")
+        if not epochs:
+            return {name: [] for name in values}
+        batches = max(1, round(max(epochs) / epochs[max(epochs)]))  # per epoch
+        return {
+            name: sorted((epochs.get(x, as_stored(x / batches)), value) for x, value in points.items())
+            for name, points in values.items()
+        }
 
     def _read_events(self) -> dict[str, dict[int, float]]:
         """Values by iteration of every scalar in the event files; empty if there is none."""
@@ -82,6 +98,11 @@ class RunFolder:
         return {name: {int(row[STEP]): float(row[name]) for row in rows if row[name]} for name in names}
 
 
+def as_stored(value: float) -> float:
+    """The value as an event file returns it, in float32."""
+    return struct.unpack("f", struct.pack("f", value))[0]
+
+
 def read_table(path: Path) -> list[dict[str, str]]:
     """The complete rows of a ``metrics.csv``, as text by column; empty if there is no such file."""
     if not path.is_file():
@@ -94,6 +115,14 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def latest(events: Sequence) -> dict[int, float]:
     """Maps iterations to values of TensorBoard's scalar events; for a repeated iteration the last value."""
     return {event.step: event.value for event in sorted(events, key=lambda event: event.wall_time)}
+
+
+def whole(points: Points) -> Points:
+    """Drops a last point that averages fewer batches than the others, because the run ended between two points."""
+    if len(points) < 3:
+        return points
+    regular, last = points[-2][0] - points[-3][0], points[-1][0] - points[-2][0]
+    return points[:-1] if last < 0.9 * regular else points
 
 
 def find_checkpoint(folder: str | Path | None, which: str) -> Path:

@@ -17,7 +17,9 @@ from gan.core.errors import UserError, one_line
 #: limits of a record, ten times those of the largest preset
 MAX_BYTES, MAX_VALUES, MAX_DEPTH = 1_000_000, 10_000, 50
 #: interpolations that read nothing outside the configuration
-INSIDE = re.compile(r"\$\{(?:(?P<key>\w[\w.@]*)|now:[^{}$]*|oc\.select:(?P<optional>\w[\w.]*),null)\}")
+INSIDE = re.compile(
+    r"\$\{(?:(?P<key>\w[\w.@]*)|now:[^{}$]*|oc\.select:(?P<optional>\w[\w.]*),(?P<default>null|-?[\d.]+))\}"
+)
 
 
 def check_plain(value: object, source: str) -> None:
@@ -101,7 +103,7 @@ def resolve(config: Mapping, source: str) -> dict:
         for name in key.split("."):
             if not isinstance(target, dict) or name not in target:
                 if found["optional"]:
-                    return None
+                    return yaml.safe_load(found["default"])
                 raise UserError(f"{source}: ${{{key}}} names a key that is not there.")
             target = target[name]
         return resolved(target, depth + 1)

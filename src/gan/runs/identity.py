@@ -16,7 +16,7 @@ Setting = tuple[tuple[str, str], ...]
 #: keys for paths and the logger, and the checkpoint from which a run was started
 PLACES = re.compile(r"output_dir|ckpt_path|callbacks\.\w+\.folder|logger\..*")
 #: keys that do not affect training
-WATCHERS = re.compile(r"(callbacks|logger|metrics|features|figures|objective)(\..*)?")
+WATCHERS = re.compile(r"(callbacks|logger|metrics|features|figures|objective)(\..*)?|trainer\.max_time")
 #: seeds of the run and of the order of its data
 SEEDS = re.compile(r"(.*\.)?seed")
 #: arguments of the optimizers, whose state is in the checkpoint

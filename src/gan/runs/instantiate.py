@@ -15,7 +15,7 @@ from gan.core.errors import UserError, did_you_mean, one_line
 #: arguments that every method takes, with the configuration keys of their values
 SHARED = {"ema_decay": "ema.decay", "ema_power": "ema.power", "capture": "trainer.capture", "seed": "seed"}
 #: keys that hold text or null
-TEXTS = ("ckpt_path", "objective", "run", "checkpoint", "generator", "device", "folder", "select", "select_by")
+TEXTS = ("ckpt_path", "run", "checkpoint", "generator", "device", "folder", "select", "select_by")
 
 
 def check_texts(cfg: DictConfig) -> None:
@@ -23,6 +23,10 @@ def check_texts(cfg: DictConfig) -> None:
     for key in TEXTS:
         if not isinstance(cfg.get(key), str | None):
             raise UserError(f"{key} must be text or null, got {cfg[key]}.")
+    objective = cfg.get("objective")
+    names = objective if OmegaConf.is_list(objective) else [objective]
+    if not all(isinstance(name, str | None) for name in names):
+        raise UserError(f"objective must be text, a list of texts or null, got {objective}.")
 
 
 def lookup(cfg: DictConfig, key: str, default: Any = None) -> Any:

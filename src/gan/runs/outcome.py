@@ -5,7 +5,8 @@ Reading it does not import torch.
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,27 @@ class Outcome:
         objective: what the run returned to the sweeper: a number, several in a multi-objective search, or None. It may
             be infinite or NaN.
         finished: whether the run reached its end; False for one that a time limit ended, which can be resumed.
+        names: the name of each number of the objective.
+        better: ``lower`` or ``higher`` for each of them.
     """
 
     objective: Objective
     finished: bool = True
+    names: list[str] = field(default_factory=list)
+    better: list[str] = field(default_factory=list)
 
 
-def write(folder: str | Path, objective: Objective, *, finished: bool = True) -> Path:
-    """Records the end of the run in ``folder``, which must exist; returns the file."""
+def write(
+    folder: str | Path,
+    objective: Objective,
+    *,
+    finished: bool = True,
+    names: Sequence[str] = (),
+    better: Sequence[str] = (),
+) -> Path:
+    """Records the end of the run in ``folder``, which must exist; returns the file. See :class:`Outcome`."""
     path = Path(folder) / FILE
-    record = asdict(Outcome(objective, finished)) | {"objective": _plain(objective)}
+    record = asdict(Outcome(objective, finished, list(names), list(better))) | {"objective": _plain(objective)}
     with write_whole(path) as unfinished:
         unfinished.write_text(json.dumps(record) + "\n", encoding="utf-8")
     return path
@@ -51,7 +63,8 @@ def read(folder: str | Path) -> Outcome | None:
         return None
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return Outcome(_parsed(record["objective"]), bool(record["finished"]))
+        objective, finished = _parsed(record["objective"]), bool(record["finished"])
+        return Outcome(objective, finished, *(list(map(str, record.get(key, []))) for key in ("names", "better")))
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
             f"{path} is not the record of a run's end ({error}); remove it to train the run again."

@@ -15,6 +15,7 @@ from gan.runs.identity import REASON
 from gan.runs.instantiate import chosen, explain, part
 from gan.runs.launch import job_number
 from gan.runs.processes import DDP, Processes
+from gan.runs.time_limit import TimeLimit
 
 #: arguments of the Trainer that another key of this project replaces
 ELSEWHERE = {
@@ -52,6 +53,8 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     callbacks = [
         part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {} if chosen(cfg, f"callbacks.{name}")
     ]
+    if (limit := arguments.pop("max_time", None)) is not None:
+        callbacks.append(TimeLimit(limit))
     loggers = [part(cfg, f"logger.{name}") for name in cfg.get("logger") or {}]
     arguments |= {
         "callbacks": callbacks,

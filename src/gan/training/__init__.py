@@ -3,6 +3,7 @@
 May import: figures, search, evaluation, methods and below.
 """
 
+from gan.training.best import BestCheckpoint, EarlyStopping
 from gan.training.checkpoint import Checkpoint
 from gan.training.diagnosis import Diagnosis
 from gan.training.guard import Guard
@@ -16,8 +17,10 @@ from gan.training.snapshots import Snapshots
 from gan.training.trackers import TensorBoard
 
 __all__ = [
+    "BestCheckpoint",
     "Checkpoint",
     "Diagnosis",
+    "EarlyStopping",
     "Guard",
     "MetricsFile",
     "Monitor",

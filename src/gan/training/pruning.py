@@ -36,7 +36,7 @@ class Pruning(Callback):
 
     def __init__(self, trial: "Trial", score: str, folder: str | Path) -> None:
         self.trial, self.score, self.folder = trial, score, Path(folder)
-        self.pruned = False
+        self.pruned = PRUNED in trial.user_attrs  # by a job of a killed search, for whose end this job has waited
         self._seen: dict[str, float] = {}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

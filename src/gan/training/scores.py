@@ -18,6 +18,13 @@ from gan.training.monitor import publish
 log = logging.getLogger(__name__)
 
 
+class ScoreListener(Callback):
+    """Base class of callbacks that act on validation scores."""
+
+    def on_scores(self, trainer: pl.Trainer, pl_module: pl.LightningModule, scores: "Scores") -> None:
+        """Called after each evaluation, in the process that computes it; ``scores.latest`` are the new scores."""
+
+
 class Scores(Callback):
     """Evaluates the run's metrics of each generator against validation images, every n-th epoch and at the end.
 
@@ -74,5 +81,8 @@ class Scores(Callback):
         for logger in trainer.loggers:
             logger.log_metrics(self.latest, step=pl_module.iteration)
         publish(trainer, self.latest)
+        for callback in trainer.callbacks:
+            if isinstance(callback, ScoreListener):
+                callback.on_scores(trainer, pl_module, self)
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.latest.items())
         log.debug("iteration %d  %s", pl_module.iteration, numbers)

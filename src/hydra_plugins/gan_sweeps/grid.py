@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from gan.app.ranking import report
 from gan.app.sweeps import check_sweep_folder
 from gan.core.errors import Stopped, UserError
 
@@ -15,7 +17,8 @@ from gan.core.errors import Stopped, UserError
 class Grid(BasicSweeper):
     """All combinations of the values on the command line, in a folder that holds no other sweep.
 
-    A failed job ends neither the sweep nor a later batch of ``max_batch_size`` jobs.
+    A failed job ends neither the sweep nor a later batch of ``max_batch_size`` jobs. The sweep ends with its settings
+    ranked by their objective.
     """
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -27,6 +30,7 @@ class Grid(BasicSweeper):
             folder = self.config.hydra.sweep.dir
             print(f"the sweep continues with the same command and hydra.sweep.dir={folder}", file=sys.stderr)
             raise
+        report(Path(self.config.hydra.sweep.dir))
         if survivors.failed:
             failed = ", ".join(map(str, survivors.failed))
             raise UserError(f"{len(survivors.failed)} of {survivors.launched} jobs failed: {failed}.")
