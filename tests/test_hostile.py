@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 import gan
+from gan.app import ranking
 from gan.core.errors import UserError
-from gan.runs import build
+from gan.runs import build, outcome
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.exported import load_generator
 from gan.runs.folder import RunFolder
@@ -384,6 +385,12 @@ def test_settings_are_those_of_omegaconf(genuine, tmp_path):
     folder = run_folder(tmp_path, genuine, config=OmegaConf.to_yaml(cfg))
     cfg.output_dir = str(folder)
     assert RunFolder(folder).settings == OmegaConf.to_container(cfg, resolve=True)
+
+
+def test_ranking_of_a_sweep_follows_no_resolvers(genuine, attack, tmp_path):
+    run_folder(tmp_path / "sweep", genuine, ["data.root=${oc.env:SECRET}"]).rename(tmp_path / "sweep" / "0")
+    outcome.write(tmp_path / "sweep" / "0", [1.0], names=["x"], better=["lower"])
+    assert ranking.rank(tmp_path / "sweep").settings[0].overrides == ("data.root=${oc.env:SECRET}",)
 
 
 @pytest.mark.parametrize("link", ["figures", "samples_ema.npz", "figures/grid_ema.png"])

@@ -31,7 +31,7 @@ def run(cfg: DictConfig) -> None:
     chosen = part(cfg, "format")
     folders = runs_in(cfg.run) or [None]
     for folder in folders:
-        one = open_run(folder, cfg.checkpoint, device="cpu")
+        one = open_run(folder, cfg.checkpoint, device="cpu", trust=cfg.trust)
         log.info("%s  %s, iteration %s", one.folder, one.checkpoint.name, f"{one.iteration:,}")
         target = place(cfg, one.folder, len(folders) > 1, "export")
         tell(export(one, chosen, target, cfg.generator, cfg.overwrite))

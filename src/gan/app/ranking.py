@@ -9,8 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
+from gan.app.resume import read_words
 from gan.app.search_path import recorded
 from gan.core.files import write_whole
 from gan.runs import outcome
@@ -106,8 +105,8 @@ def read_settings(folder: Path) -> tuple[list[Setting], dict[tuple[str, ...], se
     settings: dict[tuple[str, ...], Setting] = {}
     kinds: dict[tuple[str, ...], set[str]] = {}
     for job in jobs_in(folder):
-        words = OmegaConf.load(job / ".hydra" / "overrides.yaml")
-        kept = tuple(word for word in map(str, words) if not is_seed(word))
+        words = read_words(job / ".hydra" / "overrides.yaml")
+        kept = tuple(word for word in words if not is_seed(word))
         one = settings.setdefault(kept, Setting(kept))
         one.folders.append(job)
         end = outcome.read(job)
