@@ -128,10 +128,9 @@ class Bench:
 
     def go_on(self, name: str, run: Trained, middle: str) -> Trained:
         """Resumes the run from one of its checkpoints, with the command line of README.md."""
-        words = [
-            f"ckpt_path='{run.checkpoint(middle)}'",
-            f"output_dir={self.folder / name}",
-        ]  # quoted: the name contains =
+        checkpoint = f"ckpt_path='{run.checkpoint(middle)}'"  # quoted: the name contains =
+        # the run's callback that measures memory is a class of benchmarks, which a resumed run does not build by itself
+        words = [checkpoint, f"output_dir={self.folder / name}", "trust=benchmarks"]
         return Trained(self.folder / name, self.run("train.py", *words))
 
     def evaluate(self, run: Trained, device: str, *words: str) -> tuple[dict[tuple[str, str], Any], str]:

@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import torch
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
@@ -146,7 +147,10 @@ def test_hydra_finds_the_sweeper_without_importing_optuna():
 @pytest.mark.processes
 def test_a_search_killed_in_a_training_equals_an_uninterrupted_one(command, tmp_path):
     words = [*SEARCH, "hydra.sweeper.n_trials=2", "trainer.max_epochs=4"]
-    process = subprocess.Popen([sys.executable, REPOSITORY / "train.py", *words], cwd=tmp_path, text=True)
+    # as many threads as this process has: the last bits of a score depend on it
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    words_of_process = [sys.executable, REPOSITORY / "train.py", *words]
+    process = subprocess.Popen(words_of_process, cwd=tmp_path, env=environment, text=True)
     second = tmp_path / "S" / "1" / "checkpoints" / "last.ckpt"
     try:
         while not second.exists() and process.poll() is None:
