@@ -61,6 +61,16 @@ def test_diverged_and_failed_jobs_are_below_all_others(sweep, better, worst):
     json.loads(ranking.write(found, folder).read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 
+def test_pruned_jobs_are_named_and_below_those_that_ended(sweep):
+    folder = sweep(("k=1", None), ("k=2", 2.0), ("k=3", None))
+    (folder / "0" / outcome.PRUNED).write_text("{}")
+    found = ranking.rank(folder)
+    assert [one.overrides for one in found.settings] == [("k=2",), ("k=1",), ("k=3",)]
+    text = ranking.lines(found, folder)
+    assert "pruned: 0 (a setting with such a job is last)" in text
+    assert "without an objective: 2 (a setting with such a job is last)" in text
+
+
 def test_unfinished_job_counts_as_failed(sweep, tmp_path):
     folder = sweep(("k=1", 1.0), ("k=2", 2.0))
     outcome.write(tmp_path / "0", None, finished=False)

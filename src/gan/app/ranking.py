@@ -7,6 +7,7 @@ import shlex
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from gan.app.resume import read_words
@@ -29,12 +30,14 @@ class Setting:
         folders: the folders of all of them.
         values: the objective of each finished job, one number per goal.
         failed: the folders of those without an objective.
+        pruned: the folders of those that a search has pruned.
     """
 
     overrides: tuple[str, ...]
     folders: list[Path] = field(default_factory=list)
     values: list[list[float]] = field(default_factory=list)
     failed: list[Path] = field(default_factory=list)
+    pruned: list[Path] = field(default_factory=list)
 
     @property
     def means(self) -> list[float]:
@@ -86,7 +89,7 @@ def report(folder: Path) -> None:
 def rank(folder: Path) -> Ranking | None:
     """The ranking of the sweep in ``folder``; None if no job has an objective, or if their objectives differ.
 
-    A setting with a failed job is below those without, and one that diverged below all others.
+    A setting with a failed or a pruned job is below those without, and one that diverged below all others.
     """
     settings, kinds = read_settings(folder)
     if len(kinds) != 1:
@@ -95,8 +98,8 @@ def rank(folder: Path) -> Ranking | None:
     signs = [-1 if direction == "higher" else 1 for direction in better]
     costs = {id(one): [s * mean for s, mean in zip(signs, one.means, strict=False)] for one in settings}
     front = {key for key, cost in costs.items() if cost and not any(beats(other, cost) for other in costs.values())}
-    ranked = sorted(settings, key=lambda one: (not one.values, bool(one.failed), id(one) not in front, costs[id(one)]))
-    unbeaten = [one for one in ranked if id(one) in front and not one.failed]
+    ranked = sorted(settings, key=lambda one: (not one.values, bool(one.failed or one.pruned), id(one) not in front, costs[id(one)]))
+    unbeaten = [one for one in ranked if id(one) in front and not one.failed and not one.pruned]
     return Ranking(sorted(names), list(better), ranked, max(1, len(unbeaten)) if len(better) > 1 else 1)
 
 
@@ -110,6 +113,9 @@ def read_settings(folder: Path) -> tuple[list[Setting], dict[tuple[str, ...], se
         one = settings.setdefault(kept, Setting(kept))
         one.folders.append(job)
         end = outcome.read(job)
+        if (job / outcome.PRUNED).is_file():
+            one.pruned.append(job)
+            continue
         if end is None or not end.finished or end.objective is None:
             one.failed.append(job)
             continue
@@ -149,6 +155,7 @@ def write(ranking: Ranking, folder: Path) -> Path:
                 "values": [[value if math.isfinite(value) else None for value in values] for values in one.values],
                 "jobs": [str(path.relative_to(folder)) for path in one.folders],
                 "failed": [str(path.relative_to(folder)) for path in one.failed],
+                "pruned": [str(path.relative_to(folder)) for path in one.pruned],
             }
             for one in ranking.settings
         ],
@@ -169,7 +176,7 @@ def lines(ranking: Ranking, folder: Path) -> list[str]:
         [
             str(place),
             *(spread(Measure("", m, standard_error=e)) for m, e in zip(one.means, one.errors, strict=True)),
-            *([] if one.values else ["failed", *[""] * (len(ranking.better) - 1)]),
+            *([] if one.values else ["pruned" if one.pruned else "failed", *[""] * (len(ranking.better) - 1)]),
             f"{len(one.values)}/{len(one.folders)}",
             " ".join(word for word in one.overrides if word not in shared) or "(all jobs)",
         ]
@@ -181,9 +188,10 @@ def lines(ranking: Ranking, folder: Path) -> list[str]:
     text += [f"  {line}" for line in aligned([["", *["objective"] * len(ranking.better), "jobs", "setting"], *cells])]
     if len(ranking.settings) > SHOWN:
         text.append(f"  … {len(ranking.settings) - SHOWN} more in {folder / FILE}")
-    failed = [str(path.relative_to(folder)) for one in ranking.settings for path in one.failed]
-    if failed:
-        text.append(f"without an objective: {', '.join(failed)} (a setting with such a job is last)")
+    for kind, list_of in (("without an objective", attrgetter("failed")), ("pruned", attrgetter("pruned"))):
+        names = [str(path.relative_to(folder)) for one in ranking.settings for path in list_of(one)]
+        if names:
+            text.append(f"{kind}: {', '.join(names)} (a setting with such a job is last)")
     return text + [f"best: {one.command}" for one in ranking.settings[: ranking.best]]
 
 

@@ -106,7 +106,7 @@ def read_job(folder: Path, name: str) -> Job:
         job.objective = [] if value is None else value if isinstance(value, list) else [value]
         job.goals = list(zip(ended.names, ended.better, strict=False))
         job.log.finished = ended.finished and job.log.error is None
-    job.pruned = (folder / "pruned.json").is_file()
+    job.pruned = (folder / outcome.PRUNED).is_file()
     job.grids = last_grids(folder)
     return job
 

@@ -14,6 +14,8 @@ from gan.core.errors import UserError
 from gan.core.files import write_whole
 
 FILE = "outcome.json"
+#: in the folder of a run that a search has pruned; says where
+PRUNED = "pruned.json"
 
 Objective = float | list[float] | None
 

@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback
 
 from gan.core.errors import UserError
 from gan.core.files import write_whole
+from gan.runs import outcome
 from gan.search.study import PRUNED
 from gan.training.scores import Scores
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FILE = "pruned.json"
 DIRECTIONS = {"lower": "minimize", "higher": "maximize"}
 
 
@@ -66,7 +66,7 @@ class Pruning(Callback):
         if not self.pruned:
             return
         record = {"trial": self.trial.number, "iteration": pl_module.iteration, "score": self.score}
-        with write_whole(self.folder / FILE) as unfinished:
+        with write_whole(self.folder / outcome.PRUNED) as unfinished:
             unfinished.write_text(json.dumps(record | {"value": self._seen[self.score]}) + "\n", encoding="utf-8")
         self.trial.set_user_attr(
             PRUNED, f"iteration {pl_module.iteration:,}, {self.score} {self._seen[self.score]:.4g}"
