@@ -295,6 +295,11 @@ def test_options_that_do_not_fit_the_data_fail_before_the_first_step(configure, 
         ({"max_epochs": 3, "max_steps": 70, "limit_train_batches": 0.5}, 15),
         ({"max_epochs": 3, "max_steps": None, "limit_train_batches": 4}, 12),
         ({"max_epochs": None, "max_steps": 70, "limit_train_batches": 99}, 70),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": True}, 1),
+        ({"max_epochs": None, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": 4}, 4),
+        ({"max_epochs": 3, "max_steps": 3, "limit_train_batches": 1.0, "fast_dev_run": 40}, 3),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": 40}, 10),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": False}, 30),
     ],
 )
 def test_count_iterations_from_epochs_steps_and_limits(limits, expected):
