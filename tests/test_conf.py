@@ -157,6 +157,8 @@ def test_second_stage_without_start_from_is_refused(tmp_path):
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
         (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "compares the examples of a batch"),
+        (["model=mlp_bn", "data.batch_size=1"], "^data.batch_size must be at least 2 for batch normalization"),
+        (["model=moments", "data=gaussian", "data.batch_size=1"], "as in model.discriminator, got 1"),
         (
             ["optim.momentum={_target_:gan.optim.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
             "has no momentum; take optim=sgd",
