@@ -168,11 +168,25 @@ def test_class_folder_may_be_named_train(tmp_path):
     assert sum(map(len, data.splits.values())) == 20
 
 
-def test_cyclic_links_are_followed_once(tmp_path):
+def test_only_a_link_to_an_ancestor_is_a_loop(tmp_path):
     write(tmp_path / "a" / "1.png", 1)
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    assert [file.path for file in scan(tmp_path)] == ["a/1.png"]
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "d").symlink_to(tmp_path / "b")
+    assert sorted(file.path for file in scan(tmp_path)) == ["a/1.png", "b/1.png", "c/d/1.png"]
+
+
+def test_linked_split_has_its_images(tmp_path):
+    """`ln -s test val`: the same images twice, and none of the training images among them."""
+    for value in range(1, 21):
+        write(tmp_path / "train" / f"{value}.png", value)
+    for value in (30, 31, 32):
+        write(tmp_path / "test" / f"{value}.png", value)
+    (tmp_path / "val").symlink_to("test")
+    splits = loaded(tmp_path).splits
+    assert sorted(values(splits["train"])) == list(range(1, 21))
+    assert sorted(values(splits["valid"])) == sorted(values(splits["test"])) == [30, 31, 32]
 
 
 # The cache

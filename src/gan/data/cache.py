@@ -42,23 +42,23 @@ class File:
 
 def scan(root: Path) -> list[File]:
     """Every file below ``root`` with the suffix of an image; hidden files and folders (a leading dot) are skipped.
+    Linked folders are read wherever they stand; only a link to a folder that contains it is skipped.
 
     Sorted by a hash of the path. This order is practically random, the same on every machine, and a new file does not
     change the order of the others.
     """
     files: list[File] = []
-    folders, seen = [""], {_place(root.stat())}
+    folders = [("", frozenset([_place(root.stat())]))]
     while folders:
-        folder = folders.pop()
+        folder, ancestors = folders.pop()
         with os.scandir(root / folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 path = f"{folder}{entry.name}"
                 if entry.name.startswith((".", "__MACOSX")):
                     continue
                 if entry.is_dir():
-                    if (place := _place(entry.stat())) not in seen:  # links may form cycles
-                        seen.add(place)
-                        folders.append(f"{path}/")
+                    if (place := _place(entry.stat())) not in ancestors:  # links may form cycles
+                        folders.append((f"{path}/", ancestors | {place}))
                 elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  (50,000 Paths take a second)
                     files.append(_file(path, entry))
     return sorted(files, key=lambda file: hashlib.blake2b(os.fsencode(file.path), digest_size=16).digest())
