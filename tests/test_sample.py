@@ -40,7 +40,7 @@ def test_saved_arrays_and_images_hold_the_samples(trained):
     words = ("save_samples=true", "save_images=true", "num_samples=3", "seed=9", "generator=raw")
     run(sampling(f"run={trained}", "figures=none", *words))
     opened = open_run(trained, device="cpu")
-    z = opened.sampler.latents(3, 9)[0]
+    z = opened.sampler.numbered_latents(3, 9)[0]
     expected = opened.sampler.sample("raw", z)
     with np.load(trained / "figures" / "samples_raw.npz") as arrays:
         assert arrays["images"].dtype == arrays["z"].dtype == np.float32
@@ -129,3 +129,18 @@ def test_command_lists_figures_and_reports_typos(trained, command):
     status, output = command("sample.py", trained.parent, "run=run", "figures=[grid,curve]")
     assert status == 1
     assert output.startswith("error: figures=curve: no such choice. Did you mean 'curves'?")
+
+
+@pytest.mark.parametrize("counts", [(1, 5, 10, 64)])
+def test_sample_i_does_not_depend_on_the_number_of_samples(trained, counts):
+    """torch draws the last 16 of a number of normal variables in another order."""
+    found = {}
+    for count in counts:
+        run(sampling(f"run={trained}", "figures=none", "save_samples=true", f"num_samples={count}", "seed=3"))
+        with np.load(trained / "figures" / "samples_ema.npz") as arrays:
+            found[count] = arrays["z"], arrays["images"]
+        assert len(found[count][0]) == count
+    for z, images in found.values():
+        assert (z == found[64][0][: len(z)]).all()
+        assert np.allclose(images, found[64][1][: len(z)], atol=1e-6)
+    assert len(np.unique(found[64][0], axis=0)) == 64

@@ -104,13 +104,13 @@ def sample(
         count: number of samples if ``z`` is not given.
         z: latents (N, dim); None draws them from the prior.
         labels: one label per sample or one for all, for a conditional generator; None draws them from the prior.
-        seed: seed of the latents and labels.
+        seed: seed of the latents and labels; sample i is a function of (seed, i), whatever the count.
         generator: ``ema`` or ``raw``; None for the EMA if there is one.
 
     Returns:
         float32 (N, C, H, W) in [0, 1], on the CPU.
     """
-    drawn, drawn_labels = run.sampler.latents(count if z is None else len(z), seed)
+    drawn, drawn_labels = run.sampler.numbered_latents(count if z is None else len(z), seed)
     if labels is None:
         labels = drawn_labels
     elif isinstance(labels, int):

@@ -78,7 +78,7 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """Saves the arrays, images and weights that ``cfg`` asks for."""
     name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z, labels = run.sampler.latents(cfg.num_samples, cfg.seed)
+        z, labels = run.sampler.numbered_latents(cfg.num_samples, cfg.seed)
         images = run.sampler.sample(name, z, labels)
         if cfg.save_samples:
             yield save_samples(folder / f"samples_{name}.npz", images, z)

@@ -10,6 +10,7 @@ from gan.core.random import RandomRows, derive
 from gan.methods.base import Method
 from gan.networks.sampling import sample
 
+ROWS = 10_000  # latents per block: as many as most evaluations score
 BATCH = 500  # images per forward pass: enough to fill a device, few enough for its memory
 
 
@@ -56,6 +57,22 @@ class Sampler:
         """
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
         return self.method.latent(random, torch.full((count,), -1))
+
+    def numbered_latents(self, count: int, seed: int) -> tuple[Tensor, Tensor]:
+        """As :meth:`latents`, but latent i and its label are functions of (seed, i), whatever the count.
+
+        In :meth:`latents` the last 16 numbers and the labels depend on the count. Whole blocks are drawn here, so the
+        first 10,000 latents are those of ``latents(10_000, seed)``.
+        """
+        found: list[Tensor] = []
+        for block, start in enumerate(range(0, count, ROWS)):
+            random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, "samples", block)))
+            drawn = self.method.latent(random, torch.full((ROWS,), -1))
+            found = found or [part.new_empty(count, *part.shape[1:]) for part in drawn]
+            for whole, part in zip(found, drawn, strict=True):
+                whole[start : start + ROWS] = part[: count - start]
+        z, labels = found
+        return z, labels
 
     def sample(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for given latents.
