@@ -47,15 +47,36 @@ def prepare(data):
     data.setup()
 
 
-@pytest.mark.parametrize("harm", ["flipped", "cut short"])
-def test_corrupt_file_is_reported(small_root, harm):
-    path = small_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte"
-    content = bytearray(path.read_bytes())
-    content[100] ^= 1
-    path.write_bytes(content if harm == "flipped" else content[:5000])
+def zeros(content):
+    return bytes(len(content))
+
+
+HARMS = {
+    "flipped": lambda content: content[:100] + bytes([content[100] ^ 1]) + content[101:],
+    "cut short": lambda content: content[:5000],
+    "cut inside its header": lambda content: content[:10],
+    "empty": lambda content: b"",
+    "zeros": zeros,
+    "another type": lambda content: b"\0\0\x63\3" + content[4:],
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "t10k-images-idx3-ubyte"])
+def test_corrupt_file_is_reported(small_root, name, harm):
+    path = small_root / "MNIST" / "raw" / name
+    path.write_bytes(HARMS[harm](path.read_bytes()))
     data = MNIST(root=small_root, validation_size=10, **COMMON)
-    with pytest.raises(UserError, match=r"t10k-images-idx3-ubyte is corrupt or cut short .* Delete it"):
+    with pytest.raises(UserError, match=rf"{name} is corrupt or cut short .* Delete it"):
         prepare(data)
+
+
+def test_corrupt_file_is_reported_before_the_others_are_downloaded(small_root):
+    (small_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").unlink()
+    path = small_root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(zeros(path.read_bytes()))
+    with pytest.raises(UserError, match=rf"{path.name} is corrupt or cut short"):
+        MNIST(root=small_root, validation_size=10, **COMMON).prepare_data()
 
 
 def test_download_error_names_two_alternatives(tmp_path, monkeypatch):
