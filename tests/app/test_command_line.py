@@ -11,7 +11,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from gan.app import search_path
-from gan.app.command_line import CONF, check, launch, loaded, quote_home, resumed
+from gan.app.command_line import CONF, check, launch, loaded, resumed
 from gan.app.help import describe, list_choices
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
@@ -294,13 +294,3 @@ def test_later_sweep_jobs_do_not_freeze_garbage_collection():
     before = gc.get_freeze_count()
     assert loaded(lambda: "task") == "task"
     assert gc.get_freeze_count() == before
-
-
-def test_tilde_for_the_home_directory_is_quoted_automatically():
-    assert quote_home(["data.root=~/images", "k=1", "~callbacks.progress", "data.root='~/x'"]) == [
-        "data.root='~/images'",
-        "k=1",
-        "~callbacks.progress",
-        "data.root='~/x'",
-    ]
-    check(quote_home(["data=folder", "data.root=~/images"]), "train")
