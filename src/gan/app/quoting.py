@@ -23,7 +23,7 @@ _UNREADABLE = object()
 def quote_values(argv: Sequence[str]) -> list[str]:
     """The command line with quotes around the values that Hydra would not take as they stand.
 
-    These are paths that exist, such as ``ckpt_path=runs/lr=0.1,k=2/checkpoints/last.ckpt``; a path such as ``~/images``,
+    These are paths that exist, such as ``ckpt_path=runs/lr=0.1,k=2/checkpoints/last.ckpt``; paths such as ``~/images``,
     whose ``~`` is replaced; and text without commas, brackets and quotes, such as ``checkpoint=epoch=0001``.
     """
     return [_quoted(word) for word in argv]
@@ -31,19 +31,23 @@ def quote_values(argv: Sequence[str]) -> list[str]:
 
 def _quoted(word: str) -> str:
     if option := _OPTION.fullmatch(word):
-        return option[1] + os.path.expanduser(option[2])
+        return option[1] + _at_home(option[2])
     if (found := _OVERRIDE.fullmatch(word)) is None:
         return word
     key, text = found.groups()
     if text.startswith(("'~", '"~')) and text.endswith(text[0]):
         text = text[1:-1]
     if text.startswith("~"):
-        return key + quote(os.path.expanduser(text))
+        return key + quote(_at_home(text))
     if text.startswith(("'", '"')) or (value := _read(word)) == text or value is None:
         return word
     exists = (_PLACE.fullmatch(key) or "/" in text) and os.path.lexists(text)
     unreadable = value is _UNREADABLE and not _STRUCTURE.search(text)
     return key + quote(text) if exists or unreadable else word
+
+
+def _at_home(path: str) -> str:
+    return os.path.expanduser(path)  # noqa: PTH111  (Path's raises an error for a user who does not exist)
 
 
 def quote(text: str) -> str:
