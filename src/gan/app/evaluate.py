@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from gan.app.failures import in_one_line
 from gan.app.sample import save_samples
 from gan.core.checks import check_integer
 from gan.core.errors import UserError, did_you_mean
@@ -29,6 +30,7 @@ from gan.training.trackers import add_results, named_scores
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Evaluates the runs that ``cfg`` names; prints the scores and writes them to each run's folder.
 
