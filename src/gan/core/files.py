@@ -1,10 +1,12 @@
-"""Atomic file writes."""
+"""Atomic file writes, and JSON files."""
 
 import contextlib
+import json
 import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 #: suffix of a file that is being written, and of the partial file that a killed process leaves
 UNFINISHED = ".unfinished"
@@ -32,6 +34,18 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def read_json(path: str | Path) -> Any:
+    """The contents of a JSON file.
+
+    Raises:
+        ValueError: no JSON, or nested deeper than Python's parser can follow.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 def _force_to_disk(path: Path) -> None:

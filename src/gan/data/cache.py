@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
-from gan.core.files import UNFINISHED, write_whole
+from gan.core.files import UNFINISHED, read_json, write_whole
 from gan.data.decode import SUFFIXES, VERSION, attempt
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ def cache_of(root: Path, cache_dir: str | None = None) -> Path:
 def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
     """The complete cached images, or None."""
     try:
-        record = json.loads((folder / f"{name}.json").read_text())
+        record = read_json(folder / f"{name}.json")
         pixels = Pixels(folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]))
         return pixels if pixels.path.stat().st_size == np.prod(pixels.shape, dtype=np.int64) else None
     except (OSError, ValueError, KeyError, TypeError):
