@@ -3,10 +3,13 @@
 import contextlib
 import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from gan.core.errors import UserError
 
 #: suffix of a file that is being written, and of the partial file that a killed process leaves
 UNFINISHED = ".unfinished"
@@ -34,6 +37,15 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Raises UserError if no file can be written in a folder; leaves nothing there."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}; give a copy of it that can.") from error
 
 
 def read_json(path: str | Path) -> Any:
