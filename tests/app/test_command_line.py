@@ -11,8 +11,9 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from gan.app import search_path
-from gan.app.command_line import CONF, check, launch, loaded, quote_home, resumed
+from gan.app.command_line import CONF, check, launch, loaded, resumed
 from gan.app.help import describe, list_choices
+from gan.app.quoting import quote_values
 from gan.core.errors import UserError
 from tests.conftest import REPOSITORY
 
@@ -161,6 +162,23 @@ def test_checkpoint_restores_its_own_overrides(tmp_path):
     assert resumed(["ckpt_path=elsewhere/last.ckpt"]) == ["ckpt_path=elsewhere/last.ckpt"]
 
 
+@pytest.mark.parametrize("value", ["A,B", "'x/last.ckpt',\"y/last.ckpt\"", "choice(A,B)", "glob(*)"])
+def test_several_checkpoints_are_not_resumed_with_the_options_of_none(value):
+    with pytest.raises(UserError, match=r"^ckpt_path=.* names several checkpoints.* one by one, ckpt_path=FILE\."):
+        resumed(["-m", f"ckpt_path={value}"])
+
+
+def test_one_checkpoint_with_commas_is_resumed(tmp_path):
+    run = tmp_path / "it's k=1,[2]"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "overrides.yaml").write_text("- k=7\n", encoding="utf-8")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "last.ckpt").touch()
+    word = quote_values([f"ckpt_path={run}/checkpoints/last.ckpt"])[0]
+    assert resumed(["-m", word, "seed=1,2"]) == ["-m", "k=7", word, "seed=1,2"]
+    assert resumed(["ckpt_path=null"]) == ["ckpt_path=null"]
+
+
 def command(*words, **options):
     words = [sys.executable, str(REPOSITORY / "train.py"), *words]
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
@@ -294,13 +312,3 @@ def test_later_sweep_jobs_do_not_freeze_garbage_collection():
     before = gc.get_freeze_count()
     assert loaded(lambda: "task") == "task"
     assert gc.get_freeze_count() == before
-
-
-def test_tilde_for_the_home_directory_is_quoted_automatically():
-    assert quote_home(["data.root=~/images", "k=1", "~callbacks.progress", "data.root='~/x'"]) == [
-        "data.root='~/images'",
-        "k=1",
-        "~callbacks.progress",
-        "data.root='~/x'",
-    ]
-    check(quote_home(["data=folder", "data.root=~/images"]), "train")

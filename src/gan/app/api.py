@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
-from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from gan.app import report as reporting
 from gan.app import train as training
 from gan.app.command_line import checked, parsed
 from gan.app.overrides import check
+from gan.app.quoting import quote, quote_values
 from gan.app.search_path import config_files
 from gan.core.files import write_whole
 from gan.evaluation.evaluate import evaluate as compare
@@ -45,9 +45,10 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
     Raises:
         UserError: an override names an unknown key or choice; the message names the closest one.
     """
-    check(overrides, config_name, config_dir=config_dir)
+    words = quote_values(overrides)
+    check(words, config_name, config_dir=config_dir)
     with config_files(config_name, config_dir) as files:
-        return files.compose(list(overrides))
+        return files.compose(words)
 
 
 def train(
@@ -224,7 +225,7 @@ def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:
 def _quote(value: object) -> str:
     """A value in Hydra's grammar."""
     if isinstance(value, str | Path):
-        return QuotedString(str(value), Quote.single).with_quotes()
+        return quote(str(value))
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 

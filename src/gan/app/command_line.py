@@ -23,6 +23,7 @@ from yaml import YAMLError
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
+from gan.app.quoting import quote_values
 from gan.app.resume import CommandLine, accepted, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
@@ -120,7 +121,8 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
 
 def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
-    given, trust = take_trust(quote_home(argv)) if config_name == "train" else (quote_home(argv), ())
+    quoted = quote_values(argv)
+    given, trust = take_trust(quoted) if config_name == "train" else (quoted, ())
     complete, record = with_record(given, parsed, trust)
     words = options_last(complete)
     arguments = parsed(words)
@@ -174,11 +176,6 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
     parser.error = refuse
     return parser.parse_intermixed_args(list(argv))
-
-
-def quote_home(argv: Sequence[str]) -> list[str]:
-    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not accept."""
-    return [re.sub(r"^([\w.@/+]+=)(~[^'\"]*)$", r"\1'\2'", word) for word in argv]
 
 
 def options_last(argv: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gan.app.failures import in_one_line
 from gan.app.sample import place, tell
 from gan.core.errors import UserError, one_line
 from gan.core.files import write_whole
@@ -19,6 +20,7 @@ from gan.runs.run import Run, open_run
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Writes the generator of each run in the format that ``cfg`` names.
 

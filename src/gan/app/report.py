@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 import gan
+from gan.app.failures import in_one_line
 from gan.app.search_path import recorded
 from gan.core.errors import UserError
 from gan.core.files import write_whole
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 SHOWN = 20  # lines on the terminal about what could not be read
 
 
+@in_one_line
 def run(cfg: DictConfig) -> Path:
     """Writes the page that ``cfg`` names, and prints its path and one line for each part that could not be read.
 

@@ -94,14 +94,15 @@ def with_record(
     command line override the saved ones.
 
     Raises:
-        UserError: the record holds something that may not be replayed, or names a folder of configuration files.
+        UserError: the record holds something that may not be replayed, or names a folder of configuration files; or
+            ``ckpt_path`` names several checkpoints, whose runs have different options.
     """
     arguments = parsed(argv)
     given = {key_of(override): override for override in arguments.overrides}
     if "ckpt_path" not in given:
         return list(argv), None
     place = list(argv).index(given["ckpt_path"])
-    run = Path(argv[place].partition("=")[2].strip("'\"")).resolve().parent.parent
+    run = Path(checkpoint_of(argv[place])).resolve().parent.parent
     file = run / ".hydra" / "overrides.yaml"
     if not file.is_file():
         return list(argv), None
@@ -118,6 +119,20 @@ def with_record(
         )
     replayed = [*path, *kept]
     return [*argv[:place], *replayed, *argv[place:], *options], file if replayed or options else None
+
+
+def checkpoint_of(word: str) -> str:
+    """The path in ``ckpt_path=PATH``; empty for null, and for an override that :func:`check` will refuse."""
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        return ""
+    if override.is_sweep_override():
+        raise UserError(
+            f"{word} names several checkpoints, and each run has options of its own: resume them one by one, "
+            "ckpt_path=FILE. (A sweep that was stopped resumes all its jobs if the same command is started again.)"
+        )
+    return str(override.value() or "")
 
 
 def read_words(file: Path) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gan.app.failures import in_one_line
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.hardware import true_float32
@@ -23,6 +24,7 @@ from gan.runs.run import Run, open_run
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Draws the figures and saves the arrays that ``cfg`` names.
 

@@ -12,6 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.ending import check_time, report_early_stop
 from gan.app.evaluate import report
+from gan.app.failures import in_one_line
 from gan.app.hyperparameters import hyperparameters
 from gan.app.job_processes import processes_of_job
 from gan.app.jobs import listed, resumes_itself
@@ -52,6 +53,7 @@ class Plan:
     objective: Objective | None = None
 
 
+@in_one_line
 def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Trains with the configuration ``cfg``, in the folder ``cfg.output_dir``.
 
@@ -108,8 +110,6 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         raise KeyboardInterrupt from None  # Lightning's for a Ctrl-C before the first step, or for a second one
     except MisconfigurationException as error:
         raise UserError(f"{one_line(error)}.") from error
-    except OSError as error:
-        raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
         trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__

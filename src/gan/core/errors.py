@@ -32,8 +32,9 @@ class Stopped(BaseException):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error without line breaks and without a full stop."""
-    return " ".join(str(error).split()).rstrip(".")
+    """The message of an error without line breaks, without torch's stack of C++ calls and without a full stop."""
+    message = str(error).partition("Exception raised from")[0]
+    return " ".join(message.split()).rstrip(".")
 
 
 def did_you_mean(word: str, possibilities: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
-from gan.core.files import UNFINISHED, write_whole
+from gan.core.files import UNFINISHED, read_json, write_whole
 from gan.data.decode import SUFFIXES, VERSION, WHITE, attempt
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def cache_of(root: Path, cache_dir: str | None = None) -> Path:
 def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
     """The complete cached images, or None."""
     try:
-        record = json.loads((folder / f"{name}.json").read_text())
+        record = read_json(folder / f"{name}.json")
         pixels = Pixels(
             folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]), record.get("brightest")
         )

@@ -66,6 +66,9 @@ class PrecisionRecall(Metric):
         check_integer("[1, inf)", k=k)
         self.k = k
 
+    def least(self) -> dict[str, int]:
+        return {"samples": self.k + 1, "test": self.k + 1}
+
     def __call__(self, case: Case) -> list[Measure]:
         samples, test = case.samples, case.test
         values = shares_inside(samples.features, test.features, samples.radii(self.k), test.radii(self.k))
@@ -84,6 +87,9 @@ class DensityCoverage(Metric):
     def __init__(self, k: int = 5) -> None:
         check_integer("[1, inf)", k=k)
         self.k = k
+
+    def least(self) -> dict[str, int]:
+        return {"test": self.k + 1}
 
     def __call__(self, case: Case) -> list[Measure]:
         balls, coverage = balls_filled(case.samples.features, case.test.features, case.test.radii(self.k))
