@@ -43,6 +43,7 @@ from tests.conftest import REPOSITORY
         ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
         ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
         ["~logger", "trainer.devices=2"],
+        ["output_dir=0"],
         ["model=glob(*)"],
         ["model=dcgan", "normalization@model.discriminator.normalization=spectral"],
         ["model=dcgan", "normalization@model.generator.normalization=group", "model.generator.normalization.groups=4"],

@@ -24,7 +24,7 @@ from gan.app import help as _help  # noqa: F401 (registers what the help templat
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
 from gan.app.quoting import quote_values
-from gan.app.resume import CommandLine, accepted, take_trust, with_record
+from gan.app.resume import CommandLine, accepted, needed_again, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
@@ -91,7 +91,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             raise
         except Stopped as stopped:
             if not is_helper():
-                log.error("%s", stopped)
+                log.error("%s", stopped.describe(*line.needed_again))
             raise
 
     try:
@@ -129,8 +129,9 @@ def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     if arguments.help or arguments.hydra_help or arguments.shell_completion:
         return CommandLine(words)
     named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
-    typed = parsed(given).overrides
-    return CommandLine(words, record, trust, accepted(named, typed) if record else frozenset())
+    typed = parsed(given)
+    vouched = accepted(named, typed.overrides) if record else frozenset()
+    return CommandLine(words, record, trust, vouched, needed_again(typed, trust))
 
 
 def starts_a_run(argv: Sequence[str]) -> bool:

@@ -1,6 +1,7 @@
 """One HTML page about the runs of a sweep: the implementation of ``report.py``. It does not import torch."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -71,7 +72,7 @@ def gather(cfg: DictConfig) -> Report:
             one.means = [one.means[i] for i in order]
     remarks = []
     if not any(job.scores for job in jobs):
-        remarks.append(f"No scores yet; python evaluate.py run={folder} computes them.")
+        remarks.append(f"No scores yet; {shlex.join(['python', 'evaluate.py', f'run={folder}'])} computes them.")
     if criterion is None and len(groups) > 1:
         remarks.append("Nothing ranks the settings: no objective is stored, and no score with a known direction.")
     studies = gather_studies(folder, remarks)
@@ -79,7 +80,7 @@ def gather(cfg: DictConfig) -> Report:
         raise UserError(f"curves must be a list of patterns such as ['D(*','loss/*'], got {cfg.curves}.")
     commands = [group.command(options(group, remarks)) for group in groups]
     patterns = [str(pattern) for pattern in cfg.curves]
-    footer = f"python report.py run={folder} · gan {gan.__version__}"
+    footer = f"{shlex.join(['python', 'report.py', f'run={folder}'])} · gan {gan.__version__}"
     name = folder.resolve().name
     single = len(jobs) == 1 and jobs[0].folder == folder
     title = f"{'Run' if single else 'Sweep'} {name}"

@@ -40,12 +40,14 @@ class CommandLine:
         record: the file with the added overrides; None if there are none.
         trust: the user's own packages, ``trust=``.
         accepted: pairs (role, class) that the user's command line and the configuration files name.
+        needed_again: the words with which a resumed run finds the user's own classes and files.
     """
 
     words: list[str]
     record: Path | None = None
     trust: tuple[str, ...] = ()
     accepted: frozenset[tuple[str | None, str]] = field(default_factory=frozenset)
+    needed_again: tuple[str, ...] = ()
 
     def check(self, cfg: DictConfig) -> None:
         """Raises UserError if the record has brought a class into the configuration that may not be built."""
@@ -74,6 +76,14 @@ def accepted(named: DictConfig, given: Sequence[str]) -> frozenset[tuple[str | N
     leaf = [pair for one in typed for pair in leaves(one.value(), one.key_or_group)]
     classes = {(role_of(key.removesuffix("._target_")), text) for key, text in leaf if key.endswith("._target_")}
     return accept(chosen) | classes
+
+
+def needed_again(typed: argparse.Namespace, trust: Collection[str]) -> tuple[str, ...]:
+    """The words of a command line that the run's record may not bring: see :func:`check_words`."""
+    options = [("--config-dir", typed.config_dir), ("--config-name", typed.config_name)]
+    named = [f"{option}={value}" for option, value in options if value]
+    own = [word for word in typed.overrides if key_of(word) == SEARCH_PATH or "_target_" in word]
+    return *own, *(f"trust={name}" for name in trust), *named
 
 
 def take_trust(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
