@@ -72,6 +72,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
+            undo_chdir()
             if "output_dir" not in cfg:
                 return loaded(load)(cfg)
             line.check(cfg)
@@ -132,6 +133,13 @@ def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     typed = parsed(given)
     vouched = accepted(named, typed.overrides) if record else frozenset()
     return CommandLine(words, record, trust, vouched, needed_again(typed, trust))
+
+
+def undo_chdir() -> None:
+    """Returns from the run's folder, to which ``hydra.job.chdir=true`` changes: paths are relative to where the command
+    was given."""
+    if HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)
 
 
 def starts_a_run(argv: Sequence[str]) -> bool:
