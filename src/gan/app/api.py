@@ -78,13 +78,14 @@ def train(
     arguments = parsed(line.words)
     words = arguments.overrides + ([] if folder is None else [f"output_dir={_quote(folder)}"])
     cfg = compose(*words, config_dir=arguments.config_dir)
-    line.check(cfg)
+    line.check(cfg, words)
     folder = Path(cfg.output_dir)  # `now` is resolved once
     cfg.output_dir = str(folder)
     record = folder / ".hydra" / "overrides.yaml"  # `train.py ckpt_path=…` resumes from it
     record.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(record) as unfinished:
-        OmegaConf.save(OmegaConf.create(words), unfinished)
+    if not line.is_alone:  # otherwise the words do not give this configuration again, and the new checkpoint does
+        with write_whole(record) as unfinished:
+            OmegaConf.save(OmegaConf.create(words), unfinished)
     training.run(cfg)
     return open_run(folder, accepted=accept(OmegaConf.to_container(cfg, resolve=True)))
 

@@ -24,7 +24,7 @@ from gan.app import help as _help  # noqa: F401 (registers what the help templat
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
 from gan.app.quoting import quote_values
-from gan.app.resume import CommandLine, accepted, needed_again, take_trust, with_record
+from gan.app.resume import CommandLine, accepted, is_alone, needed_again, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
@@ -75,9 +75,9 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             undo_chdir()
             if "output_dir" not in cfg:
                 return loaded(load)(cfg)
-            line.check(cfg)
+            line.check(cfg, HydraConfig.get().overrides.task)
             with alone_in_folder():
-                ended = enter_run_folder(cfg)
+                ended = enter_run_folder(cfg, replayable=not line.is_alone)
                 return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
             if not is_helper():
@@ -131,8 +131,9 @@ def checked(argv: Sequence[str], config_name: str) -> CommandLine:
         return CommandLine(words)
     named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
     typed = parsed(given)
-    vouched = accepted(named, typed.overrides) if record else frozenset()
-    return CommandLine(words, record, trust, vouched, needed_again(typed, trust))
+    alone = config_name == "train" and is_alone(arguments.overrides)
+    vouched = accepted(named, typed.overrides) if record or alone else frozenset()
+    return CommandLine(words, record, trust, vouched, needed_again(typed, trust), alone)
 
 
 def undo_chdir() -> None:
@@ -149,8 +150,12 @@ def starts_a_run(argv: Sequence[str]) -> bool:
     return not any(given.get(option) for option in others)
 
 
-def enter_run_folder(cfg: DictConfig) -> Outcome | None:
+def enter_run_folder(cfg: DictConfig, replayable: bool) -> Outcome | None:
     """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
+
+    Args:
+        cfg: the job's configuration.
+        replayable: whether the overrides give this configuration again.
 
     Returns:
         The end of the run that the folder holds, if this job of a sweep has finished before.
@@ -164,7 +169,7 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     if not is_helper():
         if (is_sweeping() or is_requeued()) and (ended := finished_before(cfg)) is not None:
             return ended
-        record_command(composed, folder)
+        record_command(composed, folder, replayable)
     # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):

@@ -41,6 +41,7 @@ class CommandLine:
         trust: the user's own packages, ``trust=``.
         accepted: pairs (role, class) that the user's command line and the configuration files name.
         needed_again: the words with which a resumed run finds the user's own classes and files.
+        is_alone: whether ``ckpt_path`` names a checkpoint without the record of its run.
     """
 
     words: list[str]
@@ -48,9 +49,18 @@ class CommandLine:
     trust: tuple[str, ...] = ()
     accepted: frozenset[tuple[str | None, str]] = field(default_factory=frozenset)
     needed_again: tuple[str, ...] = ()
+    is_alone: bool = False
 
-    def check(self, cfg: DictConfig) -> None:
-        """Raises UserError if the record has brought a class into the configuration that may not be built."""
+    def check(self, cfg: DictConfig, words: Sequence[str]) -> None:
+        """Takes the configuration in a lone checkpoint, composed of ``words``.
+
+        Raises:
+            UserError: the record or checkpoint has brought a class into the configuration that may not be built.
+        """
+        if self.is_alone:
+            from gan.app.lone_checkpoint import restore  # it imports torch
+
+            restore(cfg, words, self)
         if self.record is None:
             return
         from gan.runs.trust import check_targets  # it imports torch
@@ -129,6 +139,12 @@ def with_record(
         )
     replayed = [*path, *kept]
     return [*argv[:place], *replayed, *argv[place:], *options], file if replayed or options else None
+
+
+def is_alone(argv: Sequence[str]) -> bool:
+    """Whether ``ckpt_path`` names a checkpoint that is not in a run's folder with its record."""
+    path = next((checkpoint_of(word) for word in argv if key_of(word) == "ckpt_path" and "=" in word), "")
+    return bool(path) and not (Path(path).resolve().parent.parent / ".hydra" / "overrides.yaml").is_file()
 
 
 def checkpoint_of(word: str) -> str:
