@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import gan
 from gan.app import train
 from gan.app.sample import run
 from gan.core.errors import UserError
@@ -51,6 +52,29 @@ def test_saved_arrays_and_images_hold_the_samples(trained):
     with Image.open(trained / "figures" / names[2]) as image:
         assert (image.mode, image.size) == ("L", (8, 8))
         assert np.abs(np.asarray(image) / 255 - expected[2, 0].numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_weights_that_are_not_finite_are_reported_and_nothing_is_written(trained):
+    path = trained / "checkpoints" / "last.ckpt"
+    saved = torch.load(path, weights_only=True)
+    for name, weight in saved["state_dict"].items():
+        if name.startswith("generator."):
+            weight.fill_(torch.nan)
+    torch.save(saved, path)
+    for words in (
+        ["figures=grid"],
+        *(["figures=none", f"{what}=true"] for what in ("save_samples", "save_images", "export")),
+    ):
+        with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite.*; take an earlier"):
+            run(sampling(f"run={trained}", "generator=raw", *words))
+    for format in ("safetensors", "html"):
+        with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite"):
+            gan.export(open_run(trained), format, generator="raw")
+    assert not (trained / "figures").exists()
+    assert not (trained / "export").exists()
+    run(sampling(f"run={trained}", "figures=curves"))  # shows how it diverged
+    with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite"):
+        gan.sample(open_run(trained), generator="raw")
 
 
 def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):

@@ -15,7 +15,7 @@ from gan.app.command_line import CONF, check, launch, loaded, resumed
 from gan.app.help import describe, list_choices
 from gan.app.quoting import quote_values
 from gan.core.errors import UserError
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SMALL
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_one_checkpoint_with_commas_is_resumed(tmp_path):
     assert resumed(["ckpt_path=null"]) == ["ckpt_path=null"]
 
 
-def command(*words, **options):
+def started(*words, **options):
     words = [sys.executable, str(REPOSITORY / "train.py"), *words]
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
 
@@ -259,7 +259,7 @@ def test_key_without_its_group_gives_the_full_key(word, hint):
 
 @pytest.mark.processes
 def test_typo_exits_with_one_line_and_creates_no_folder(tmp_path):
-    done = command("modle=mlp", cwd=tmp_path)
+    done = started("modle=mlp", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: modle: the configuration has no key 'modle'. Did you mean 'model'?")
     assert done.stderr.count("\n") == 1
@@ -269,7 +269,7 @@ def test_typo_exits_with_one_line_and_creates_no_folder(tmp_path):
 @pytest.mark.processes
 def test_shell_completion_lists_choices(tmp_path):
     environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
-    done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
+    done = started("-sc", "query=bash", cwd=tmp_path, env=environment)
     assert {"model=maxout", "model=mlp"} <= set(done.stdout.split())
 
 
@@ -313,3 +313,27 @@ def test_later_sweep_jobs_do_not_freeze_garbage_collection():
     before = gc.get_freeze_count()
     assert loaded(lambda: "task") == "task"
     assert gc.get_freeze_count() == before
+
+
+def test_refused_run_leaves_no_folder(tmp_path, command):
+    status, output = command("train.py", tmp_path, "k=0")
+    assert (status, "k must be a whole number of at least 1" in output) == (1, True), output
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    assert command("train.py", tmp_path, "k=0", "output_dir=mine")[0] == 1
+    assert (tmp_path / "mine" / "notes.txt").exists()
+
+
+def test_refused_resume_leaves_no_folder(tmp_path, command):
+    run = tmp_path / "run"
+    words = [*SMALL, "trainer.max_steps=2", "logger=none", "output_dir=run"]
+    assert command("train.py", tmp_path, *words)[0] == 0
+    before = sorted(path for path in tmp_path.rglob("*"))
+    for word, message in (
+        ("optim.generator.lr=1", "the optimizers resume"),
+        ("trainer.max_steps=2", "nothing is left"),
+    ):
+        status, output = command("train.py", tmp_path, f"ckpt_path={run}/checkpoints/last.ckpt", word)
+        assert (status, message in output) == (1, True), output
+        assert sorted(path for path in tmp_path.rglob("*")) == before

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -85,6 +86,8 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             if is_sweeping():
                 raise  # Hydra continues with the other jobs
             failures.append(error)
+            if trains:
+                discard_folder()
             return None
         except Exception:
             if is_sweeping():  # the sweep reports only how many failed
@@ -177,6 +180,20 @@ def enter_run_folder(cfg: DictConfig, replayable: bool) -> Outcome | None:
     if not is_sweeping():
         publish_folder(folder)
     return None
+
+
+def discard_folder() -> None:
+    """Removes the folder that Hydra created for a run, if it was refused before it wrote any results."""
+    settings = HydraConfig.get()
+    folder, log_file = Path(settings.runtime.output_dir), f"{settings.job.name}.log"
+    if is_helper() or folder == Path.cwd():
+        return
+    if {path.name for path in folder.iterdir()} <= {log_file, ".hydra"}:
+        shutil.rmtree(folder)
+        for parent in folder.parents:  # such as outputs/runs/DATE
+            if parent == Path.cwd() or not parent.is_relative_to(Path.cwd()) or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:

@@ -52,7 +52,9 @@ def export(run: Run, format: Format, folder: Path, generator: str | None, overwr
     Raises:
         UserError: a file exists, or cannot be written; or the generator does not fit the format.
     """
-    contents = format.files(run, run.sampler.choose(generator))
+    name = run.sampler.choose(generator)
+    run.sampler.sample(name, *run.sampler.latents(1, seed=0))  # raises an error if the weights are not finite
+    contents = format.files(run, name)
     paths = [folder / name for name in contents]
     if not overwrite and (existing := next((path for path in paths if path.exists()), None)):
         raise UserError(f"{existing} exists; give overwrite=true to replace it, or another folder.")

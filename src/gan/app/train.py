@@ -93,7 +93,7 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         trackers.start(experiment.trainer, hyperparameters(cfg))
         started = time.perf_counter()
         with processes_of_job(cfg, experiment.trainer):
-            experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+            fit(cfg, experiment)
         check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         if pruning is not None and pruning.pruned:
@@ -114,6 +114,22 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__
     return value
+
+
+def fit(cfg: DictConfig, experiment: Experiment) -> None:
+    """Trains, from the checkpoint if there is one; raises UserError if the state of its training cannot be restored."""
+    trainer = experiment.trainer
+    try:
+        trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except UserError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        if not cfg.ckpt_path or trainer.train_dataloader is not None:  # Lightning restores before it opens the data
+            raise
+        raise UserError(
+            f"ckpt_path={cfg.ckpt_path}: its training cannot be resumed ({type(error).__name__}: "
+            f"{one_line(error)[:150]}); train.py did not write it. Its weights can be used: sample.py, evaluate.py."
+        ) from error
 
 
 def named_objective(value: float | tuple[float, ...] | None) -> dict[str, float]:

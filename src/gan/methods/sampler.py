@@ -14,6 +14,10 @@ ROWS = 10_000  # latents per block: as many as most evaluations score
 BATCH = 500  # images per forward pass: enough to fill a device, few enough for its memory
 
 
+class NotFiniteError(UserError):
+    """Samples that are not finite."""
+
+
 class Sampler:
     """Generates samples as a function of a seed.
 
@@ -84,9 +88,18 @@ class Sampler:
 
         Returns:
             float32 (N, C, H, W) in [0, 1], on the CPU.
+
+        Raises:
+            NotFiniteError: samples of finite latents are not finite, because the training has diverged.
         """
         labels = torch.full((len(z),), -1) if labels is None else labels
-        return torch.cat(list(self._parts(self.generator(name), z, labels)))
+        images = torch.cat(list(self._parts(self.generator(name), z, labels)))
+        if z.isfinite().all() and not images.isfinite().all():
+            raise NotFiniteError(
+                f"the samples of the {name} generator are not finite, because its training diverged; take an earlier "
+                "checkpoint."
+            )
+        return images
 
     @staticmethod
     def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:
