@@ -26,7 +26,9 @@ from gan.metrics import (
 )
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.features import Pixels, Shipped
+from gan.runs.instantiate import part
 from gan.runs.run import open_run
+from tests.conftest import composed
 
 CPU = torch.device("cpu")
 
@@ -291,3 +293,11 @@ def test_metric_of_the_model_gets_the_model_and_has_no_floor(run):
     assert [(row.generator, row.measure.value) for row in rows] == [("raw", len(run.data.splits["test"]))]
     with pytest.raises(UserError, match="Bound needs bound, which neither features=pixels nor this method gives"):
         evaluate(run.sampler, reference, [Bound()], ["raw"], num_samples=10)
+
+
+def test_no_argument_of_a_metric_hides_the_number_of_images_that_it_needs():
+    """`metrics.modes.least` is another number."""
+    cfg = composed("metrics=all")
+    for name in cfg.metrics:
+        numbers = part(cfg, f"metrics.{name}").least_images().values()
+        assert all(isinstance(number, int) for number in numbers), name
