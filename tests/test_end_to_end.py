@@ -184,3 +184,28 @@ def test_user_errors_end_with_one_line(tmp_path, words, message):
     output = finish(launch(tmp_path, *words), expected=1)
     assert output.strip().endswith(message) or message in output.strip().splitlines()[-1]
     assert "Traceback" not in output
+
+
+def test_output_that_nobody_reads_ends_no_command_and_prints_nothing(tmp_path):
+    """As in ``train.py | head -1``; names with line breaks and bytes that are no text are printed on one line."""
+    name = b"caf\xe9\nlatte"
+    read, write = os.pipe()
+    words = [*SMALL, "trainer.max_steps=20", "logger=none", b"output_dir=" + name]
+    command = [sys.executable, str(REPOSITORY / "train.py"), *words]
+    done = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    os.close(read)
+    assert (done.communicate(timeout=180)[1], done.returncode) == (b"", 0)
+    folder = os.fsencode(tmp_path) + b"/" + name
+    assert Path(os.fsdecode(folder), "checkpoints", "last.ckpt").exists()
+    assert b"done: 20 batches" in Path(os.fsdecode(folder), "train.log").read_bytes()
+    evaluated = subprocess.run(
+        [sys.executable, str(REPOSITORY / "sample.py"), b"run=" + name, "checkpoint=none"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert (evaluated.returncode, evaluated.stderr) == (1, b"")
+    assert evaluated.stdout.startswith(b"error: checkpoint=none: caf\\udce9 latte has last.")
+    assert evaluated.stdout.count(b"\n") == 1

@@ -1,7 +1,9 @@
 """sample.py: the files that it writes, and its error messages."""
 
 import json
+import resource
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -75,6 +77,34 @@ def test_weights_that_are_not_finite_are_reported_and_nothing_is_written(trained
     run(sampling(f"run={trained}", "figures=curves"))  # shows how it diverged
     with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite"):
         gan.sample(open_run(trained), generator="raw")
+
+
+@contextmanager
+def full_disk(free=300):
+    """Files can have at most ``free`` bytes: the nearest to a full disk that needs no disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (["figures=grid"], "grid_raw.png"),
+        (["figures=curves"], "curves.png"),
+        (["figures=progress"], "progress_raw.gif"),
+        (["figures=none", "save_samples=true"], "samples_raw.npz"),
+        (["figures=none", "save_images=true"], "images_raw/00000.png"),
+        (["figures=none", "export=true"], "generator.safetensors"),
+    ],
+)
+def test_full_disk_names_the_file(trained, words, file):
+    free = 30 if "save_images=true" in words else 300
+    with full_disk(free), pytest.raises(UserError, match=rf"^{trained}/figures/{file}: File too large\.$"):
+        run(sampling(f"run={trained}", "generator=raw", *words))
 
 
 def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):

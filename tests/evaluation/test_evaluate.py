@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from PIL import Image
 
+from gan.app.command_line import CONF
 from gan.app.train import train
 from gan.core.errors import UserError
 from gan.core.images import scale
@@ -128,6 +130,12 @@ def test_metric_that_needs_more_images_is_left_out(run, metric, caplog):
                 supported_metrics([metric], reference, num_samples=count)
         else:
             assert supported_metrics([metric], reference, num_samples=count) == [metric]
+
+
+def test_every_metric_names_numbers_of_images():
+    for path in (CONF / "metrics").glob("*.yaml"):
+        for metric in instantiate(OmegaConf.load(path)).values() if path.stem not in ("all", "none") else ():
+            assert metric.least_images().keys() <= {"samples", "test"}, path
 
 
 @pytest.mark.parametrize(("words", "ends"), [(["metrics=[kernel]"], True), (["metrics=[kernel,frechet]"], False)])

@@ -5,12 +5,14 @@ This module does not import torch.
 
 import argparse
 import gc
+import io
 import logging
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -22,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
+from gan.app.failures import in_one_line
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
 from gan.app.quoting import quote_values
@@ -52,9 +55,27 @@ def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> 
     # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
     try:
-        _launch(load, config_name, trains)
+        with forgiving_output():
+            _launch(load, config_name, trains)
     finally:
         gc.enable()
+
+
+@contextmanager
+def forgiving_output() -> Iterator[None]:
+    """Lets a command finish its work when nobody reads its output, as in ``| head -1``, or a name is not printable."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be of any bytes
+    before, logging.raiseExceptions = logging.raiseExceptions, False  # no tracebacks of a closed output
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = before
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # Python itself would flush once more, and print an error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def loaded(load: Callable[[], Task]) -> Task:
@@ -70,19 +91,23 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not is_helper()
     failures: list[UserError] = []
 
+    @in_one_line
+    def perform(cfg: DictConfig) -> object:
+        undo_chdir()
+        if "output_dir" not in cfg:
+            return loaded(load)(cfg)
+        line.check(cfg, HydraConfig.get().overrides.task)
+        with alone_in_folder():
+            ended = enter_run_folder(cfg, replayable=not line.is_alone)
+            return loaded(load)(cfg) if ended is None else ended.objective
+
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
-            undo_chdir()
-            if "output_dir" not in cfg:
-                return loaded(load)(cfg)
-            line.check(cfg, HydraConfig.get().overrides.task)
-            with alone_in_folder():
-                ended = enter_run_folder(cfg, replayable=not line.is_alone)
-                return loaded(load)(cfg) if ended is None else ended.objective
+            return perform(cfg)
         except UserError as error:
             if not is_helper():
-                log.error("error: %s", error)
+                log.error("error: %s", " ".join(str(error).split()))  # the names of files may have line breaks
             if is_sweeping():
                 raise  # Hydra continues with the other jobs
             failures.append(error)

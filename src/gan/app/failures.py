@@ -19,6 +19,8 @@ def in_one_line(task: Callable[[DictConfig], Result]) -> Callable[[DictConfig], 
     def run(cfg: DictConfig) -> Result:
         try:
             return task(cfg)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             place = error.filename or cfg.get("output_dir") or cfg.get("run")
             raise UserError(f"{place}: {error.strerror or one_line(error)}.") from error

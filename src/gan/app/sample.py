@@ -13,6 +13,7 @@ from torch import Tensor
 from gan.app.failures import in_one_line
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
+from gan.core.files import naming, write_whole
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
@@ -93,7 +94,8 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
 def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
     """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, images=images.numpy(), z=z.numpy())
+    with write_whole(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, images=images.numpy(), z=z.numpy())
     return path
 
 
@@ -108,7 +110,9 @@ def save_images(folder: Path, images: Tensor) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     levels = images.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
     for number, image in enumerate(levels):
-        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{number:05d}.png")
+        path = folder / f"{number:05d}.png"
+        with naming(path):
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
     return folder
 
 
@@ -118,7 +122,7 @@ def export(run: Run, name: str, path: Path) -> Path:
     Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
     (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     generator = run.sampler.generator(name)
     config = OmegaConf.to_container(run.cfg, resolve=True)
@@ -131,5 +135,7 @@ def export(run: Run, name: str, path: Path) -> Path:
         "config": json.dumps(config),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, path, metadata)
+    content = save({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, metadata)
+    with write_whole(path) as unfinished:
+        unfinished.write_bytes(content)
     return path

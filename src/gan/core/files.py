@@ -20,7 +20,8 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     """Replaces a file atomically: a reader of ``path`` sees the complete old or the complete new contents.
 
     The block writes a temporary file in the same folder. When the block ends, the file is flushed to disk and
-    renamed to ``path``. When the block raises, the temporary file is removed and ``path`` is unchanged.
+    renamed to ``path``. When the block raises, the temporary file is removed and ``path`` is unchanged; an error of the
+    operating system names ``path``.
 
     Args:
         path: the file to write; its folder must exist.
@@ -31,12 +32,24 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}{UNFINISHED}")
     try:
-        yield unfinished
-        _force_to_disk(unfinished)
-        unfinished.replace(path)
+        with naming(path):
+            yield unfinished
+            _force_to_disk(unfinished)
+            unfinished.replace(path)
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Names ``path`` in an error of the operating system that names no file, or a temporary one: a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and (error.filename is None or str(error.filename).endswith(UNFINISHED)):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def check_writable(folder: str | Path) -> None:
