@@ -139,8 +139,8 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
         UserError: a check failed, or no batches are left to train on.
     """
     method, trainer = experiment.module, experiment.trainer
-    scalars = prepare(experiment, cfg)
-    plan.objective = Objective(cfg, experiment, [*scalars, *scalars_of(method.player_names)])
+    plan.run.scalars = [*prepare(experiment, cfg), *scalars_of(method.player_names)]
+    plan.objective = Objective(cfg, experiment, plan.run.scalars)
     if plan.metrics:
         extractor, device = part(cfg, "features"), trainer.strategy.root_device
         plan.reference = load_reference(experiment.data, extractor, device, plan.metrics)
