@@ -56,6 +56,21 @@ def test_sixteen_bit_gray_keeps_its_range(tmp_path, suffix):
     assert np.array_equal(decode(path, 8, 1)[0], np.round(deep / 257))
 
 
+@pytest.mark.parametrize("white", [4095, 3531, 65535, 1])
+def test_sixteen_bit_gray_is_stretched_to_white(tmp_path, white):
+    deep = np.random.default_rng(0).integers(0, 4096, (8, 8)).astype(np.uint16)
+    seen = []
+    pixels = decode(saved(tmp_path, Image.fromarray(deep)), 8, 1, white, seen.append)[0]
+    assert np.array_equal(pixels, np.floor(np.minimum(deep / white, 1) * 255 + 0.5))
+    assert seen == [deep.max()]
+
+
+def test_only_sixteen_bit_images_are_noted(tmp_path):
+    seen = []
+    decode(saved(tmp_path, GRADIENT), 8, 1, 4095, seen.append)
+    assert seen == []
+
+
 def test_palette_images_become_rgb(tmp_path):
     image = Image.fromarray(COLORS).quantize(64)
     expected = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
