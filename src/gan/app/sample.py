@@ -16,6 +16,7 @@ from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
 from gan.figures.drawing import check_channels
+from gan.runs.exported import CHECKSUM, checksum
 from gan.runs.folder import runs_in
 from gan.runs.instantiate import check_texts, part
 from gan.runs.run import Run, open_run
@@ -113,7 +114,7 @@ def save_images(folder: Path, images: Tensor) -> Path:
 def export(run: Run, name: str, path: Path) -> Path:
     """Writes a generator's weights as safetensors, with metadata to rebuild and use it.
 
-    Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
+    Metadata: ``sha256`` of the weights and the other metadata; ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
     (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema.
     """
     from safetensors.torch import save_file
@@ -128,6 +129,7 @@ def export(run: Run, name: str, path: Path) -> Path:
         "latent": json.dumps(config["latent"]),
         "config": json.dumps(config),
     }
+    weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, path, metadata)
+    save_file(weights, path, metadata | {CHECKSUM: checksum(weights, metadata)})
     return path
