@@ -162,9 +162,9 @@ def start(folder: Path, script: str, *words: str, at=None, action="kill", name="
 def ended(process, folder: Path, name="output") -> Ended:
     """How a process that has ended did."""
     record = folder.parent / f"{folder.name}-{name}.json"
-    events = json.loads(record.read_text()) if record.exists() else []
+    text = record.read_text() if record.exists() else ""  # empty after a kill
     output = (folder.parent / f"{folder.name}-{name}.txt").read_text(errors="replace")
-    return Ended(process.exitcode, output, events)
+    return Ended(process.exitcode, output, json.loads(text) if text else [])
 
 
 def _command(folder: Path, script: str, words, at, action, name) -> None:
