@@ -18,7 +18,7 @@ MEMORY = 6 * 2**30  # bytes that an example may add
 
 settings.register_profile(
     "fuzz",
-    max_examples=12 if is_short() else SIZE,
+    max_examples=8 if is_short() else SIZE,
     derandomize=is_short(),
     deadline=None,
     database=None,

@@ -48,7 +48,7 @@ class Faults:
 
     def event(self, name: str, path: object, tear=None) -> None:
         """Counts one change. ``tear`` does a part of it, as a kill may."""
-        if not isinstance(path, str | os.PathLike) or not os.path.abspath(path).startswith(self.root):
+        if not isinstance(path, str | os.PathLike) or not str(Path(path).absolute()).startswith(self.root):
             return
         self.events.append(f"{name} {os.path.relpath(path, self.root)}")
         number = len(self.events) - 1
@@ -82,7 +82,7 @@ class Faults:
             return change
 
         def fsync(descriptor):
-            self.event("fsync", os.readlink(f"/proc/self/fd/{descriptor}"))
+            self.event("fsync", Path(f"/proc/self/fd/{descriptor}").readlink())
             return true_fsync(descriptor)
 
         builtins.open = io.open = watched_open
@@ -180,7 +180,7 @@ def _command(folder: Path, script: str, words, at, action, name) -> None:
     sys.argv = [script, *words]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # the server ignores it
     faults = Faults(folder, at, action)
-    with open(folder.parent / f"{folder.name}-{name}.json", "w") as record:
+    with (folder.parent / f"{folder.name}-{name}.json").open("w") as record:
         faults.install()
         try:
             runpy.run_path(str(REPOSITORY / script), run_name="__main__")

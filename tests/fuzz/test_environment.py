@@ -1,6 +1,8 @@
-"""Files and clocks that change while a command runs: a vanished image, a cache built by two processes, an early clock."""
+"""Files and clocks that change while a command runs: a vanished image, a cache that two processes build, the time."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +10,8 @@ import torch
 
 from gan.data import cache
 from gan.data.cache import decoded, scan
+from gan.runs.folder import RunFolder
+from tests.conftest import REPOSITORY
 from tests.data.test_cache import root  # noqa: F401
 from tests.fuzz.faults import KILLED, ended, run, start
 from tests.fuzz.test_faults import TRAIN
@@ -73,8 +77,6 @@ def test_partial_files_of_a_living_process_survive_a_clock_that_jumps_back(root,
 
 def test_training_with_a_clock_that_jumps_back(configure, run_training, tmp_path, monkeypatch):
     """The order of points and checkpoints does not depend on the time of day."""
-    from gan.runs.folder import RunFolder
-
     words = ["trainer.max_steps=6", "callbacks.monitor.every_n_batches=1", "callbacks.sample_grids=null"]
     run_training(configure(*words, folder="whole"))
     start, calls = time.time(), [0]
@@ -90,15 +92,11 @@ def test_training_with_a_clock_that_jumps_back(configure, run_training, tmp_path
     assert found == whole
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.parametrize("home", [None, "/dev/null"])
 def test_no_home_or_one_that_cannot_be_written(tmp_path, monkeypatch, home):
     """What is kept between runs goes elsewhere, or is not needed."""
-    import subprocess
-    import sys
-
-    from tests.conftest import REPOSITORY
-
     environment = {key: text for key, text in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME")}
     environment |= {"HOME": home, "XDG_CACHE_HOME": f"{home}/x"} if home else {}
     command = [sys.executable, str(REPOSITORY / "train.py"), *TRAIN, "output_dir=run"]

@@ -1,4 +1,4 @@
-"""Starts a command. What takes time to import is imported late, so that Ctrl-C and a closed terminal find it prepared."""
+"""Starts a command: before anything that takes time to import, Ctrl-C and closed streams are taken care of."""
 
 import os
 import sys
@@ -29,4 +29,4 @@ def open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number
         if getattr(sys, name) is None:
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: PTH123, SIM115
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115

@@ -114,8 +114,9 @@ def save_images(folder: Path, images: Tensor) -> Path:
 def export(run: Run, name: str, path: Path) -> Path:
     """Writes a generator's weights as safetensors, with metadata to rebuild and use it.
 
-    Metadata: ``sha256`` of the weights and the other metadata; ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
-    (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema.
+    Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
+    (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema; ``sha256`` is
+    the checksum of the weights and of the other metadata.
     """
     from safetensors.torch import save_file
 

@@ -16,7 +16,6 @@ from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
 
-
 CHECKSUM = "sha256"  # the entry of the metadata; the format itself has no checksum
 
 
