@@ -61,3 +61,6 @@ def test_scalars_that_a_training_does_not_write_are_reported_before_it(digits):
     with pytest.raises(UserError, match=r"figures.curves: this training has no scalar D\(x\)\. It has: loss/generator"):
         Curves(["loss/generator", "D(x)"]).check(digits)
     Curves(["loss/generator", "valid/frechet_distance/raw"]).check(digits)
+    digits.scalars = []  # as with callbacks=none
+    with pytest.raises(UserError, match="no curves are written in this training; take callbacks=default"):
+        Curves(["loss/generator"]).check(digits)

@@ -49,6 +49,8 @@ class Curves(Comparison):
     def check(self, run: Run) -> None:
         if not run.cfg.get("logger"):
             raise UserError(f"figures.{self.name}: no curves are written in this training; take logger=tensorboard.")
+        if run.scalars == []:
+            raise UserError(f"figures.{self.name}: no curves are written in this training; take callbacks=default.")
         for name in self.scalars:
             if run.scalars and name not in run.scalars and not name.startswith("valid/"):
                 known = f"{did_you_mean(name, run.scalars)} It has: {', '.join(run.scalars)}."
