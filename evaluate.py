@@ -1,6 +1,6 @@
 """Computes the metrics of a run, or of all runs of a sweep: ``python evaluate.py --help``."""
 
-from gan.app.command_line import launch
+from gan.app.launch import launch
 
 
 def load():

@@ -1,6 +1,6 @@
 """Writes the generator of a run for other programs, or as a page to explore it: ``python export.py --help``."""
 
-from gan.app.command_line import launch
+from gan.app.launch import launch
 
 
 def load():

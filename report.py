@@ -1,6 +1,6 @@
 """Writes one HTML page about the runs of a sweep: ``python report.py --help``."""
 
-from gan.app.command_line import launch
+from gan.app.launch import launch
 
 
 def load():

@@ -1,6 +1,6 @@
 """Draws figures and saves samples of a run, or of all runs of a sweep: ``python sample.py --help``."""
 
-from gan.app.command_line import launch
+from gan.app.launch import launch
 
 
 def load():

@@ -1,6 +1,6 @@
 """Runs one training, or a sweep of several: ``python train.py --help``."""
 
-from gan.app.command_line import launch
+from gan.app.launch import launch
 
 
 def load():

@@ -54,3 +54,13 @@ def test_missing_scalars_are_reported(digits, numbers, tmp_path):
         Curves(["D(x)"])(digits, tmp_path)
     with pytest.raises(ValueError, match="scalars must name at least one scalar"):
         Curves([])
+
+
+def test_scalars_that_a_training_does_not_write_are_reported_before_it(digits):
+    digits.scalars = ["loss/generator", "epoch"]  # as the training of a VAE
+    with pytest.raises(UserError, match=r"figures.curves: this training has no scalar D\(x\)\. It has: loss/generator"):
+        Curves(["loss/generator", "D(x)"]).check(digits)
+    Curves(["loss/generator", "valid/frechet_distance/raw"]).check(digits)
+    digits.scalars = []  # as with callbacks=none
+    with pytest.raises(UserError, match="no curves are written in this training; take callbacks=default"):
+        Curves(["loss/generator"]).check(digits)

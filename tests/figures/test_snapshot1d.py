@@ -66,3 +66,11 @@ def test_unsupported_runs_are_reported():
         snapshot(game(), object(), GENERATOR)
     with pytest.raises(UserError, match="latent Spherical has no density on the line"):
         snapshot(game(Spherical(1)), DATA, GENERATOR)
+
+
+def test_snapshot_of_a_method_without_a_discriminator_has_no_d():
+    subject = game()
+    del subject.discriminator  # as a VAE
+    now = snapshot(subject, DATA, GENERATOR)
+    assert now.d.isnan().all()
+    assert now.p_g.isfinite().all()

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.figures import Theory
 from gan.figures.snapshot1d import snapshot
 from gan.metrics.theory import EQUILIBRIUM, report
@@ -55,3 +56,9 @@ def test_report_is_written_and_logged(numbers, tmp_path, caplog):
     assert record["optimal_value"] == pytest.approx(record["from_divergence"], abs=1e-6)
     assert record["value"] < record["optimal_value"]
     assert f"{record['mean_gap']:.4f}" in caplog.text
+
+
+def test_method_without_a_discriminator_is_refused(numbers):
+    del numbers.module.discriminator  # as a VAE
+    with pytest.raises(UserError, match="figures=theory compares D with D\\*; this method has no D"):
+        Theory().check(numbers)

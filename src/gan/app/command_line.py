@@ -54,6 +54,7 @@ def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> 
     """
     # Imports create a million permanent objects. Garbage collection over them takes a fifth of the start-up.
     gc.disable()
+    logging.raiseExceptions = False  # a log file on a full disk, or a terminal that is gone, prints no traceback
     try:
         with forgiving_output():
             _launch(load, config_name, trains)

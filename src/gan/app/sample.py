@@ -18,6 +18,7 @@ from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
 from gan.figures.drawing import check_channels
+from gan.runs.exported import CHECKSUM, checksum
 from gan.runs.folder import runs_in
 from gan.runs.instantiate import check_texts, part
 from gan.runs.run import Run, open_run
@@ -120,7 +121,8 @@ def export(run: Run, name: str, path: Path) -> Path:
     """Writes a generator's weights as safetensors, with metadata to rebuild and use it.
 
     Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
-    (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema.
+    (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema; ``sha256`` is
+    the checksum of the weights and of the other metadata.
     """
     from safetensors.torch import save
 
@@ -134,8 +136,9 @@ def export(run: Run, name: str, path: Path) -> Path:
         "latent": json.dumps(config["latent"]),
         "config": json.dumps(config),
     }
+    weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = save({key: value.cpu().contiguous() for key, value in generator.state_dict().items()}, metadata)
+    content = save(weights, metadata | {CHECKSUM: checksum(weights, metadata)})
     with write_whole(path) as unfinished:
         unfinished.write_bytes(content)
     return path

@@ -36,7 +36,7 @@ from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.search.study import is_score, trial_of_job
 from gan.training import SampleGrids, trackers
-from gan.training.monitor import scalars_of
+from gan.training.monitor import Monitor, scalars_of
 from gan.training.pruning import Pruning
 
 log = logging.getLogger(__name__)
@@ -155,8 +155,9 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
         UserError: a check failed, or no batches are left to train on.
     """
     method, trainer = experiment.module, experiment.trainer
-    scalars = prepare(experiment, cfg)
-    plan.objective = Objective(cfg, experiment, [*scalars, *scalars_of(method.player_names)])
+    scalars = [*prepare(experiment, cfg), *scalars_of(method.player_names)]
+    plan.objective = Objective(cfg, experiment, scalars)
+    plan.run.scalars = scalars if any(isinstance(callback, Monitor) for callback in trainer.callbacks) else []
     if plan.metrics:
         extractor, device = part(cfg, "features"), trainer.strategy.root_device
         plan.reference = load_reference(experiment.data, extractor, device, plan.metrics)

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import warnings
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +24,13 @@ from tqdm import tqdm
 
 from gan.core.errors import UserError
 from gan.core.files import UNFINISHED, read_json, write_whole
-from gan.data.decode import SUFFIXES, VERSION, WHITE, attempt
+from gan.data.decode import SUFFIXES, VERSION, WHITE, Unreadable, attempt
 
 log = logging.getLogger(__name__)
 say = rank_zero_only(log.info)
 
 HOUR = 3600
+CHECKED = 2**32  # bytes: a larger cache is not compared with its checksum, because it is not read at the start
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def decoded(
     name = f"{image_size}x{channels}-{_fingerprint(files, white)}"
     shape = (channels, image_size, image_size)
     folder = cache_of(root, cache_dir)
-    if pixels := _read(folder, name, shape):
+    if pixels := _read(folder, name, shape, root):
         return pixels
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +141,7 @@ def decoded(
             "give a folder for decoded images with data.cache_dir=FOLDER."
         ) from error
     with alone(folder):
-        pixels = _read(folder, name, shape)  # another process may have written it meanwhile
+        pixels = _read(folder, name, shape, root)  # another process may have written it meanwhile
         return pixels or _build(root, files, folder, name, shape, white)
 
 
@@ -158,16 +160,30 @@ def cache_of(root: Path, cache_dir: str | None = None) -> Path:
     return base / f"{root.resolve().name}-{key}"
 
 
-def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
-    """The complete cached images, or None."""
+def _read(folder: Path, name: str, shape: tuple[int, int, int], root: Path) -> Pixels | None:
+    """The complete cached images; None if they are damaged, or if a file can now be read that could not."""
     try:
         record = read_json(folder / f"{name}.json")
         pixels = Pixels(
             folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]), record.get("brightest")
         )
-        return pixels if pixels.path.stat().st_size == np.prod(pixels.shape, dtype=np.int64) else None
+        if any(os.access(root / path, os.R_OK) for path in record.get("unreadable", ())):
+            return None
+        size = pixels.path.stat().st_size
+        is_whole = size == np.prod(pixels.shape, dtype=np.int64)
+        if is_whole and size <= CHECKED and "crc32" in record:  # older versions wrote none
+            is_whole = record["crc32"] == _checksum(pixels.path)
+        return pixels if is_whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _checksum(path: Path) -> int:
+    checksum = 0
+    with path.open("rb") as file:
+        while part := file.read(2**24):
+            checksum = zlib.crc32(part, checksum)
+    return checksum
 
 
 @contextmanager
@@ -190,17 +206,21 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
     """Decodes all files; the final files appear only when they are complete."""
     say("decoding %s images in %s, once: they are kept in %s", f"{len(files):,}", root, folder)
     corrupt: dict[str, str] = {}
+    unreadable: list[str] = []
     brightest: list[int] = []
+    checksum = 0
     try:
         with write_whole(folder / f"{name}.images") as unfinished, unfinished.open("wb") as file:
             for path, result in _decode_all(root, [file.path for file in files], shape, white, brightest.append):
                 if isinstance(result, str):
                     corrupt[path] = result
+                    unreadable += [path] if isinstance(result, Unreadable) else []
                 else:
-                    file.write(result.tobytes())
+                    file.write(pixels := result.tobytes())
+                    checksum = zlib.crc32(pixels, checksum)
         count = len(files) - len(corrupt)
-        top = max(brightest, default=None)
-        record = {"count": count, "corrupt": corrupt, "brightest": top}
+        record = {"count": count, "corrupt": corrupt, "unreadable": unreadable, "crc32": checksum}
+        record["brightest"] = max(brightest, default=None)
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:

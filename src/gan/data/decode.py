@@ -16,6 +16,10 @@ SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jpe", ".pgm", ".ppm", ".pbm", "
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "WEBP")  # PPM is PIL's name for all portable formats, gray ones too
 
 
+class Unreadable(str):
+    """An error of the operating system, such as of permissions or of a network drive: the file may be a good one."""
+
+
 def attempt(path: Path, image_size: int, channels: int, *options) -> np.ndarray | str:
     """Same as ``decode``, but returns a short error message if the file cannot be decoded.
 
@@ -33,7 +37,9 @@ def attempt(path: Path, image_size: int, channels: int, *options) -> np.ndarray 
     except UnidentifiedImageError:
         return "it is empty" if path.stat().st_size == 0 else f"none of {', '.join(FORMATS)}"
     except Exception as error:  # the parser of each format has its own exceptions
-        return getattr(error, "strerror", None) or one_line(error) or type(error).__name__
+        if reason := getattr(error, "strerror", None):
+            return Unreadable(reason)
+        return one_line(error) or type(error).__name__
 
 
 def decode(

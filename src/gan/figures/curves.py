@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gan.core.errors import UserError
+from gan.core.errors import UserError, did_you_mean
 from gan.figures.base import Comparison
 from gan.figures.drawing import new_plot, save_plot
 from gan.runs.folder import Points, RunFolder, whole
@@ -49,6 +49,12 @@ class Curves(Comparison):
     def check(self, run: Run) -> None:
         if not run.cfg.get("logger"):
             raise UserError(f"figures.{self.name}: no curves are written in this training; take logger=tensorboard.")
+        if run.scalars == []:
+            raise UserError(f"figures.{self.name}: no curves are written in this training; take callbacks=default.")
+        for name in self.scalars:
+            if run.scalars and name not in run.scalars and not name.startswith("valid/"):
+                known = f"{did_you_mean(name, run.scalars)} It has: {', '.join(run.scalars)}."
+                raise UserError(f"figures.{self.name}: this training has no scalar {name}.{known}")
 
     def compare(self, runs: Sequence[Run], folder: Path) -> list[Path]:
         groups = group([RunFolder(run.folder) for run in runs])

@@ -94,13 +94,15 @@ def check_game(game: GAN, data: Source) -> None:
 def probability(game: GAN, x: Tensor) -> Tensor:
     """D(x) for x (N,), float64 on the CPU, in evaluation mode: no dropout, running batch statistics.
 
-    NaN if the loss has no probability, or D compares the examples of a batch.
+    NaN without a D, if the loss has no probability, or D compares the examples of a batch.
     """
-    discriminator = game.discriminator
+    nothing = torch.full((len(x),), torch.nan, dtype=torch.float64)
+    if (discriminator := getattr(game, "discriminator", None)) is None:
+        return nothing
     was_training = discriminator.training
     discriminator.eval()
     try:
         found = game.probability(x.view(-1, 1, 1, 1))
     finally:
         discriminator.train(was_training)
-    return torch.full((len(x),), torch.nan, dtype=torch.float64) if found is None else found.cpu().double()
+    return nothing if found is None else found.cpu().double()

@@ -29,7 +29,10 @@ class Theory(Figure):
 
     def check(self, run: Run) -> None:
         check_game(run.module, run.data)
-        if run.module.discriminator.mixes_batch:
+        discriminator = getattr(run.module, "discriminator", None)
+        if discriminator is None:
+            raise UserError("figures=theory compares D with D*; this method has no D.")
+        if discriminator.mixes_batch:
             raise UserError(
                 "figures=theory: this D compares the examples of a batch, so there is no D(x) to compare with D*."
             )

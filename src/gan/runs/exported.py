@@ -1,10 +1,13 @@
 """Reads a generator that ``sample.py export=true`` wrote, without running anything that the file names."""
 
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from gan.core.errors import UserError, one_line
 from gan.networks.base import Generator
@@ -12,6 +15,19 @@ from gan.networks.latents import Latent
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
+
+CHECKSUM = "sha256"  # the entry of the metadata; the format itself has no checksum
+
+
+def checksum(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """SHA-256 of the names, shapes and bytes of the weights, and of the metadata but the checksum itself."""
+    digest = hashlib.sha256()
+    for name, text in sorted(metadata.items()):
+        digest.update(f"{name}={text}\n".encode() if name != CHECKSUM else b"")
+    for name, weight in sorted(weights.items()):
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
+        digest.update(weight.contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load_generator(path: str | Path, trust: str | Collection[str] | None = None) -> tuple[Generator, Latent]:
@@ -27,7 +43,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
     """
     try:
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["config"])
+            metadata = file.metadata() or {}
+            about = json.loads(metadata["config"])
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         parts = {name: about[name] for name in ("model", "latent")}
         parts["model"] = {"generator": parts["model"]["generator"]}
@@ -37,6 +54,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
         raise UserError(
             f"{path} is not a generator that sample.py export=true wrote ({one_line(error)[:100]})."
         ) from error
+    if metadata.get(CHECKSUM, expected := checksum(weights, metadata)) != expected:
+        raise UserError(f"{path} is damaged (wrong checksum); take another copy, or export it again.")
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
         generator, latent = part(cfg, "model.generator"), part(cfg, "latent")

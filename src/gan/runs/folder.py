@@ -1,6 +1,7 @@
 """A run's folder: checkpoints, settings and curves. Reading them builds no networks and does not import torch."""
 
 import csv
+import math
 import os
 import shlex
 import struct
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gan.core.errors import UserError, did_you_mean
+from gan.core.errors import UserError, did_you_mean, one_line
 from gan.runs.foreign import read_yaml, resolve
 from gan.runs.migrations import migrate_config
 
@@ -18,6 +19,7 @@ Points = list[tuple[float, float]]
 BEST = "best"  # the checkpoint chosen by evaluate.py select=best
 METRICS_FILE = "metrics.csv"  # of logger=csv
 STEP = "step"  # its column of iterations
+MAX_STEP = 2**63
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,10 @@ class RunFolder:
         epochs = values.get("epoch")
         if not epochs:
             return {name: [] for name in values}
-        batches = max(1, round(max(epochs) / epochs[max(epochs)]))  # per epoch
+        last = max(epochs)
+        if not last / MAX_STEP < epochs[last] < math.inf:
+            raise UserError(f"{self.path}: its curves are damaged: epoch is {epochs[last]} at iteration {last:,}.")
+        batches = max(1, round(last / epochs[last]))  # per epoch
         return {
             name: sorted((epochs.get(x, as_stored(x / batches)), value) for x, value in points.items())
             for name, points in values.items()
@@ -105,12 +110,25 @@ def as_stored(value: float) -> float:
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
-    """The complete rows of a ``metrics.csv``, as text by column; empty if there is no such file."""
+    """The complete rows of a ``metrics.csv``, as text by column; empty if there is no such file.
+
+    Raises:
+        UserError: a row without an iteration, or with another value than a number.
+    """
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]  # a killed process may leave a part of a row
-    return list(csv.DictReader(whole.splitlines()))
+    try:
+        text = path.read_text(encoding="utf-8")
+        whole = text[: text.rfind("\n") + 1]  # a killed process may leave a part of a row
+        rows = list(csv.DictReader(whole.splitlines(), strict=True))
+        for row in rows:
+            if not 0 <= int(row[STEP]) < MAX_STEP:
+                raise ValueError(f"{STEP} {row[STEP]}")
+            for value in filter(None, row.values()):
+                float(value)
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise UserError(f"{path} is damaged ({one_line(error)[:100]}); move it away.") from error
+    return rows
 
 
 def latest(events: Sequence) -> dict[int, float]:

@@ -32,6 +32,9 @@ class Run:
         iteration: the iteration of the weights; None for that of the method.
         checkpoint: the file of the weights; None for a method in training.
         data: the data; None to build it from ``cfg``. It is loaded when :meth:`load_data` is called.
+
+    Attributes:
+        scalars: before and in a training, the names of the curves that it writes, except scores; else None.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Run:
     ) -> None:
         self.folder, self.cfg, self.checkpoint = folder, cfg, checkpoint
         self._restore, self._iteration = restore, iteration
+        self.scalars: list[str] | None = None
         if data is not None:
             self.data = data
 
