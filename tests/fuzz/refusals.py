@@ -18,7 +18,7 @@ REFUSALS = {
     r"model\.(encoder|discriminator) must be a mapping with a _target_ .*": "a network that the model has not",
     r"normalization@.*: no chosen file uses this group here\..*": "a normalization of layers that the model has not",
     r"In 'experiment/.*': Could not override 'normalization@.*": "a preset's normalization for another network",
-    r"data: a (number|point of the plane) has channels=. and image_size=1, got .*": "an image size that the data cannot have",
+    r"data: a (number|point of the plane) has channels=. and image_size=1, got .*": "images of points",
     r"(model|optim)\.\w+ has no key '\w+'\..*": "a preset's setting of its own network or optimizer",
     r"optim\.momentum: .* has no momentum; take optim=sgd\.": "a preset's momentum for another optimizer",
     r"latent: classes must be at least 2, got 0: .*": "labels of data without classes",

@@ -219,8 +219,14 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
                     file.write(pixels := result.tobytes())
                     checksum = zlib.crc32(pixels, checksum)
         count = len(files) - len(corrupt)
-        record = {"count": count, "corrupt": corrupt, "unreadable": unreadable, "crc32": checksum}
-        record["brightest"] = max(brightest, default=None)
+        top = max(brightest, default=None)
+        record = {
+            "count": count,
+            "corrupt": corrupt,
+            "unreadable": unreadable,
+            "crc32": checksum,
+            "brightest": top,
+        }
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
