@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from gan.core.errors import UserError, one_line
 from gan.networks.base import Generator
 from gan.networks.latents import Latent
+from gan.runs.build import build_network
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
@@ -39,6 +40,6 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
         ) from error
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
-        generator, latent = part(cfg, "model.generator"), part(cfg, "latent")
+        generator, latent = build_network(cfg, "generator"), part(cfg, "latent")
         generator.load_state_dict(weights)
     return generator.eval(), latent
