@@ -1,6 +1,6 @@
 """Objectives on class logits: the auxiliary classifier, and the categorical GAN."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class ClassLabels(Term):
         **term: see :class:`gan.losses.base.Term`.
     """
 
-    needs_outputs = {"classes": "conditioning=auxiliary_classifier"}
+    needs_outputs: ClassVar = {"classes": "conditioning=auxiliary_classifier"}
 
     def __init__(self, generated: bool = True, **term: Any) -> None:
         super().__init__(**term)
@@ -55,7 +55,7 @@ class Categorical(Loss):
     with Categorical Generative Adversarial Networks", equations 7 and 9.
     """
 
-    needs_outputs = {"classes": "conditioning=class_logits"}
+    needs_outputs: ClassVar = {"classes": "conditioning=class_logits"}
 
     def discriminator(self, pair: Pair) -> Tensor:
         return unsureness(pair.real_output) - conditional_entropy(pair.fake_output)

@@ -1,5 +1,7 @@
 """Feature matching: G matches the mean of D's features on real examples."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from gan.core.processes import gather_rows
@@ -14,7 +16,7 @@ class FeatureMatching(NonSaturating):
     section 3.1; there the squares are summed in the text and averaged in the published code.
     """
 
-    needs_outputs = {"features": "conditioning=class_logits"}
+    needs_outputs: ClassVar = {"features": "conditioning=class_logits"}
 
     def generator(self, pair: Pair) -> Tensor:
         real, fake = (gather_rows(output.features).mean(0) for output in (pair.real_output, pair.fake_output))

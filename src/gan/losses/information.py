@@ -1,7 +1,7 @@
 """The mutual information of codes and generated examples."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,7 +24,7 @@ class MutualInformation(Term):
         **term: see :class:`gan.losses.base.Term`.
     """
 
-    needs_outputs = {"codes": "conditioning=codes"}
+    needs_outputs: ClassVar = {"codes": "conditioning=codes"}
 
     def __init__(
         self, categorical: Sequence[int], continuous: int, continuous_weight: float = 1.0, **term: Any

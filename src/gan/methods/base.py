@@ -4,7 +4,7 @@ import logging
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +47,8 @@ class Method(Optimization):
         total_iterations: length of the run in batches; None to use the Trainer's ``max_epochs``.
 
     Attributes:
-        offers: what a trained model provides in addition to samples, for metrics and figures that need it.
         iteration: batches trained on so far, the x axis of every curve.
     """
-
-    offers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -78,6 +75,11 @@ class Method(Optimization):
         self.keep_ema("generator")
 
     # Defined by subclasses
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What a trained model provides beside samples: ``labels`` if the prior has classes."""
+        return frozenset({"labels"} if self.latent.classes else ())
 
     @property
     def objectives(self) -> dict[str, Term]:

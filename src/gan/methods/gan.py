@@ -67,6 +67,10 @@ class GAN(Method):
         self.history, self.lookahead = history, lookahead
 
     @property
+    def offers(self) -> frozenset[str]:  # type: ignore[override]
+        return super().offers | self.discriminator.offers
+
+    @property
     def trained_networks(self) -> dict[str, tuple[Network, ...]]:
         return {"discriminator": (self.discriminator,), "generator": (self.generator,)}
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from gan.core.batch import Batch, Output
 from gan.core.errors import UserError, did_you_mean
 from gan.core.random import RandomRows, derive
 from gan.methods.base import Method
@@ -48,14 +49,31 @@ class Sampler:
         self.generator(name)
         return name
 
-    def latents(self, count: int, seed: int, stream: str = "samples") -> tuple[Tensor, Tensor]:
+    def latents(
+        self, count: int, seed: int, stream: str = "samples", label: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Draws ``count`` latents from the prior, on the CPU.
+
+        Args:
+            count: the number of latents.
+            seed: of the random numbers.
+            stream: other numbers for each purpose.
+            label: the class of all of them; None for random classes, if the prior has classes.
 
         Returns:
             z (count, dim) and labels int64 (count,), -1 if the prior has no classes.
+
+        Raises:
+            UserError: there is no such class.
         """
+        classes = self.method.latent.classes
+        if label is not None and label not in range(classes):
+            known = (
+                f"its classes are 0 to {classes - 1}" if classes else "its generator has no classes (latent=labelled)"
+            )
+            raise UserError(f"label={label}: there is no such class in this run; {known}.")
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
-        return self.method.latent(random, torch.full((count,), -1))
+        return self.method.latent(random, torch.full((count,), -1 if label is None else label))
 
     def sample(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for given latents.
@@ -63,13 +81,34 @@ class Sampler:
         Args:
             name: of the generator.
             z: (N, dim).
-            labels: int64 (N,), required by a conditional generator; None for unknown labels.
+            labels: int64 (N,), required by a conditional generator; None for unknown labels. Or float32 (N, classes),
+                a share of each class.
 
         Returns:
             float32 (N, C, H, W) in [0, 1], on the CPU.
         """
         labels = torch.full((len(z),), -1) if labels is None else labels
         return torch.cat(list(self._parts(self.generator(name), z, labels)))
+
+    @torch.no_grad()
+    def describe(self, images: Tensor) -> Output:
+        """The outputs of a trained D for real or generated images, on the CPU.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+        """
+        network = self.method.discriminator
+        device, was_training = next(network.parameters()).device, network.training
+        network.eval()
+        try:
+            parts = [
+                network(Batch(images=some.to(device), labels=torch.full((len(some),), -1, device=device)))
+                for some in images.split(BATCH)
+            ]
+        finally:
+            network.train(was_training)
+        columns = {name: torch.cat([getattr(part, name) for part in parts]).cpu() for name, _ in parts[0].items()}
+        return Output(**columns)
 
     @staticmethod
     def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:

@@ -80,6 +80,8 @@ class Discriminator(Network):
 
     #: whether ``Output.logits`` is minus a reconstruction error and ``Output.features`` the code
     is_energy: ClassVar[bool] = False
+    #: the outputs beside logits by which a trained D describes an image, such as ``classes``
+    offers: ClassVar[frozenset[str]] = frozenset()
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(batch.images))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from gan.core.checks import ArgumentError, check_integer
-from gan.networks.conditional import one_hot
 from gan.networks.latents import Latent
+from gan.networks.layers import one_hot
 
 
 class Codes(Latent):

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from gan.core.batch import Batch, Output
 from gan.core.checks import check_integer
 from gan.networks import base
-from gan.networks.conditional import check_classes, one_hot
+from gan.networks.conditional import check_classes
+from gan.networks.layers import one_hot
 from gan.networks.normalization import Normalization
 
 
@@ -157,6 +158,8 @@ class ClassHead(Head):
         **head: see :class:`Head`.
     """
 
+    offers = frozenset({"classes"})
+
     def __init__(self, discriminator: base.Discriminator, *, classes: int, **head: Any) -> None:
         super().__init__(discriminator, **head)
         check_classes(classes)
@@ -176,6 +179,8 @@ class ClassLogits(Head):
         classes: number of classes, at least 2.
         **head: see :class:`Head`.
     """
+
+    offers = frozenset({"classes"})
 
     def __init__(self, discriminator: base.Discriminator, *, classes: int, **head: Any) -> None:
         super().__init__(discriminator, **head)
@@ -200,6 +205,8 @@ class CodeHead(Head):
         slope: LeakyReLU's slope for negative inputs.
         **head: see :class:`Head`.
     """
+
+    offers = frozenset({"codes"})
 
     def __init__(
         self,

@@ -157,6 +157,16 @@ class MaxoutConv2d(nn.Module):
         return self.pool(pieces.amax(dim=1))
 
 
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """float32 (B, classes) for labels (B,); zeros for -1. Unlike torch's, it does not synchronize the device.
+
+    Soft labels (B, classes), between classes, stay as they are.
+    """
+    if labels.ndim == 2:
+        return labels
+    return (labels[:, None] == torch.arange(classes, device=labels.device)).float()
+
+
 class Conditional(nn.Module):
     """A layer that uses the label of each example; the generator sets them before its forward pass.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from gan.core.checks import ArgumentError, check_integer
-from gan.networks.layers import Conditional
+from gan.networks.layers import Conditional, one_hot
 
 
 class Normalization:
@@ -99,7 +99,7 @@ class ConditionalScale(Conditional):
         x = self.normalization(x)
         if self.labels is None:
             return x
-        chosen = (self.labels[:, None] == torch.arange(len(self.gains), device=x.device)).to(x.dtype)
+        chosen = one_hot(self.labels, len(self.gains)).to(x.dtype)
         ones = (...,) + (None,) * (x.ndim - 2)
         return x * (1 + chosen @ self.gains)[ones] + (chosen @ self.shifts)[ones]
 
@@ -154,6 +154,13 @@ class Instance(Normalization):
 
     def outputs(self, channels: int, dense: bool = False) -> nn.Module:
         return nn.Identity() if dense else nn.InstanceNorm2d(channels, affine=self.affine)
+
+
+class Weight(Normalization):
+    """Each unit's weights are a direction times a learned length (Salimans and Kingma 2016)."""
+
+    def weights(self, layer: nn.Module) -> nn.Module:
+        return parametrizations.weight_norm(layer)
 
 
 class Spectral(Normalization):
