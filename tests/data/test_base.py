@@ -150,7 +150,7 @@ FEW = Split(torch.arange(7, dtype=torch.uint8).view(-1, 1, 1, 1), torch.arange(7
 
 def labelled_stream(count, start=0, **kwargs):
     batches = Batches(IMAGES, LABELS, position=lambda: start, labelled=FEW, **{"batch_size": 14, "seed": 1} | kwargs)
-    return [batch for batch in islice(batches, count)]
+    return list(islice(batches, count))
 
 
 def test_batches_of_few_labels_have_the_other_images_without_theirs():

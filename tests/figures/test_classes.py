@@ -47,5 +47,5 @@ def test_samples_of_one_class(labelled, digits):
     assert torch.equal(z, labelled.sampler.latents(5, 0)[0])
     with pytest.raises(UserError, match="label=10: there is no such class in this run; its classes are 0 to 9"):
         labelled.sampler.latents(5, 0, label=10)
-    with pytest.raises(UserError, match="label=0: .* its generator has no classes"):
+    with pytest.raises(UserError, match=r"label=0: .* its generator has no classes"):
         digits.sampler.latents(5, 0, label=0)

@@ -4,6 +4,7 @@ May import: runs, metrics and below.
 """
 
 from gan.figures.classes import ClassGrid, ClassInterpolation
+from gan.figures.completion import Completions
 from gan.figures.curves import Curves
 from gan.figures.grid import Grid
 from gan.figures.interpolation import Interpolation
@@ -17,6 +18,7 @@ from gan.figures.traversal import Traversal
 __all__ = [
     "ClassGrid",
     "ClassInterpolation",
+    "Completions",
     "Curves",
     "Grid",
     "Interpolation",

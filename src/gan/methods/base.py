@@ -103,6 +103,8 @@ class Method(Optimization):
         Raises:
             UserError: a network does not fit the data or another network.
         """
+        if self.generator.classes and not self.latent.classes:
+            raise UserError("latent draws no labels, which this generator needs; take latent=labelled.")
         z, labels = self.latent(RandomRows(self.device), batch.labels)
         expect_shape("model.generator", self.generator(z, labels), batch.images.shape)
         return [f"loss/{player}" for player in self.player_names]

@@ -9,7 +9,7 @@ from gan.core.batch import Batch, Output
 from gan.core.errors import UserError, did_you_mean
 from gan.core.random import RandomRows, derive
 from gan.methods.base import Method
-from gan.networks.sampling import sample
+from gan.networks.sampling import evaluating, sample
 
 BATCH = 500  # images per forward pass: enough to fill a device, few enough for its memory
 
@@ -98,15 +98,12 @@ class Sampler:
             images: float32 (N, C, H, W) in [0, 1].
         """
         network = self.method.discriminator
-        device, was_training = next(network.parameters()).device, network.training
-        network.eval()
-        try:
+        device = next(network.parameters()).device
+        with evaluating(network):
             parts = [
                 network(Batch(images=some.to(device), labels=torch.full((len(some),), -1, device=device)))
                 for some in images.split(BATCH)
             ]
-        finally:
-            network.train(was_training)
         columns = {name: torch.cat([getattr(part, name) for part in parts]).cpu() for name, _ in parts[0].items()}
         return Output(**columns)
 

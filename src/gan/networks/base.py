@@ -45,6 +45,8 @@ class Generator(Network):
     """
 
     start_from: str | None = None
+    #: number of classes of the labels that it needs; 0 if it works without labels
+    classes: int = 0
 
     def __call__(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         for layer in self._conditional:

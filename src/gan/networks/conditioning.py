@@ -17,6 +17,7 @@ from gan.networks import base
 from gan.networks.conditional import check_classes
 from gan.networks.layers import one_hot
 from gan.networks.normalization import Normalization
+from gan.networks.sampling import evaluating
 
 
 class LabelEmbedding(base.Generator):
@@ -234,9 +235,6 @@ def count_features(discriminator: base.Discriminator, image_shape: Sequence[int]
     Raises:
         UserError: the discriminator has no features.
     """
-    was_training = discriminator.training
-    try:
-        features = discriminator.eval().features(torch.zeros(1, *image_shape))
-    finally:
-        discriminator.train(was_training)
+    with evaluating(discriminator):
+        features = discriminator.features(torch.zeros(1, *image_shape))
     return math.prod(features.shape[1:])
