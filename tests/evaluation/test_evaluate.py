@@ -8,6 +8,7 @@ import torch
 from hydra.utils import instantiate
 from PIL import Image
 
+from gan.app.command_line import CONF
 from gan.app.train import train
 from gan.core.errors import UserError
 from gan.core.images import scale
@@ -26,7 +27,9 @@ from gan.metrics import (
 )
 from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.features import Pixels, Shipped
+from gan.runs.instantiate import part
 from gan.runs.run import open_run
+from tests.conftest import composed
 
 CPU = torch.device("cpu")
 
@@ -291,3 +294,11 @@ def test_metric_of_the_model_gets_the_model_and_has_no_floor(run):
     assert [(row.generator, row.measure.value) for row in rows] == [("raw", len(run.data.splits["test"]))]
     with pytest.raises(UserError, match="Bound needs bound, which neither features=pixels nor this method gives"):
         evaluate(run.sampler, reference, [Bound()], ["raw"], num_samples=10)
+
+
+def test_no_argument_of_a_metric_hides_the_number_of_images_that_it_needs():
+    """`metrics.modes.least` is another number."""
+    for path in sorted((CONF / "metrics").glob("*.yaml")):
+        for name in composed(f"metrics={path.stem}").get("metrics") or {}:
+            metric = part(composed(f"metrics={path.stem}"), f"metrics.{name}")
+            assert all(isinstance(number, int) for number in metric.least_images().values()), name

@@ -105,7 +105,7 @@ def supported_metrics(
                 "take other metrics, or features=trained for data with classes",
             )
             continue
-        for what, least in metric.least().items():
+        for what, least in metric.least_images().items():
             if counts[what] < least:
                 kind = "samples and training images" if what == "samples" else f"{reference.split} images"
                 reasons[metric] = (

@@ -122,7 +122,7 @@ class Metric(ABC):
     floor: ClassVar[Literal["train", "valid"]] = "train"
     better: ClassVar[Literal["lower", "higher"] | None] = None
 
-    def least(self) -> dict[str, int]:
+    def least_images(self) -> dict[str, int]:
         """The smallest numbers of ``samples`` and of ``test`` images; one suffices for what is not named."""
         return {}
 

@@ -53,7 +53,7 @@ class InceptionScore(Metric):
         check_integer("[2, inf)", splits=splits)
         self.splits = splits
 
-    def least(self) -> dict[str, int]:
+    def least_images(self) -> dict[str, int]:
         return {"samples": self.splits}
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -46,7 +46,7 @@ class Kernel(Metric):
         check_integer("[2, inf)", subsets=subsets)
         self.subsets, self.seed = subsets, seed
 
-    def least(self) -> dict[str, int]:
+    def least_images(self) -> dict[str, int]:
         return {"samples": 2 * self.subsets, "test": 2 * self.subsets}
 
     def __call__(self, case: Case) -> list[Measure]:

@@ -66,7 +66,7 @@ class PrecisionRecall(Metric):
         check_integer("[1, inf)", k=k)
         self.k = k
 
-    def least(self) -> dict[str, int]:
+    def least_images(self) -> dict[str, int]:
         return {"samples": self.k + 1, "test": self.k + 1}
 
     def __call__(self, case: Case) -> list[Measure]:
@@ -88,7 +88,7 @@ class DensityCoverage(Metric):
         check_integer("[1, inf)", k=k)
         self.k = k
 
-    def least(self) -> dict[str, int]:
+    def least_images(self) -> dict[str, int]:
         return {"test": self.k + 1}
 
     def __call__(self, case: Case) -> list[Measure]:
