@@ -157,6 +157,8 @@ def test_second_stage_without_start_from_is_refused(tmp_path):
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
         (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "compares the examples of a batch"),
+        (["model=mlp_bn", "data.batch_size=1"], "^data.batch_size must be at least 2 for batch normalization"),
+        (["model=moments", "data=gaussian", "data.batch_size=1"], "as in model.discriminator, got 1"),
         (
             ["optim.momentum={_target_:gan.optim.schedules.Ramp,start:0.5,end:0.7,updates:9}"],
             "has no momentum; take optim=sgd",
@@ -295,6 +297,11 @@ def test_options_that_do_not_fit_the_data_fail_before_the_first_step(configure, 
         ({"max_epochs": 3, "max_steps": 70, "limit_train_batches": 0.5}, 15),
         ({"max_epochs": 3, "max_steps": None, "limit_train_batches": 4}, 12),
         ({"max_epochs": None, "max_steps": 70, "limit_train_batches": 99}, 70),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": True}, 1),
+        ({"max_epochs": None, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": 4}, 4),
+        ({"max_epochs": 3, "max_steps": 3, "limit_train_batches": 1.0, "fast_dev_run": 40}, 3),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": 40}, 10),
+        ({"max_epochs": 3, "max_steps": -1, "limit_train_batches": 1.0, "fast_dev_run": False}, 30),
     ],
 )
 def test_count_iterations_from_epochs_steps_and_limits(limits, expected):

@@ -123,6 +123,16 @@ def test_single_subfolder_is_no_class(tmp_path):
     assert data.splits["train"].labels.unique().tolist() == [-1]
 
 
+@pytest.mark.parametrize("folders", [("valid", "test"), ("val",), ("Test", "valid")])
+def test_splits_without_training_images_are_refused(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / folder / "1.png")
+    listed = " and ".join(f"{name.lower()}/" for name in sorted(folders, key=str.lower))
+    with pytest.raises(UserError, match=f"data.root holds {listed} without train/: put the training images"):
+        loaded(tmp_path)
+
+
 def test_folders_named_train_val_test_are_splits(tmp_path):
     layout = {"train/a": range(1, 11), "train/b": range(11, 21), "val/a": (30,), "val/b": (31, 32), "test/b": (40,)}
     for folder, numbers in layout.items():
@@ -168,11 +178,65 @@ def test_class_folder_may_be_named_train(tmp_path):
     assert sum(map(len, data.splits.values())) == 20
 
 
-def test_cyclic_links_are_followed_once(tmp_path):
+def test_only_a_link_to_an_ancestor_is_a_loop(tmp_path):
     write(tmp_path / "a" / "1.png", 1)
     (tmp_path / "a" / "again").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    assert [file.path for file in scan(tmp_path)] == ["a/1.png"]
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "d").symlink_to(tmp_path / "b")
+    assert sorted(file.path for file in scan(tmp_path)) == ["a/1.png", "b/1.png", "c/d/1.png"]
+
+
+def test_linked_split_has_its_images(tmp_path):
+    """`ln -s test val`: the same images twice, and none of the training images among them."""
+    for value in range(1, 21):
+        write(tmp_path / "train" / f"{value}.png", value)
+    for value in (30, 31, 32):
+        write(tmp_path / "test" / f"{value}.png", value)
+    (tmp_path / "val").symlink_to("test")
+    splits = loaded(tmp_path).splits
+    assert sorted(values(splits["train"])) == list(range(1, 21))
+    assert sorted(values(splits["valid"])) == sorted(values(splits["test"])) == [30, 31, 32]
+
+
+# 16-bit images
+
+
+def write_deep(root, brightest, depth=16):
+    for value in range(1, 21):
+        pixels = np.full((4, 4), brightest * value // 20, dtype=np.uint16 if depth == 16 else np.uint8)
+        root.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(root / f"{value}.png")
+
+
+def test_dark_sixteen_bit_images_are_warned_of_at_every_start(tmp_path, caplog):
+    write_deep(tmp_path / "deep", 3531)
+    for _ in range(2):  # the second time from the cache
+        caplog.clear()
+        with caplog.at_level("WARNING"):
+            assert max(values(loaded(tmp_path / "deep").splits["train"])) <= 14
+        (line,) = caplog.messages
+        assert "the brightest value of the 16-bit images is 3,531, and white is 65,535" in line
+        assert "data.white=3531" in line
+
+
+def test_stretched_images_are_decoded_again_and_reach_white(tmp_path, caplog):
+    write_deep(tmp_path / "deep", 3531)
+    with caplog.at_level("WARNING"):
+        loaded(tmp_path / "deep", white=None)
+        caplog.clear()
+        splits = loaded(tmp_path / "deep", white=3531).splits
+    assert caplog.messages == []
+    found = sorted(value for split in splits.values() for value in values(split))
+    assert found == sorted(round(3531 * value // 20 * 255 / 3531) for value in range(1, 21))
+
+
+@pytest.mark.parametrize(("brightest", "depth"), [(65535, 16), (40000, 16), (9, 8)])
+def test_bright_and_eight_bit_images_are_not_warned_of(tmp_path, caplog, brightest, depth):
+    write_deep(tmp_path / "deep", brightest, depth)
+    with caplog.at_level("WARNING"):
+        loaded(tmp_path / "deep")
+    assert caplog.messages == []
 
 
 # The cache

@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -23,7 +24,8 @@ from yaml import YAMLError
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
-from gan.app.resume import CommandLine, accepted, take_trust, with_record
+from gan.app.quoting import quote_values
+from gan.app.resume import CommandLine, accepted, is_alone, needed_again, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
@@ -71,11 +73,12 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
+            undo_chdir()
             if "output_dir" not in cfg:
                 return loaded(load)(cfg)
-            line.check(cfg)
+            line.check(cfg, HydraConfig.get().overrides.task)
             with alone_in_folder():
-                ended = enter_run_folder(cfg)
+                ended = enter_run_folder(cfg, replayable=not line.is_alone)
                 return loaded(load)(cfg) if ended is None else ended.objective
         except UserError as error:
             if not is_helper():
@@ -83,6 +86,8 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             if is_sweeping():
                 raise  # Hydra continues with the other jobs
             failures.append(error)
+            if trains:
+                discard_folder()
             return None
         except Exception:
             if is_sweeping():  # the sweep reports only how many failed
@@ -90,7 +95,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             raise
         except Stopped as stopped:
             if not is_helper():
-                log.error("%s", stopped)
+                log.error("%s", stopped.describe(*line.needed_again))
             raise
 
     try:
@@ -120,15 +125,25 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
 
 def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
-    given, trust = take_trust(quote_home(argv)) if config_name == "train" else (quote_home(argv), ())
+    quoted = quote_values(argv)
+    given, trust = take_trust(quoted) if config_name == "train" else (quoted, ())
     complete, record = with_record(given, parsed, trust)
     words = options_last(complete)
     arguments = parsed(words)
     if arguments.help or arguments.hydra_help or arguments.shell_completion:
         return CommandLine(words)
     named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
-    typed = parsed(given).overrides
-    return CommandLine(words, record, trust, accepted(named, typed) if record else frozenset())
+    typed = parsed(given)
+    alone = config_name == "train" and is_alone(arguments.overrides)
+    vouched = accepted(named, typed.overrides) if record or alone else frozenset()
+    return CommandLine(words, record, trust, vouched, needed_again(typed, trust), alone)
+
+
+def undo_chdir() -> None:
+    """Returns from the run's folder, to which ``hydra.job.chdir=true`` changes: paths are relative to where the command
+    was given."""
+    if HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)
 
 
 def starts_a_run(argv: Sequence[str]) -> bool:
@@ -138,8 +153,12 @@ def starts_a_run(argv: Sequence[str]) -> bool:
     return not any(given.get(option) for option in others)
 
 
-def enter_run_folder(cfg: DictConfig) -> Outcome | None:
+def enter_run_folder(cfg: DictConfig, replayable: bool) -> Outcome | None:
     """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
+
+    Args:
+        cfg: the job's configuration.
+        replayable: whether the overrides give this configuration again.
 
     Returns:
         The end of the run that the folder holds, if this job of a sweep has finished before.
@@ -153,7 +172,7 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     if not is_helper():
         if (is_sweeping() or is_requeued()) and (ended := finished_before(cfg)) is not None:
             return ended
-        record_command(composed, folder)
+        record_command(composed, folder, replayable)
     # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
@@ -161,6 +180,20 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     if not is_sweeping():
         publish_folder(folder)
     return None
+
+
+def discard_folder() -> None:
+    """Removes the folder that Hydra created for a run, if it was refused before it wrote any results."""
+    settings = HydraConfig.get()
+    folder, log_file = Path(settings.runtime.output_dir), f"{settings.job.name}.log"
+    if is_helper() or folder == Path.cwd():
+        return
+    if {path.name for path in folder.iterdir()} <= {log_file, ".hydra"}:
+        shutil.rmtree(folder)
+        for parent in folder.parents:  # such as outputs/runs/DATE
+            if parent == Path.cwd() or not parent.is_relative_to(Path.cwd()) or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -174,11 +207,6 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
     parser.error = refuse
     return parser.parse_intermixed_args(list(argv))
-
-
-def quote_home(argv: Sequence[str]) -> list[str]:
-    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not accept."""
-    return [re.sub(r"^([\w.@/+]+=)(~[^'\"]*)$", r"\1'\2'", word) for word in argv]
 
 
 def options_last(argv: Sequence[str]) -> list[str]:

@@ -72,6 +72,8 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
     if batches < 1:
         raise UserError(f"trainer.limit_train_batches={limit} leaves none of the {batches_per_epoch} batches.")
     bounds = [n for n in ((cfg.trainer.max_epochs or -1) * batches, cfg.trainer.max_steps or -1) if n > 0]
+    if tried := int(cfg.trainer.get("fast_dev_run") or 0):  # Lightning's trial run of so many batches
+        return min(tried, batches, *bounds)
     if not bounds:
         raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
     if min(bounds) < cfg.k and not cfg.method.get("same_batch"):

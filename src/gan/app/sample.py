@@ -10,6 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gan.app.failures import in_one_line
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.hardware import true_float32
@@ -23,6 +24,7 @@ from gan.runs.run import Run, open_run
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Draws the figures and saves the arrays that ``cfg`` names.
 
@@ -79,7 +81,7 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """Saves the arrays, images and weights that ``cfg`` asks for."""
     name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z, labels = run.sampler.latents(cfg.num_samples, cfg.seed, label=cfg.label)
+        z, labels = run.sampler.numbered_latents(cfg.num_samples, cfg.seed, label=cfg.label)
         images = run.sampler.sample(name, z, labels)
         if cfg.save_samples:
             yield save_samples(folder / f"samples_{name}.npz", images, z, labels)

@@ -1,10 +1,15 @@
-"""Atomic file writes."""
+"""Atomic file writes, and JSON files."""
 
 import contextlib
+import json
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+from gan.core.errors import UserError
 
 #: suffix of a file that is being written, and of the partial file that a killed process leaves
 UNFINISHED = ".unfinished"
@@ -32,6 +37,27 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Raises UserError if no file can be written in a folder; leaves nothing there."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}; give a copy of it that can.") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """The contents of a JSON file.
+
+    Raises:
+        ValueError: no JSON, or nested deeper than Python's parser can follow.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
 
 
 def _force_to_disk(path: Path) -> None:

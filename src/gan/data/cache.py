@@ -22,8 +22,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
-from gan.core.files import UNFINISHED, write_whole
-from gan.data.decode import SUFFIXES, VERSION, attempt
+from gan.core.files import UNFINISHED, read_json, write_whole
+from gan.data.decode import SUFFIXES, VERSION, WHITE, attempt
 
 log = logging.getLogger(__name__)
 say = rank_zero_only(log.info)
@@ -42,23 +42,23 @@ class File:
 
 def scan(root: Path) -> list[File]:
     """Every file below ``root`` with the suffix of an image; hidden files and folders (a leading dot) are skipped.
+    Linked folders are read wherever they stand; only a link to a folder that contains it is skipped.
 
     Sorted by a hash of the path. This order is practically random, the same on every machine, and a new file does not
     change the order of the others.
     """
     files: list[File] = []
-    folders, seen = [""], {_place(root.stat())}
+    folders = [("", frozenset([_place(root.stat())]))]
     while folders:
-        folder = folders.pop()
+        folder, ancestors = folders.pop()
         with os.scandir(root / folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 path = f"{folder}{entry.name}"
                 if entry.name.startswith((".", "__MACOSX")):
                     continue
                 if entry.is_dir():
-                    if (place := _place(entry.stat())) not in seen:  # links may form cycles
-                        seen.add(place)
-                        folders.append(f"{path}/")
+                    if (place := _place(entry.stat())) not in ancestors:  # links may form cycles
+                        folders.append((f"{path}/", ancestors | {place}))
                 elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122  (50,000 Paths take a second)
                     files.append(_file(path, entry))
     return sorted(files, key=lambda file: hashlib.blake2b(os.fsencode(file.path), digest_size=16).digest())
@@ -84,11 +84,13 @@ class Pixels:
         path: the file, uint8 (N, C, H, W).
         shape: (N, C, H, W).
         corrupt: path and error of the files that could not be decoded and are left out.
+        brightest: the largest value in the files of 16-bit gray; None if there are none.
     """
 
     path: Path
     shape: tuple[int, int, int, int]
     corrupt: dict[str, str]
+    brightest: int | None = None
 
     @property
     def gibibytes(self) -> float:
@@ -105,7 +107,9 @@ class Pixels:
             return torch.from_numpy(np.memmap(self.path, np.uint8, "r", shape=self.shape))
 
 
-def decoded(root: Path, files: list[File], image_size: int, channels: int, cache_dir: str | None = None) -> Pixels:
+def decoded(
+    root: Path, files: list[File], image_size: int, channels: int, cache_dir: str | None = None, white: int = WHITE
+) -> Pixels:
     """The decoded images of ``files``, in their order, from the cache if it is up to date.
 
     The cache is up to date if all paths, sizes and modification times are unchanged.
@@ -116,11 +120,12 @@ def decoded(root: Path, files: list[File], image_size: int, channels: int, cache
         image_size: height and width of the decoded images.
         channels: 1 or 3.
         cache_dir: the folder of all caches; None for the user's cache directory.
+        white: the value of 16-bit gray that becomes white, as do larger ones.
 
     Raises:
         UserError: the cache cannot be written.
     """
-    name = f"{image_size}x{channels}-{_fingerprint(files)}"
+    name = f"{image_size}x{channels}-{_fingerprint(files, white)}"
     shape = (channels, image_size, image_size)
     folder = cache_of(root, cache_dir)
     if pixels := _read(folder, name, shape):
@@ -135,11 +140,12 @@ def decoded(root: Path, files: list[File], image_size: int, channels: int, cache
         ) from error
     with alone(folder):
         pixels = _read(folder, name, shape)  # another process may have written it meanwhile
-        return pixels or _build(root, files, folder, name, shape)
+        return pixels or _build(root, files, folder, name, shape, white)
 
 
-def _fingerprint(files: Iterable[File]) -> str:
-    digest = hashlib.blake2b(f"{VERSION}\n".encode(), digest_size=16)
+def _fingerprint(files: Iterable[File], white: int) -> str:
+    version = str(VERSION) if white == WHITE else f"{VERSION} {white}"
+    digest = hashlib.blake2b(f"{version}\n".encode(), digest_size=16)
     for file in files:
         digest.update(os.fsencode(f"{file.path}\0{file.size}\0{file.changed}\n"))
     return digest.hexdigest()
@@ -155,8 +161,10 @@ def cache_of(root: Path, cache_dir: str | None = None) -> Path:
 def _read(folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels | None:
     """The complete cached images, or None."""
     try:
-        record = json.loads((folder / f"{name}.json").read_text())
-        pixels = Pixels(folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]))
+        record = read_json(folder / f"{name}.json")
+        pixels = Pixels(
+            folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]), record.get("brightest")
+        )
         return pixels if pixels.path.stat().st_size == np.prod(pixels.shape, dtype=np.int64) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -178,30 +186,34 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[int, int, int]) -> Pixels:
+def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[int, int, int], white: int) -> Pixels:
     """Decodes all files; the final files appear only when they are complete."""
     say("decoding %s images in %s, once: they are kept in %s", f"{len(files):,}", root, folder)
     corrupt: dict[str, str] = {}
+    brightest: list[int] = []
     try:
         with write_whole(folder / f"{name}.images") as unfinished, unfinished.open("wb") as file:
-            for path, result in _decode_all(root, [file.path for file in files], shape):
+            for path, result in _decode_all(root, [file.path for file in files], shape, white, brightest.append):
                 if isinstance(result, str):
                     corrupt[path] = result
                 else:
                     file.write(result.tobytes())
         count = len(files) - len(corrupt)
-        record = {"count": count, "corrupt": corrupt}
+        top = max(brightest, default=None)
+        record = {"count": count, "corrupt": corrupt, "brightest": top}
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
         size = len(files) * float(np.prod(shape)) / 2**30
         raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
     _tidy(folder, name)
-    return Pixels(folder / f"{name}.images", (count, *shape), corrupt)
+    return Pixels(folder / f"{name}.images", (count, *shape), corrupt, top)
 
 
-def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> Iterator[tuple[str, np.ndarray | str]]:
-    """Yields each path with its pixels (C, H, W) or its error, in order."""
+def _decode_all(
+    root: Path, paths: list[str], shape: tuple[int, int, int], *options
+) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Yields each path with its pixels (C, H, W) or its error, in order; the options are those of ``decode``."""
     # Threads suffice, because PIL's decoders and its resize release the GIL. Ctrl-C then reaches one process only.
     threads = usable_cores()
     with ThreadPoolExecutor(threads) as pool, warnings.catch_warnings():
@@ -209,7 +221,7 @@ def _decode_all(root: Path, paths: list[str], shape: tuple[int, int, int]) -> It
         bar = tqdm(paths, desc="decoding", unit=" images", disable=None, leave=False)
         results: deque = deque()
         for path in bar:
-            results.append((path, pool.submit(attempt, root / path, shape[1], shape[0])))
+            results.append((path, pool.submit(attempt, root / path, shape[1], shape[0], *options)))
             if len(results) > 8 * threads:  # limits the number of decoded images in memory
                 done, future = results.popleft()
                 yield done, future.result()

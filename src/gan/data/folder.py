@@ -11,9 +11,11 @@ from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.data.base import Batches, ImageData, Split
 from gan.data.cache import File, Pixels, decoded, scan
+from gan.data.decode import WHITE
 from gan.data.streaming import Mapped, Streamed
 
-say = rank_zero_only(logging.getLogger(__name__).info)
+log = logging.getLogger(__name__)
+say, warn = rank_zero_only(log.info), rank_zero_only(log.warning)
 
 SPLITS = {"train": "train", "valid": "valid", "val": "valid", "validation": "valid", "test": "test"}
 
@@ -30,6 +32,7 @@ class Folder(ImageData):
         memory: largest size in GiB of decoded images that are held in memory; larger sets are read from disk.
         workers: number of processes that read ahead from disk in that case.
         cache_dir: folder of the decoded images; None for the user's cache directory.
+        white: the value of 16-bit gray images that becomes white, as do larger ones, from 1 to 65,535; None for 65,535.
         **common: see :class:`Source`; a number of classes must equal the number of class subfolders.
 
     Attributes:
@@ -46,12 +49,14 @@ class Folder(ImageData):
         memory: float = 4.0,
         workers: int = 2,
         cache_dir: str | None = None,
+        white: int | None = None,
         **common,
     ) -> None:
         super().__init__(**common)
         check_number("[0, 1)", validation_share=validation_share, test_share=test_share)
         check_number("[0, inf)", memory=memory)
         check_integer("[0, inf)", workers=workers)
+        check_integer(f"[1, {WHITE}]", or_none=True, white=white)
         if validation_share + test_share >= 1:
             raise ValueError(f"validation_share={validation_share} and test_share={test_share} leave nothing to train")
         if self.channels not in (1, 3):
@@ -59,7 +64,7 @@ class Folder(ImageData):
         self.root = None if root is None else Path(root).expanduser()
         self.validation_share, self.test_share = validation_share, test_share
         self.skip_corrupt, self.memory, self.workers = skip_corrupt, memory, workers
-        self.cache_dir = cache_dir
+        self.cache_dir, self.white = cache_dir, white or WHITE
         self.class_names: list[str] = []
         self.pixels: Pixels | None = None
         self.streams = False
@@ -72,8 +77,9 @@ class Folder(ImageData):
         named = are_splits(files)
         splits = divide(files, self.validation_share, self.test_share, named)
         listed = [file for part in splits.values() for file in part]
-        self.pixels = decoded(self.root, listed, self.image_size, self.channels, self.cache_dir)
+        self.pixels = decoded(self.root, listed, self.image_size, self.channels, self.cache_dir, self.white)
         check_corrupt(self.root, self.pixels, self.skip_corrupt)
+        warn_of_dark(self.pixels, self.white)
         self.streams = self.pixels.gibibytes > self.memory
         self.class_names = class_names(listed, named)
         self._check_classes()
@@ -148,6 +154,18 @@ def check_corrupt(root: Path, pixels: Pixels, skip: bool) -> None:
     say("corrupt images left out: %s, the first %s (%s)%s", f"{count:,}", root / first, fault, listed)
 
 
+def warn_of_dark(pixels: Pixels, white: int) -> None:
+    """Logs a warning if no 16-bit image reaches half of white, as those of a 12-bit camera do not."""
+    if pixels.brightest is not None and 2 * pixels.brightest < white:
+        warn(
+            "the brightest value of the 16-bit images is %s, and white is %s: they are almost black. "
+            "data.white=%d stretches them (4095 for 12 bits, 16383 for 14 bits).",
+            f"{pixels.brightest:,}",
+            f"{white:,}",
+            max(pixels.brightest, 1),
+        )
+
+
 def images_of(pixels: Pixels, streams: bool) -> torch.Tensor:
     """The images in memory, or memory-mapped if they are streamed from disk."""
     return pixels.tensor() if streams else pixels.tensor().clone()
@@ -169,8 +187,17 @@ def are_splits(files: Iterable[File]) -> bool:
     """Whether the top-level folders are splits: ``train`` alone, or ``train`` and one of the others.
 
     A class may also be called train, so a folder ``train`` among other class folders is not a split.
+
+    Raises:
+        UserError: all folders are splits, but ``train`` is missing.
     """
     tops = {file.path.partition("/")[0].lower() for file in files if "/" in file.path}
+    if tops and tops <= SPLITS.keys() - {"train"}:
+        found = " and ".join(f"{top}/" for top in sorted(tops))
+        raise UserError(
+            f"data.root holds {found} without train/: put the training images into train/, or give these folders other "
+            "names if they are classes."
+        )
     return "train" in tops and (len(tops) == 1 or len(tops & SPLITS.keys()) > 1)
 
 

@@ -123,6 +123,10 @@ class Metric(ABC):
     floor: ClassVar[Literal["train", "valid"]] = "train"
     better: ClassVar[Literal["lower", "higher"] | None] = None
 
+    def least_images(self) -> dict[str, int]:
+        """The smallest numbers of ``samples`` and of ``test`` images; one suffices for what is not named."""
+        return {}
+
     @abstractmethod
     def __call__(self, case: Case) -> list[Measure]:
         """The metric's numbers for the case's samples, the main one first."""

@@ -57,6 +57,11 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
             f"trainer.devices: model.{mixing[0]} compares the examples of a batch, of which each of "
             f"{experiment.trainer.world_size} processes has a part; give trainer.devices=1."
         )
+    if mixing and data.batch_size == 1:  # without pixels torch fails in the first step, with them it normalizes each
+        raise UserError(
+            f"data.batch_size must be at least 2 for batch normalization and other comparisons of a batch's examples, "
+            f"as in model.{mixing[0]}, got 1."
+        )
     return experiment
 
 

@@ -71,7 +71,9 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
         "max_steps": -1,
         "log_every_n_steps": 0,  # the monitor logs, over the number of batches
     }
-    return explain("trainer", cfg.trainer, pl.Trainer, **arguments)
+    trainer = explain("trainer", cfg.trainer, pl.Trainer, **arguments)
+    trainer.fit_loop.epoch_loop.max_steps = -1  # fast_dev_run=3 sets 3 optimizer steps, which are fewer batches
+    return trainer
 
 
 def device_of_job(arguments: Mapping[str, Any]) -> Any:
