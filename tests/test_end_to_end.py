@@ -18,6 +18,7 @@ pytestmark = pytest.mark.processes
 
 SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trainer=cpu"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+FEW_LABELS = "+data.labels_per_class=5 auxiliary=class_labels auxiliary.classes.generated=false"
 
 
 def launch(folder, *words, script="train.py", **options):
@@ -125,11 +126,19 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began"])
-def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
-    """Labels, the penalty's random points and the encoder's noise are split by rank, too."""
-    other = "encoder" if preset == "vae" else "discriminator"
-    common = [f"experiment={preset}", "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        *(f"experiment={name}" for name in ("wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began")),
+        *("experiment=acgan", "conditioning=codes", "method=completion"),
+        f"conditioning=class_logits loss=feature_matching {FEW_LABELS}",
+        f"experiment=catgan {FEW_LABELS}",
+    ],
+)
+def test_two_processes_equal_one_for_other_methods(tmp_path, chosen):
+    """Labels, the penalty's random points, the encoder's noise, masks and codes are split by rank, too."""
+    other = "encoder" if "vae" in chosen else "discriminator"
+    common = [*chosen.split(), "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
     common += ["trainer.max_epochs=-1", "trainer.max_steps=10", "optim/schedule=constant"]
     for player in ("generator", "discriminator"):
         common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.01"]

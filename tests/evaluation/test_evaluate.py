@@ -69,7 +69,7 @@ def test_metric_gets_the_samples_and_the_floor_images(run):
     assert torch.equal(samples["ema"], run.sampler.sample("ema", run.sampler.latents(150, 5)[0]))
     assert torch.equal(ema.samples.pixels, samples["ema"])
     assert torch.equal(raw.samples.pixels, samples["raw"])
-    assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5)))
+    assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5).images))
     for name in ("train", "valid", "test"):
         assert torch.equal(getattr(raw, name).pixels, scale(run.data.splits[name].images))
     assert raw.folds[0]["valid"] is raw.valid
@@ -87,12 +87,12 @@ def test_default_number_of_samples_equals_the_training_images(run):
 
 def test_chosen_floor_images_are_distinct(run):
     split = run.data.splits["train"]
-    chosen = choose_images(split, 300, 5)
+    chosen = choose_images(split, 300, 5).images
     everything = {tuple(image.flatten().tolist()) for image in split.images}
     kept = {tuple(image.flatten().tolist()) for image in chosen}
     assert kept <= everything
     assert len(kept) == 300
-    assert not torch.equal(chosen, choose_images(split, 300, 6))
+    assert not torch.equal(chosen, choose_images(split, 300, 6).images)
     assert len(choose_images(split, 10_000, 5)) == 1397
 
 

@@ -130,7 +130,7 @@ class Objective:
         except NotFiniteError:
             log.warning("objective=%s: the samples are not finite, which counts as the worst value", goal.name)
             return Result(f"valid/{goal.name}/{name}", worst(goal.better), goal.better)
-        rows = self.reference.measure(goal.metric, name, self.reference.see(images), run.sampler)
+        rows = self.reference.measure(goal.metric, name, self.reference.see(images, labels), run.sampler)
         write(run.folder, [record(row, SEED, **run.origin) for row in rows])
         found = Result(f"valid/{rows[0].measure.name}/{name}", rows[0].measure.value, goal.better)
         log.info("objective: %s %.4g (%s is better; %s samples)", found.name, found.value, found.better, f"{len(z):,}")

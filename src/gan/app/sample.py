@@ -38,6 +38,7 @@ def run(cfg: DictConfig) -> None:
     check_texts(cfg)
     check_integer(seed=cfg.seed)
     check_integer("[1, inf)", num_samples=cfg.num_samples)
+    check_integer("[0, inf)", or_none=True, label=cfg.label)
     figures = [part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
     if not (figures or cfg.save_samples or cfg.save_images or cfg.export):
         raise UserError("figures=none leaves nothing to do; give save_samples, save_images or export=true.")
@@ -82,21 +83,22 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """Saves the arrays, images and weights that ``cfg`` asks for."""
     name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z, labels = run.sampler.numbered_latents(cfg.num_samples, cfg.seed)
+        z, labels = run.sampler.numbered_latents(cfg.num_samples, cfg.seed, label=cfg.label)
         images = run.sampler.sample(name, z, labels)
         if cfg.save_samples:
-            yield save_samples(folder / f"samples_{name}.npz", images, z)
+            yield save_samples(folder / f"samples_{name}.npz", images, z, labels)
         if cfg.save_images:
             yield save_images(folder / f"images_{name}", images)
     if cfg.export:
         yield export(run, name, folder / "generator.safetensors")
 
 
-def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
-    """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim)."""
+def save_samples(path: Path, images: Tensor, z: Tensor, labels: Tensor) -> Path:
+    """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim), and ``labels`` if there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    known = {"labels": labels.numpy()} if bool((labels >= 0).any()) else {}
     with write_whole(path) as unfinished, unfinished.open("wb") as file:
-        np.savez_compressed(file, images=images.numpy(), z=z.numpy())
+        np.savez_compressed(file, images=images.numpy(), z=z.numpy(), **known)
     return path
 
 

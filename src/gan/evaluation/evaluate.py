@@ -62,12 +62,12 @@ def evaluate(
     samples = {name: sampler.sample(name, z, labels) for name in generators}
     if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
         raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
-    seen = {name: reference.see(images) for name, images in samples.items()}
+    seen = {name: reference.see(images, labels) for name, images in samples.items()}
     rows = []
     for metric in chosen:
         for name, images in seen.items():
             rows += reference.measure(metric, name, images, sampler)
-        if not metric.needs & sampler.offers:  # real images have no model
+        if not metric.needs & sampler.offers - {"labels"}:  # real images have no model
             rows += reference.floor(metric, count, seed)
     return rows, samples
 

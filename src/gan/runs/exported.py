@@ -12,6 +12,7 @@ from torch import Tensor
 from gan.core.errors import UserError, one_line
 from gan.networks.base import Generator
 from gan.networks.latents import Latent
+from gan.runs.build import build_network
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
@@ -58,6 +59,6 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
         raise UserError(f"{path} is damaged (wrong checksum); take another copy, or export it again.")
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
-        generator, latent = part(cfg, "model.generator"), part(cfg, "latent")
+        generator, latent = build_network(cfg, "generator"), part(cfg, "latent")
         generator.load_state_dict(weights)
     return generator.eval(), latent
