@@ -72,8 +72,8 @@ def run(cfg: DictConfig) -> None:
         add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
             for name, images in samples.items():
-                z, _ = opened.sampler.latents(len(images), cfg.seed)
-                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
+                drawn = opened.sampler.latents(len(images), cfg.seed)
+                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, *drawn))
         group = setting(opened.cfg)
         alike.setdefault(group, []).append(rows)
         precisions.setdefault(group, []).append(opened.cfg.trainer.precision)

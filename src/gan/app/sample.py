@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,9 +97,10 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
 def save_samples(path: Path, images: Tensor, z: Tensor, labels: Tensor) -> Path:
     """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim), and ``labels`` if there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    known = {"labels": labels.numpy()} if bool((labels >= 0).any()) else {}
+    arrays: dict[str, Any] = {"images": images.numpy(), "z": z.numpy()}
+    arrays |= {"labels": labels.numpy()} if bool((labels >= 0).any()) else {}
     with write_whole(path) as unfinished, unfinished.open("wb") as file:
-        np.savez_compressed(file, images=images.numpy(), z=z.numpy(), **known)
+        np.savez_compressed(file, **arrays)
     return path
 
 

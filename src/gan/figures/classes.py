@@ -31,7 +31,7 @@ class ClassFigure(Figure):
         if not run.data.classes or "classes" not in run.cfg.latent:
             raise UserError(f"figures: {type(self).__name__} needs a generator with labels (latent=labelled).")
 
-    def save(self, run: Run, name: str, images: Tensor, remark: str, file: str, framed: bool = False) -> list[Path]:
+    def save(self, run: Run, name: str, images: Tensor, remark: str, file: Path, framed: bool = False) -> list[Path]:
         """Writes rows of images as a picture with a caption."""
         picture = grid(images, self.columns)
         for column in (0, self.columns - 1) if framed else ():
@@ -57,8 +57,8 @@ class ClassInterpolation(ClassFigure):
         name, classes = run.sampler.choose(self.generator), run.data.classes
         z, _ = run.sampler.latents(classes, self.seed, label=0)
         start = torch.arange(classes)
-        ends = [one_hot(labels, classes)[:, None] for labels in (start, (start + 1) % classes)]
-        labels = torch.lerp(*ends, torch.linspace(0, 1, self.columns)[:, None]).flatten(0, 1)
+        here, there = (one_hot(labels, classes)[:, None] for labels in (start, (start + 1) % classes))
+        labels = torch.lerp(here, there, torch.linspace(0, 1, self.columns)[:, None]).flatten(0, 1)
         images = run.sampler.sample(name, z.repeat_interleave(self.columns, 0), labels)
         file = folder / f"class_interpolation_{name}.png"
         return self.save(run, name, images, "from a class to the next at fixed z", file, framed=True)

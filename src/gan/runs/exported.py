@@ -49,6 +49,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         parts = {name: about[name] for name in ("model", "latent")}
         parts["model"] = {"generator": parts["model"]["generator"]}
+        if wrapper := (about.get("conditioning") or {}).get("generator"):
+            parts["conditioning"] = {"generator": wrapper}
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or one_line(error)}.") from error
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -60,5 +62,7 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
         generator, latent = build_network(cfg, "generator"), part(cfg, "latent")
+        if not isinstance(generator, Generator):
+            raise UserError(f"{path}: model.generator is a {type(generator).__name__}, no generator.")
         generator.load_state_dict(weights)
     return generator.eval(), latent
