@@ -219,15 +219,15 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
                     file.write(pixels := result.tobytes())
                     checksum = zlib.crc32(pixels, checksum)
         count = len(files) - len(corrupt)
-        record = {"count": count, "corrupt": corrupt, "unreadable": unreadable, "crc32": checksum}
-        record["brightest"] = max(brightest, default=None)
+        most = max(brightest, default=None)
+        record = {"count": count, "corrupt": corrupt, "brightest": most, "unreadable": unreadable, "crc32": checksum}
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
         size = len(files) * float(np.prod(shape)) / 2**30
         raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
     _tidy(folder, name)
-    return Pixels(folder / f"{name}.images", (count, *shape), corrupt, record["brightest"])
+    return Pixels(folder / f"{name}.images", (count, *shape), corrupt, most)
 
 
 def _decode_all(

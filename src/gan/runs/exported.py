@@ -26,7 +26,7 @@ def checksum(weights: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
         digest.update(f"{name}={text}\n".encode() if name != CHECKSUM else b"")
     for name, weight in sorted(weights.items()):
         digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}\n".encode())
-        digest.update(weight.contiguous().flatten().view(torch.uint8).numpy())
+        digest.update(weight.contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
