@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from gan.app.command_line import CONF, check, parsed, quote_home
+from gan.app.command_line import CONF, check, parsed
+from gan.app.quoting import quote_values
 from tests.conftest import REPOSITORY
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -36,7 +37,7 @@ def test_commands_of_every_script_are_found():
 def test_every_printed_command_is_accepted(page, command, monkeypatch):
     monkeypatch.setattr("gan.app.overrides.find_spec", lambda module: module)  # commands may need an extra
     script, *words = shlex.split(command)
-    arguments = parsed(quote_home(word for word in words if word not in ("…", "...")))
+    arguments = parsed(quote_values([word for word in words if word not in ("…", "...")]))
     if arguments.help or arguments.config_dir:
         return
     own = ("my.module", "my_", "=NAME", "least_squares", "pkg://")

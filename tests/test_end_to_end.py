@@ -18,6 +18,7 @@ pytestmark = pytest.mark.processes
 
 SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trainer=cpu"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+FEW_LABELS = "+data.labels_per_class=5 auxiliary=class_labels auxiliary.classes.generated=false"
 
 
 def launch(folder, *words, script="train.py", **options):
@@ -125,11 +126,19 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("preset", ["wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began"])
-def test_two_processes_equal_one_for_other_methods(tmp_path, preset):
-    """Labels, the penalty's random points and the encoder's noise are split by rank, too."""
-    other = "encoder" if preset == "vae" else "discriminator"
-    common = [f"experiment={preset}", "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        *(f"experiment={name}" for name in ("wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began")),
+        *("experiment=acgan", "conditioning=codes", "method=completion"),
+        f"conditioning=class_logits loss=feature_matching {FEW_LABELS}",
+        f"experiment=catgan {FEW_LABELS}",
+    ],
+)
+def test_two_processes_equal_one_for_other_methods(tmp_path, chosen):
+    """Labels, the penalty's random points, the encoder's noise, masks and codes are split by rank, too."""
+    other = "encoder" if "vae" in chosen else "discriminator"
+    common = [*chosen.split(), "model.generator.hidden=[32]", f"model.{other}.hidden=[32]", "trainer=cpu"]
     common += ["trainer.max_epochs=-1", "trainer.max_steps=10", "optim/schedule=constant"]
     for player in ("generator", "discriminator"):
         common += [f"optim.{player}._target_=torch.optim.SGD", f"~optim.{player}.betas", f"optim.{player}.lr=0.01"]
@@ -184,3 +193,28 @@ def test_user_errors_end_with_one_line(tmp_path, words, message):
     output = finish(launch(tmp_path, *words), expected=1)
     assert output.strip().endswith(message) or message in output.strip().splitlines()[-1]
     assert "Traceback" not in output
+
+
+def test_output_that_nobody_reads_ends_no_command_and_prints_nothing(tmp_path):
+    """As in ``train.py | head -1``; names with line breaks and bytes that are no text are printed on one line."""
+    name = b"caf\xe9\nlatte"
+    read, write = os.pipe()
+    words = [*SMALL, "trainer.max_steps=20", "logger=none", b"output_dir=" + name]
+    command = [sys.executable, str(REPOSITORY / "train.py"), *words]
+    done = subprocess.Popen(command, cwd=tmp_path, env=ENVIRONMENT, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    os.close(read)
+    assert (done.communicate(timeout=180)[1], done.returncode) == (b"", 0)
+    folder = os.fsencode(tmp_path) + b"/" + name
+    assert Path(os.fsdecode(folder), "checkpoints", "last.ckpt").exists()
+    assert b"done: 20 batches" in Path(os.fsdecode(folder), "train.log").read_bytes()
+    evaluated = subprocess.run(
+        [sys.executable, str(REPOSITORY / "sample.py"), b"run=" + name, "checkpoint=none"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert (evaluated.returncode, evaluated.stderr) == (1, b"")
+    assert evaluated.stdout.startswith(b"error: checkpoint=none: caf\\udce9 latte has last.")
+    assert evaluated.stdout.count(b"\n") == 1

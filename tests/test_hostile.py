@@ -154,6 +154,8 @@ PARTS = {
     "latent of 10^12": ("latent.dim", lambda a: 10**12),
     "image of 10^12": ("model.generator.image_shape", lambda a: [1, 10**6, 10**6]),
     "data of 10^12": ("data.image_size", lambda a: 10**6),
+    "examples of 10^12": ("data.examples", lambda a: 10**12),
+    "batches of 10^12": ("data.batch_size", lambda a: 10**12),
     "many values": ("loss.x", lambda a: [0] * 200_000),
 }
 

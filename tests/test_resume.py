@@ -11,6 +11,7 @@ from gan.core.errors import UserError
 from gan.core.random import RandomRows
 from gan.runs.build import build
 from tests import test_conf
+from tests.conftest import small, trained_experiment
 
 
 class StopAt(Callback):
@@ -166,6 +167,48 @@ def test_resuming_a_finished_run_is_refused(configure, run_training, tmp_path):
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     with pytest.raises(UserError, match=r"stands at iteration 21 and the run ends at 21: nothing is left to do"):
         run(configure(f"ckpt_path={last}", "trainer.max_epochs=1", folder="rest"))
+
+
+STATES = {
+    "no optimizers": lambda saved: saved.pop("optimizer_states"),
+    "a number as optimizers": lambda saved: saved.update(optimizer_states=5),
+    "empty optimizers": lambda saved: saved.update(optimizer_states=[{}, {}]),
+    "optimizers without groups": lambda saved: saved.update(optimizer_states=[{"state": {}, "param_groups": []}] * 2),
+    "a number as schedules": lambda saved: saved.update(lr_schedulers=3),
+    "a number as loops": lambda saved: saved.update(loops={"fit_loop": 3}),
+    "a list as callbacks": lambda saved: saved.update(callbacks=[1]),
+    "a number as curves": lambda saved: saved.update(monitor=3),
+    "only weights": lambda saved: [saved.pop(key) for key in ("epoch", "loops", "pytorch-lightning_version")],
+}
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("short")
+    trained_experiment(small(folder, "trainer.max_steps=2", "logger=none"))
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+@pytest.mark.parametrize("harm", STATES)
+def test_checkpoint_without_the_state_of_its_training_is_refused(configure, tmp_path, short, harm):
+    saved = dict(short)
+    STATES[harm](saved)
+    torch.save(saved, tmp_path / "x.ckpt")
+    with pytest.raises(
+        UserError, match=r"^ckpt_path=[^\n]*x.ckpt: its training cannot be resumed \([^\n]*\); train.py did"
+    ):
+        run(configure("trainer.max_steps=4", "logger=none", f"ckpt_path={tmp_path / 'x.ckpt'}"))
+    assert not list((tmp_path / "run").glob("*/*.ckpt"))
+
+
+def test_error_of_a_resumed_training_is_not_hidden(configure, tmp_path, short, monkeypatch):
+    def fail(*_):
+        raise KeyError("a mistake in the program")
+
+    torch.save(short, tmp_path / "x.ckpt")
+    monkeypatch.setattr("gan.methods.gan.GAN.train_on_batch", fail)
+    with pytest.raises(KeyError, match="a mistake"):
+        run(configure("trainer.max_steps=4", "logger=none", f"ckpt_path={tmp_path / 'x.ckpt'}"))
 
 
 @pytest.mark.parametrize(("change", "end"), [("k=2", 30), ("data.batch_size=64", 63)])

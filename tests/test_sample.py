@@ -1,13 +1,16 @@
 """sample.py: the files that it writes, and its error messages."""
 
 import json
+import resource
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+import gan
 from gan.app import train
 from gan.app.sample import run
 from gan.core.errors import UserError
@@ -40,7 +43,7 @@ def test_saved_arrays_and_images_hold_the_samples(trained):
     words = ("save_samples=true", "save_images=true", "num_samples=3", "seed=9", "generator=raw")
     run(sampling(f"run={trained}", "figures=none", *words))
     opened = open_run(trained, device="cpu")
-    z = opened.sampler.latents(3, 9)[0]
+    z = opened.sampler.numbered_latents(3, 9)[0]
     expected = opened.sampler.sample("raw", z)
     with np.load(trained / "figures" / "samples_raw.npz") as arrays:
         assert arrays["images"].dtype == arrays["z"].dtype == np.float32
@@ -51,6 +54,57 @@ def test_saved_arrays_and_images_hold_the_samples(trained):
     with Image.open(trained / "figures" / names[2]) as image:
         assert (image.mode, image.size) == ("L", (8, 8))
         assert np.abs(np.asarray(image) / 255 - expected[2, 0].numpy()).max() <= 0.5 / 255 + 1e-6
+
+
+def test_weights_that_are_not_finite_are_reported_and_nothing_is_written(trained):
+    path = trained / "checkpoints" / "last.ckpt"
+    saved = torch.load(path, weights_only=True)
+    for name, weight in saved["state_dict"].items():
+        if name.startswith("generator."):
+            weight.fill_(torch.nan)
+    torch.save(saved, path)
+    for words in (
+        ["figures=grid"],
+        *(["figures=none", f"{what}=true"] for what in ("save_samples", "save_images", "export")),
+    ):
+        with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite.*; take an earlier"):
+            run(sampling(f"run={trained}", "generator=raw", *words))
+    for format in ("safetensors", "html"):
+        with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite"):
+            gan.export(open_run(trained), format, generator="raw")
+    assert not (trained / "figures").exists()
+    assert not (trained / "export").exists()
+    run(sampling(f"run={trained}", "figures=curves"))  # shows how it diverged
+    with pytest.raises(UserError, match=r"^the samples of the raw generator are not finite"):
+        gan.sample(open_run(trained), generator="raw")
+
+
+@contextmanager
+def full_disk(free=300):
+    """Files can have at most ``free`` bytes: the nearest to a full disk that needs no disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (["figures=grid"], "grid_raw.png"),
+        (["figures=curves"], "curves.png"),
+        (["figures=progress"], "progress_raw.gif"),
+        (["figures=none", "save_samples=true"], "samples_raw.npz"),
+        (["figures=none", "save_images=true"], "images_raw/00000.png"),
+        (["figures=none", "export=true"], "generator.safetensors"),
+    ],
+)
+def test_full_disk_names_the_file(trained, words, file):
+    free = 30 if "save_images=true" in words else 300
+    with full_disk(free), pytest.raises(UserError, match=rf"^{trained}/figures/{file}: File too large\.$"):
+        run(sampling(f"run={trained}", "generator=raw", *words))
 
 
 def test_exported_generator_is_rebuilt_from_its_file_alone(trained, tmp_path):
@@ -129,3 +183,18 @@ def test_command_lists_figures_and_reports_typos(trained, command):
     status, output = command("sample.py", trained.parent, "run=run", "figures=[grid,curve]")
     assert status == 1
     assert output.startswith("error: figures=curve: no such choice. Did you mean 'curves'?")
+
+
+@pytest.mark.parametrize("counts", [(1, 5, 10, 64)])
+def test_sample_i_does_not_depend_on_the_number_of_samples(trained, counts):
+    """torch draws the last 16 of a number of normal variables in another order."""
+    found = {}
+    for count in counts:
+        run(sampling(f"run={trained}", "figures=none", "save_samples=true", f"num_samples={count}", "seed=3"))
+        with np.load(trained / "figures" / "samples_ema.npz") as arrays:
+            found[count] = arrays["z"], arrays["images"]
+        assert len(found[count][0]) == count
+    for z, images in found.values():
+        assert (z == found[64][0][: len(z)]).all()
+        assert np.allclose(images, found[64][1][: len(z)], atol=1e-6)
+    assert len(np.unique(found[64][0], axis=0)) == 64

@@ -64,7 +64,7 @@ def test_samples_depend_only_on_seed_or_latents(run):
     assert a.max() <= 1
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
-    z, _ = run.sampler.latents(5, 1)
+    z, _ = run.sampler.numbered_latents(5, 1)
     assert torch.equal(gan.sample(run, z=z), a)
     assert not torch.equal(gan.sample(run, z=z, generator="raw"), a)
     with pytest.raises(UserError, match="generator=emma: this run has raw and ema"):

@@ -11,10 +11,11 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from gan.app import search_path
-from gan.app.command_line import CONF, check, launch, loaded, quote_home, resumed
+from gan.app.command_line import CONF, check, launch, loaded, resumed
 from gan.app.help import describe, list_choices
+from gan.app.quoting import quote_values
 from gan.core.errors import UserError
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, SMALL
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,7 @@ from tests.conftest import REPOSITORY
         ["data.batch_size=choice(32,64)", "hydra.run.dir=/tmp/x", "hydra/launcher=basic"],
         ["output_dir=/tmp/x", "ckpt_path=null", "objective='D(x)'"],
         ["~logger", "trainer.devices=2"],
+        ["output_dir=0"],
         ["model=glob(*)"],
         ["model=dcgan", "normalization@model.discriminator.normalization=spectral"],
         ["model=dcgan", "normalization@model.generator.normalization=group", "model.generator.normalization.groups=4"],
@@ -161,7 +163,24 @@ def test_checkpoint_restores_its_own_overrides(tmp_path):
     assert resumed(["ckpt_path=elsewhere/last.ckpt"]) == ["ckpt_path=elsewhere/last.ckpt"]
 
 
-def command(*words, **options):
+@pytest.mark.parametrize("value", ["A,B", "'x/last.ckpt',\"y/last.ckpt\"", "choice(A,B)", "glob(*)"])
+def test_several_checkpoints_are_not_resumed_with_the_options_of_none(value):
+    with pytest.raises(UserError, match=r"^ckpt_path=.* names several checkpoints.* one by one, ckpt_path=FILE\."):
+        resumed(["-m", f"ckpt_path={value}"])
+
+
+def test_one_checkpoint_with_commas_is_resumed(tmp_path):
+    run = tmp_path / "it's k=1,[2]"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "overrides.yaml").write_text("- k=7\n", encoding="utf-8")
+    (run / "checkpoints").mkdir()
+    (run / "checkpoints" / "last.ckpt").touch()
+    word = quote_values([f"ckpt_path={run}/checkpoints/last.ckpt"])[0]
+    assert resumed(["-m", word, "seed=1,2"]) == ["-m", "k=7", word, "seed=1,2"]
+    assert resumed(["ckpt_path=null"]) == ["ckpt_path=null"]
+
+
+def started(*words, **options):
     words = [sys.executable, str(REPOSITORY / "train.py"), *words]
     return subprocess.run(words, capture_output=True, text=True, timeout=120, check=False, **options)
 
@@ -240,7 +259,7 @@ def test_key_without_its_group_gives_the_full_key(word, hint):
 
 @pytest.mark.processes
 def test_typo_exits_with_one_line_and_creates_no_folder(tmp_path):
-    done = command("modle=mlp", cwd=tmp_path)
+    done = started("modle=mlp", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: modle: the configuration has no key 'modle'. Did you mean 'model'?")
     assert done.stderr.count("\n") == 1
@@ -250,7 +269,7 @@ def test_typo_exits_with_one_line_and_creates_no_folder(tmp_path):
 @pytest.mark.processes
 def test_shell_completion_lists_choices(tmp_path):
     environment = {"COMP_LINE": "train.py model=m", "COMP_POINT": "16", "PATH": ""}
-    done = command("-sc", "query=bash", cwd=tmp_path, env=environment)
+    done = started("-sc", "query=bash", cwd=tmp_path, env=environment)
     assert {"model=maxout", "model=mlp"} <= set(done.stdout.split())
 
 
@@ -296,11 +315,25 @@ def test_later_sweep_jobs_do_not_freeze_garbage_collection():
     assert gc.get_freeze_count() == before
 
 
-def test_tilde_for_the_home_directory_is_quoted_automatically():
-    assert quote_home(["data.root=~/images", "k=1", "~callbacks.progress", "data.root='~/x'"]) == [
-        "data.root='~/images'",
-        "k=1",
-        "~callbacks.progress",
-        "data.root='~/x'",
-    ]
-    check(quote_home(["data=folder", "data.root=~/images"]), "train")
+def test_refused_run_leaves_no_folder(tmp_path, command):
+    status, output = command("train.py", tmp_path, "k=0")
+    assert (status, "k must be a whole number of at least 1" in output) == (1, True), output
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").touch()
+    assert command("train.py", tmp_path, "k=0", "output_dir=mine")[0] == 1
+    assert (tmp_path / "mine" / "notes.txt").exists()
+
+
+def test_refused_resume_leaves_no_folder(tmp_path, command):
+    run = tmp_path / "run"
+    words = [*SMALL, "trainer.max_steps=2", "logger=none", "output_dir=run"]
+    assert command("train.py", tmp_path, *words)[0] == 0
+    before = sorted(path for path in tmp_path.rglob("*"))
+    for word, message in (
+        ("optim.generator.lr=1", "the optimizers resume"),
+        ("trainer.max_steps=2", "nothing is left"),
+    ):
+        status, output = command("train.py", tmp_path, f"ckpt_path={run}/checkpoints/last.ckpt", word)
+        assert (status, message in output) == (1, True), output
+        assert sorted(path for path in tmp_path.rglob("*")) == before

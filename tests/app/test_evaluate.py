@@ -1,7 +1,10 @@
 """The command evaluate.py, and the metrics at the end of training."""
 
+import errno
 import json
+import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +24,12 @@ from gan.runs.folder import find_checkpoint
 from gan.runs.run import open_run
 from tests.conftest import composed, small, trained_experiment
 from tests.core.test_hardware import ZEN3, ZEN4
+
+FAULTS = {
+    "read-only": "cannot be written: Read-only file system; give a copy",
+    "no checkpoint": "has epoch=",
+    "damaged scores": "metrics.json is not a list of records",
+}
 
 
 def evaluate(*words):
@@ -118,6 +127,27 @@ def test_damaged_metrics_json_is_reported_before_evaluation(folder, monkeypatch)
     (find_checkpoint(folder, "last").parents[1] / "metrics.json").write_text("[1", encoding="utf-8")
     with pytest.raises(UserError, match=r"metrics.json is not a list of records"):
         evaluate(f"run={folder}", "metrics=frechet")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_later_run_that_cannot_be_used_is_reported_before_evaluation(folder, tmp_path, monkeypatch, fault):
+    second = Path(shutil.copytree(folder, tmp_path / "runs" / "2"))
+    Path(folder).rename(tmp_path / "runs" / "1")
+
+    def refuse(dir):
+        if Path(dir) == second:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return Path(os.devnull).open()
+
+    if fault == "read-only":  # root may write everywhere
+        monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    elif fault == "no checkpoint":
+        (second / "checkpoints" / "last.ckpt").unlink()
+    else:
+        (second / "metrics.json").write_text("[" * 100_000, encoding="utf-8")
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: pytest.fail("measured before the report"))
+    with pytest.raises(UserError, match=rf"2\b.*{FAULTS[fault]}"):
+        evaluate(f"run={tmp_path / 'runs'}", "metrics=frechet")
 
 
 def test_unsupported_metric_is_reported_before_training(configure):

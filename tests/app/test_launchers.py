@@ -116,8 +116,9 @@ def test_failed_jobs_of_submitit_are_reported_and_the_others_kept(capsys):
 def test_stopped_job_can_be_sent_to_the_process_of_the_sweep():
     import pickle
 
-    stopped = pickle.loads(pickle.dumps(Stopped("stopped after iteration 3", 143)))
-    assert (str(stopped), stopped.exit_code) == ("stopped after iteration 3", 143)
+    stopped = pickle.loads(pickle.dumps(Stopped("stopped after iteration 3", 143, "a b/last.ckpt")))
+    text = "stopped after iteration 3; resume with: python train.py 'ckpt_path=a b/last.ckpt'"
+    assert (str(stopped), stopped.exit_code) == (text, 143)
 
 
 @needs("joblib")

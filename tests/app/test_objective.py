@@ -41,8 +41,10 @@ def sweep(monkeypatch):
 @pytest.fixture
 def broken_samples(monkeypatch):
     """Samples as a generator with NaN weights gives them."""
-    sample = Sampler.sample
-    monkeypatch.setattr(Sampler, "sample", lambda *args: torch.full_like(sample(*args), math.nan))
+    parts = Sampler._parts
+    monkeypatch.setattr(
+        Sampler, "_parts", lambda self, *args: [torch.full_like(part, math.nan) for part in parts(*args)]
+    )
 
 
 def scores_by_hand(folder, cfg, metric):

@@ -1,5 +1,7 @@
 """``trainer.max_time``: each command has the whole time, and a chain of commands ends as one without a limit."""
 
+import shlex
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from gan.app.ending import TIMEOUT
 from gan.app.train import run
 from gan.core.errors import Stopped, UserError
 from gan.runs import outcome
+from gan.runs.checkpoint import read
 from gan.runs.identity import setting
 from gan.runs.time_limit import TimeLimit
 from tests.test_resume import assert_same_bits, scalars
@@ -79,6 +82,61 @@ def test_command_ends_with_the_line_of_ctrl_c(command, tmp_path):
     status, output = command("train.py", tmp_path, *words)
     assert status == 124
     assert output.rstrip().endswith("resume with: python train.py ckpt_path=run/checkpoints/last.ckpt")
+
+
+def pasted(output):
+    """The words after "python train.py" of a printed command, as a shell reads them."""
+    (line,) = (line for line in output.splitlines() if "; resume with: " in line)
+    python, script, *words = shlex.split(line.partition("; resume with: ")[2])
+    assert (python, script) == ("python", "train.py")
+    return words
+
+
+SHORT = ["trainer.max_time=00:00:00:02", "trainer.max_steps=5", "logger=none", "trainer=cpu"]
+
+
+def test_printed_command_can_be_pasted_for_a_folder_of_any_name(command, tmp_path):
+    name = "it's lr=0.1, k=[2]"
+    quoted = name.replace("'", "\\'")
+    status, output = command("train.py", tmp_path, *SHORT, "k=2", f"output_dir='{quoted}'")
+    assert status == 124
+    status, output = command("train.py", tmp_path, *pasted(output), "trainer.max_time=null", "output_dir=rest")
+    assert status == 0, output
+    assert read(tmp_path / "rest" / "checkpoints" / "last.ckpt")["iteration"] == 5
+    assert read(tmp_path / "rest" / "checkpoints" / "last.ckpt")["hyper_parameters"]["k"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["loss._target_=mine.parts.Loss"], ["loss._target_=mine.parts.Loss"]),
+        (["--config-dir", "conf", "loss=mine"], ["--config-dir=conf"]),
+    ],
+)
+def test_printed_command_names_the_users_own_classes_and_files(command, tmp_path, monkeypatch, words, kept):
+    """A run's folder cannot vouch for them. A resumed run that is stopped again keeps them too, and `trust=`."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for file, text in {
+        "mine/__init__.py": "",
+        "mine/parts.py": "from gan.losses.adversarial import NonSaturating\n\nclass Loss(NonSaturating):\n    pass\n",
+        "conf/loss/mine.yaml": "_target_: mine.parts.Loss\n",
+    }.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    status, output = command("train.py", tmp_path, *words, *SHORT, "output_dir=0")
+    assert status == 124, output
+    first = pasted(output)
+    assert first == ["ckpt_path=0/checkpoints/last.ckpt", *kept]
+    status, output = command("train.py", tmp_path, *first, "trust=mine", "output_dir=1")
+    assert status == 124, output
+    second = pasted(output)
+    own = [word for word in kept if not word.startswith("--")]
+    assert second == ["ckpt_path=1/checkpoints/last.ckpt", *own, "trust=mine", *(w for w in kept if w not in own)]
+    status, output = command("train.py", tmp_path, *second, "trainer.max_time=null", "output_dir=2")
+    assert status == 0, output
+    saved = read(tmp_path / "2" / "checkpoints" / "last.ckpt")
+    assert (saved["iteration"], saved["hyper_parameters"]["loss"]["_target_"]) == (5, "mine.parts.Loss")
 
 
 def test_limit_without_a_checkpoint_is_an_error(configure):

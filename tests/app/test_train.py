@@ -1,5 +1,7 @@
 """Whole trainings in this process, as the command line starts them."""
 
+from PIL import Image
+
 from gan.runs.checkpoint import read
 
 SMALL = ["model.generator.hidden=[32]", "model.discriminator.hidden=[32]", "trainer=cpu", "output_dir=run"]
@@ -19,3 +21,22 @@ def test_fast_dev_run_is_shorter_than_k(tmp_path, command):
     status, output = command("train.py", tmp_path, *SMALL, "+trainer.fast_dev_run=true", "k=5")
     assert status == 0
     assert " · 1 batches\n" in output
+
+
+def test_paths_are_relative_to_where_the_command_was_given(tmp_path, command):
+    """Hydra would change to the run's folder: neither the paths given nor those printed would then be found."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for value in range(40):
+        Image.new("L", (8, 8), 6 * value).save(images / f"{value}.png")
+    folder = ["data=folder", "data.root=images", "data.image_size=8", "data.channels=1", "data.batch_size=8"]
+    short = ["trainer.max_steps=2", "hydra.job.chdir=true", "logger=csv"]
+    status, output = command("train.py", tmp_path, *SMALL, *folder, *short)
+    assert status == 0, output
+    assert "  checkpoint     run/checkpoints/last.ckpt\n" in output
+    assert "  curves         run/metrics.csv\n" in output
+    words = ["ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=4", "output_dir=rest"]
+    status, output = command("train.py", tmp_path, *words, "hydra.job.chdir=true")
+    assert status == 0, output
+    assert read(tmp_path / "rest" / "checkpoints" / "last.ckpt")["iteration"] == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "rest", "run"]

@@ -41,6 +41,13 @@ def test_error_names_the_argument_and_its_range():
         assert str(error.value) == message
 
 
+def test_size_fits_into_64_bits():
+    check_integer("[0, inf)", n=2**63 - 1)
+    check_integer(seed=10**30)
+    with pytest.raises(ArgumentError, match=r"^n must be below 2\^63, got 9223372036854775808\.$"):
+        check_integer("[0, inf)", n=2**63)
+
+
 def test_or_none_accepts_none():
     check_number("(0, inf)", or_none=True, p=None)
     check_integer("[1, inf)", or_none=True, p=None)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gan.core.files import write_whole
+from gan.core.files import UNFINISHED, naming, write_whole
 
 
 def test_write_whole_replaces_the_old_contents(tmp_path):
@@ -16,6 +16,17 @@ def test_write_whole_replaces_the_old_contents(tmp_path):
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_error_of_the_system_names_the_file_and_not_the_temporary_one(tmp_path):
+    path = tmp_path / "x.json"
+    for error in (OSError(28, "No space left on device"), OSError(28, "No space", str(tmp_path / f".x{UNFINISHED}"))):
+        with pytest.raises(OSError, match="No space") as raised, write_whole(path):
+            raise error
+        assert raised.value.filename == str(path)
+    with pytest.raises(OSError, match="Permission") as raised, naming(path):
+        raise PermissionError(13, "Permission denied", "another")
+    assert raised.value.filename == "another"
 
 
 @pytest.mark.parametrize("failure", [OSError, ValueError, KeyboardInterrupt])

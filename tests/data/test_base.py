@@ -143,3 +143,62 @@ def test_is_loaded_and_has_fixed_examples_of_each_kind_of_data():
     assert (points.has_fixed_examples, points.is_loaded) == (True, False)
     points.setup()
     assert points.is_loaded
+
+
+FEW = Split(torch.arange(7, dtype=torch.uint8).view(-1, 1, 1, 1), torch.arange(7))
+
+
+def labelled_stream(count, start=0, **kwargs):
+    batches = Batches(IMAGES, LABELS, position=lambda: start, labelled=FEW, **{"batch_size": 14, "seed": 1} | kwargs)
+    return list(islice(batches, count))
+
+
+def test_batches_of_few_labels_have_the_other_images_without_theirs():
+    plain = stream(9, batch_size=14)
+    for batch, images in zip(labelled_stream(9), plain, strict=True):
+        assert (batch.images * 255).round().int().flatten().tolist() == images
+        assert batch.labels.eq(-1).all()
+        assert batch.known_labels.bincount().tolist() == [2] * 7  # whole permutations
+        assert torch.equal((batch.labelled_images.flatten() * 255).round().long(), batch.known_labels)
+
+
+def test_labelled_rows_depend_on_neither_the_start_nor_the_processes():
+    whole = [batch.known_labels.tolist() for batch in labelled_stream(12)]
+    assert whole[0] != whole[1]
+    assert [batch.known_labels.tolist() for batch in labelled_stream(4, start=8)] == whole[8:]
+    for rank in (0, 1):
+        mine = labelled_stream(12, batch_size=7, rank=rank, world=2)
+        assert [batch.known_labels.tolist() for batch in mine] == [rows[rank::2] for rows in whole]
+
+
+class Classes(Fake):
+    def load(self):
+        labels = torch.arange(len(self.images)) % 3
+        return dict.fromkeys(("train", "valid", "test"), Split(self.images, labels))
+
+
+def test_labels_are_balanced_and_drawn_by_the_seed():
+    images = torch.arange(30, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+    chosen = {}
+    for seed in (1, 2):
+        data = Classes(images, labels_per_class=4, seed=seed)
+        data.setup()
+        few = data.labelled()
+        assert few.labels.bincount().tolist() == [4, 4, 4]
+        assert torch.equal(few.images[:, 0, 0, 0].long() % 3, few.labels)
+        assert torch.equal(few.images, data.labelled().images)
+        chosen[seed] = few.images
+    assert not torch.equal(chosen[1], chosen[2])
+
+
+class Unlabelled(Fake):
+    def load(self):
+        return {"train": Split(self.images, torch.full((len(self.images),), -1))}
+
+
+def test_too_few_labels_are_refused_before_the_training():
+    images = torch.zeros(9, 1, 4, 4, dtype=torch.uint8)
+    with pytest.raises(UserError, match=r"data.labels_per_class=4: a class has only 3 training images"):
+        Classes(images, labels_per_class=4).setup()
+    with pytest.raises(UserError, match=r"data.labels_per_class=4: the training images have no labels"):
+        Unlabelled(images, labels_per_class=4).setup()

@@ -1,9 +1,12 @@
 """Every kind of image file decodes to uint8 pixels (C, H, W)."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from gan.core.errors import UserError
 from gan.data.decode import attempt, decode
 
 GRADIENT = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
@@ -148,3 +151,20 @@ def test_memory_error_is_not_blamed_on_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", short)
     with pytest.raises(MemoryError):
         attempt(tmp_path / "x.png", 8, 3)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder"])
+def test_what_is_no_regular_file_is_not_opened(tmp_path, kind):
+    path = tmp_path / "p.png"
+    os.mkfifo(path) if kind == "pipe" else path.mkdir()
+    assert attempt(path, 8, 1) == "it is no regular file"
+    assert "No such file" in attempt(tmp_path / "missing.png", 8, 1)
+
+
+def test_file_without_permission_is_not_corrupt(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("PIL.Image.open", refused)  # root may read every file
+    with pytest.raises(UserError, match=r"p.png: Permission denied; make it readable"):
+        attempt(tmp_path / "p.png", 8, 1)

@@ -123,6 +123,16 @@ def test_single_subfolder_is_no_class(tmp_path):
     assert data.splits["train"].labels.unique().tolist() == [-1]
 
 
+@pytest.mark.parametrize("folders", [("valid", "test"), ("val",), ("Test", "valid")])
+def test_splits_without_training_images_are_refused(tmp_path, folders):
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / folder / "1.png")
+    listed = " and ".join(f"{name.lower()}/" for name in sorted(folders, key=str.lower))
+    with pytest.raises(UserError, match=f"data.root holds {listed} without train/: put the training images"):
+        loaded(tmp_path)
+
+
 def test_folders_named_train_val_test_are_splits(tmp_path):
     layout = {"train/a": range(1, 11), "train/b": range(11, 21), "val/a": (30,), "val/b": (31, 32), "test/b": (40,)}
     for folder, numbers in layout.items():

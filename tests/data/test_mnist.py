@@ -112,6 +112,14 @@ def test_missing_drop_in_set_is_downloaded_by_torchvision(tmp_path, monkeypatch,
     assert asked == [str(tmp_path / name / "raw")]
 
 
+def test_corrupt_file_is_reported_before_the_others_are_downloaded(small_root):
+    (small_root / "MNIST" / "raw" / "t10k-images-idx3-ubyte").unlink()
+    path = small_root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.write_bytes(bytes(len(path.read_bytes())))
+    with pytest.raises(UserError, match=rf"{path.name} is corrupt or cut short"):
+        MNIST(root=small_root, validation_size=10, **COMMON).prepare_data()
+
+
 def test_download_error_names_two_alternatives(tmp_path, monkeypatch):
     def no_network(*args, **kwargs):
         raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")

@@ -1,18 +1,36 @@
 """Scores of samples and of real images (the floor), and the reference images that they are compared with."""
 
+import itertools
+from pathlib import Path
+
 import pytest
 import torch
 from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from PIL import Image
 
+from gan.app.command_line import CONF
+from gan.app.train import train
 from gan.core.errors import UserError
 from gan.core.images import scale
-from gan.evaluation.evaluate import evaluate
-from gan.evaluation.records import FLOOR
+from gan.evaluation.evaluate import evaluate, supported_metrics
+from gan.evaluation.records import FLOOR, read
 from gan.evaluation.reference import choose_images, load_reference
-from gan.metrics import ClassHistogram, Frechet, InceptionScore, Kernel, Memorization, Parzen
-from gan.metrics.base import Measure, Metric
+from gan.metrics import (
+    ClassHistogram,
+    DensityCoverage,
+    Frechet,
+    InceptionScore,
+    Kernel,
+    Memorization,
+    Parzen,
+    PrecisionRecall,
+)
+from gan.metrics.base import Case, Measure, Metric
 from gan.metrics.features import Pixels, Shipped
+from gan.runs.instantiate import part
 from gan.runs.run import open_run
+from tests.conftest import composed
 
 CPU = torch.device("cpu")
 
@@ -51,7 +69,7 @@ def test_metric_gets_the_samples_and_the_floor_images(run):
     assert torch.equal(samples["ema"], run.sampler.sample("ema", run.sampler.latents(150, 5)[0]))
     assert torch.equal(ema.samples.pixels, samples["ema"])
     assert torch.equal(raw.samples.pixels, samples["raw"])
-    assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5)))
+    assert torch.equal(floor.samples.pixels, scale(choose_images(run.data.splits["valid"], 150, 5).images))
     for name in ("train", "valid", "test"):
         assert torch.equal(getattr(raw, name).pixels, scale(run.data.splits[name].images))
     assert raw.folds[0]["valid"] is raw.valid
@@ -69,12 +87,12 @@ def test_default_number_of_samples_equals_the_training_images(run):
 
 def test_chosen_floor_images_are_distinct(run):
     split = run.data.splits["train"]
-    chosen = choose_images(split, 300, 5)
+    chosen = choose_images(split, 300, 5).images
     everything = {tuple(image.flatten().tolist()) for image in split.images}
     kept = {tuple(image.flatten().tolist()) for image in chosen}
     assert kept <= everything
     assert len(kept) == 300
-    assert not torch.equal(chosen, choose_images(split, 300, 6))
+    assert not torch.equal(chosen, choose_images(split, 300, 6).images)
     assert len(choose_images(split, 10_000, 5)) == 1397
 
 
@@ -87,6 +105,56 @@ def test_validation_scores_use_no_test_image(run):
     for case in recorder.cases:
         for images in (case.test, case.folds[0]["valid"], case.folds[0]["test"]):
             assert torch.equal(images.pixels, scale(run.data.splits["valid"].images))
+
+
+METRICS = [Kernel(), InceptionScore(), PrecisionRecall(k=20), DensityCoverage(k=20), Frechet()]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: type(metric).__name__)
+def test_metric_that_needs_more_images_is_left_out(run, metric, caplog):
+    """The numbers of images that a metric names are those with which it can be computed."""
+    caplog.set_level("INFO")
+    whole = run.data.splits
+    for test, count in itertools.product((2, 19, 20, 21, 30), (2, 9, 10, 19, 20, 21, 22)):
+        run.data.splits = {"train": whole["train"][:22], "valid": whole["valid"][:2], "test": whole["test"][:test]}
+        reference = load_reference(run.data, Shipped("digits"), CPU, [metric])
+        samples = reference.see(whole["train"].images[:count])
+        try:
+            metric(Case(samples, *map(reference.images, ("train", "valid", "test")), reference.folds))
+        except ValueError:
+            assert supported_metrics([metric, Parzen()], reference, num_samples=count)[1:] == []
+            assert f"left out: {type(metric).__name__} needs at least " in caplog.messages[-1]
+            with pytest.raises(
+                UserError, match=r"needs at least .*, there are \d+; take other metrics, or more images"
+            ):
+                supported_metrics([metric], reference, num_samples=count)
+        else:
+            assert supported_metrics([metric], reference, num_samples=count) == [metric]
+
+
+def test_every_metric_names_numbers_of_images():
+    for path in (CONF / "metrics").glob("*.yaml"):
+        for metric in instantiate(OmegaConf.load(path)).values() if path.stem not in ("all", "none") else ():
+            assert metric.least_images().keys() <= {"samples", "test"}, path
+
+
+@pytest.mark.parametrize(("words", "ends"), [(["metrics=[kernel]"], True), (["metrics=[kernel,frechet]"], False)])
+def test_small_folder_is_reported_before_the_training(configure, tmp_path, caplog, words, ends):
+    for number in range(20):
+        Image.new("L", (8, 8), number).save(tmp_path / f"{number}.png")
+    caplog.set_level("INFO")
+    sizes = ["data.batch_size=4", "data.image_size=8", "data.channels=1", "trainer.max_steps=2"]
+    cfg = configure("data=folder", f"data.root={tmp_path}", *sizes, *words)
+    if ends:
+        with pytest.raises(UserError, match="Kernel needs at least 20 test images, there are 2;"):
+            train(cfg)
+        assert not Path(cfg.output_dir, "checkpoints").exists()
+    else:
+        train(cfg)
+        messages = [message.split(",")[0] for message in caplog.messages]
+        lines = [next(i for i, m in enumerate(messages) if m.startswith(s)) for s in ("left out: Kernel", "done: 2")]
+        assert lines == sorted(lines)
+        assert {record["metric"] for record in read(Path(cfg.output_dir, "metrics.json"))} == {"frechet_distance"}
 
 
 def test_reference_holds_every_fold(tmp_path):
@@ -210,7 +278,7 @@ def test_non_finite_samples_are_refused(run):
 
 def test_too_few_samples_are_reported(run):
     reference = load_reference(run.data, Pixels(), CPU, [Frechet()])
-    with pytest.raises(UserError, match=r"^Kernel of 15 images \(ema\): 15 images do not fill 10 subsets"):
+    with pytest.raises(UserError, match=r"^Kernel needs at least 20 samples and training images, there are 15; take"):
         evaluate(run.sampler, reference, [Kernel()], ["ema"], num_samples=15)
 
 
@@ -233,3 +301,11 @@ def test_metric_of_the_model_gets_the_model_and_has_no_floor(run):
     assert [(row.generator, row.measure.value) for row in rows] == [("raw", len(run.data.splits["test"]))]
     with pytest.raises(UserError, match="Bound needs bound, which neither features=pixels nor this method gives"):
         evaluate(run.sampler, reference, [Bound()], ["raw"], num_samples=10)
+
+
+def test_no_argument_of_a_metric_hides_the_number_of_images_that_it_needs():
+    """`metrics.modes.least` is another number."""
+    cfg = composed("metrics=all")
+    for name in cfg.metrics:
+        numbers = part(cfg, f"metrics.{name}").least_images().values()
+        assert all(isinstance(number, int) for number in numbers), name

@@ -95,5 +95,12 @@ def test_foreign_metrics_json_is_not_overwritten(tmp_path):
     assert (tmp_path / "metrics.json").read_text(encoding="utf-8") == "my notes"
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "[1]", "{}", ""])
+def test_other_contents_are_reported_in_one_line(tmp_path, text):
+    (tmp_path / "metrics.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=r"^[^\n]*metrics.json is not a list of records \([^\n]*\); move it away"):
+        read(tmp_path / "metrics.json")
+
+
 def test_missing_file_reads_as_no_records(tmp_path):
     assert read(tmp_path / "metrics.json") == []

@@ -13,7 +13,7 @@ from tests.figures.reading import read_picture, tile
 def test_samples_are_in_order(digits, tmp_path, name):
     (path,) = Grid(name, count=5, columns=3, seed=7)(digits, tmp_path / "new")
     assert path == tmp_path / "new" / f"grid_{name}.png"
-    images, picture = digits.sampler.sample(name, digits.sampler.latents(5, 7)[0]), read_picture(path)
+    images, picture = digits.sampler.sample(name, digits.sampler.numbered_latents(5, 7)[0]), read_picture(path)
     assert picture.shape == (3, 2 * 50 + 2 + CAPTION, 3 * 50 + 2)
     assert 0 < (picture[:, -CAPTION:] < 0.5).float().mean() < 0.5  # a line of text
     for number in range(5):

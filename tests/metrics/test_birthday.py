@@ -79,6 +79,24 @@ def test_distance_is_a_quantile_of_test_to_training_distances():
     assert (found.details["training_images"], found.details["test_images"]) == (1000, 500)
 
 
+def test_copies_of_training_images_among_the_test_images_do_not_count():
+    """120 of them would make the threshold 0, and a generator of one image one without pairs."""
+    train, new = draw(1000, 128, seed=1).abs(), draw(380, 128).abs()
+    test = torch.cat([new, train[:120]])
+    collapsed = draw(1, 128, seed=4).abs() + 1e-4 * draw(400, 128, seed=5)
+    with_copies, without = (Birthday()(case(points(collapsed), points(t), points(train)))[0] for t in (test, new))
+    assert with_copies.value == without.value == 1
+    assert with_copies.found["distance"] == without.found["distance"] > 0
+
+
+def test_equal_samples_are_pairs_even_at_the_threshold_zero():
+    """All test images are copies; the rows are equal, and their matrix product is not exact."""
+    train = (7 + draw(50, 128)).float()
+    found = Birthday()(case(points(train[:10].repeat(4, 1)), points(train[:20]), points(train)))[0]
+    assert found.found["distance"] == 0
+    assert found.found["pairs"] == 10 * 6
+
+
 def test_missing_pair_is_recorded_as_a_lower_bound():
     spread = 100 * torch.arange(40.0)[:, None].repeat(1, 8)
     found = measure(spread)

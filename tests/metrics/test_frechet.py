@@ -51,6 +51,17 @@ def test_distance_of_constant_features_by_the_closed_form():
     assert frechet_distance(alike, a) == pytest.approx(((0.7 - a.mean(0)).square() + a.var(0)).sum().item())
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_feature_that_is_not_finite_is_refused(value):
+    """LAPACK's eigenvalues of such a matrix end the process."""
+    a = draw(40, 5)
+    strange = a.clone()
+    strange[3, 2] = value
+    for pair in ((strange, a), (a, strange)):
+        with pytest.raises(ValueError, match="the features hold NaN or infinite values"):
+            frechet_distance(*pair)
+
+
 def test_distance_grows_with_noise_collapse_and_shift():
     """Noise, collapse and a shift all raise it."""
     test = points(draw(500, 8))

@@ -29,7 +29,7 @@ def test_scores_equal_loops_over_all_pairs(k):
     samples, real = 0.3 + 1.2 * draw(40, 3).double(), draw(50, 3, seed=1).double()
     expected = (share_in_balls(samples, real, k), share_in_balls(real, samples, k))
     assert precision_recall(samples, real, k) == pytest.approx(expected)
-    held = [[float((s - c).norm()) <= r for s in samples] for c, r in balls(real, k)]
+    held = [[float((s - c).norm()) < r for s in samples] for c, r in balls(real, k)]
     density = sum(map(sum, held)) / (k * len(samples))
     coverage = sum(map(any, held)) / len(real)
     assert density_coverage(samples, real, k) == pytest.approx((density, coverage))
@@ -49,8 +49,36 @@ def test_scores_by_hand_on_a_line():
     real, samples = torch.tensor([[0.0], [1.0], [3.0]]), torch.tensor([[0.5], [2.0], [9.0]])
     precision, recall = precision_recall(samples, real, k=1)
     assert (precision, recall) == pytest.approx((2 / 3, 1))
-    # 0.5 lies in the balls of 0 and 1; 2 in those of 1, at its border, and 3; 9 in none.
-    assert density_coverage(samples, real, k=1) == pytest.approx((4 / 3, 1))
+    # 0.5 lies in the balls of 0 and 1; 2 in that of 3, and at the border of that of 1; 9 in none.
+    assert density_coverage(samples, real, k=1) == pytest.approx((1, 1))
+
+
+def test_a_point_at_the_border_is_inside_for_precision_and_recall_only():
+    """As in the authors' codes: "<=" by Kynkäänniemi et al., "<" by Naeem et al."""
+    real, samples = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [3.0]])
+    assert precision_recall(samples, real, k=1) == (0.5, 0.5)
+    assert density_coverage(samples, real, k=1) == (0, 0)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 300])
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_ties_are_not_decided_by_rounding(k, offset):
+    """Of a set against itself, each ball has k points inside and one, or a few copies, at its border."""
+    features = (offset + draw(300, 128).abs()).float()
+    assert density_coverage(features, features.clone(), k) == (1, 1)
+    assert precision_recall(features, features.clone(), k) == (1, 1)
+    shuffled = features[torch.randperm(300, generator=torch.Generator().manual_seed(1))]
+    assert density_coverage(shuffled, features, k) == (1, 1)
+
+
+def test_copies_have_balls_of_radius_zero():
+    """Closed ones hold the copies themselves, open ones nothing."""
+    distinct = (0.1 + draw(20, 50).abs()).float()
+    copies = distinct.repeat(4, 1)
+    assert precision_recall(copies, copies.clone(), 3) == (1, 1)
+    assert precision_recall(distinct[:5] + 1e-4, copies, 3)[0] == 0
+    assert density_coverage(copies, copies.clone(), 3) == (0, 0)
+    assert density_coverage(copies, copies.clone(), 4)[0] == 1  # four copies in the ball of each, over k
 
 
 def test_swapped_sets_swap_precision_and_recall():

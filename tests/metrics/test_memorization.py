@@ -29,6 +29,16 @@ def test_share_counts_all_pairs_with_ties_halved():
     assert share_nearer(test, samples)[0] == pytest.approx(1 - share)
 
 
+def test_ties_are_not_decided_by_rounding():
+    """Copies, and test images among the samples, have exactly the same distances."""
+    train, test = (3 + draw(200, 128)).float(), (3 + draw(90, 128, seed=1)).float()
+    assert measure(train[:40], train[40:80], train).value == 0.5
+    assert measure(test.flip(0), test, train).value == 0.5
+    assert (
+        share_nearer(torch.tensor([0.1 + 0.2], dtype=torch.float64), torch.tensor([0.3], dtype=torch.float64))[0] == 0.5
+    )
+
+
 def test_share_is_one_zero_or_half_in_the_extreme_cases():
     near, far = torch.rand(20), 2 + torch.rand(30)
     assert share_nearer(near, far)[0] == 1

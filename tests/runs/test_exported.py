@@ -49,3 +49,12 @@ def test_checksum_covers_names_shapes_and_types():
     zeros = torch.zeros(4)
     variants = [{"a": zeros}, {"b": zeros}, {"a": zeros.view(2, 2)}, {"a": zeros.int()}, {"a": torch.zeros(0)}]
     assert len({checksum(weights, {}) for weights in variants}) == len(variants)
+
+
+def test_generator_inside_a_wrapper_is_read(configure, tmp_path):
+    cfg = configure("conditioning=projection")
+    module = build.module(cfg)
+    path = export(Run(tmp_path, cfg, lambda: module), "raw", tmp_path / "g.safetensors")
+    generator, latent = load_generator(path)
+    z, labels = torch.randn(3, latent.dim), torch.tensor([2, 0, 9])
+    assert torch.equal(generator(z, labels), module.generator.eval()(z, labels))

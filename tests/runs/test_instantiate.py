@@ -31,6 +31,14 @@ from tests.conftest import composed
             "callbacks.monitor.every_n_batches=x",
             "callbacks.monitor.every_n_batches must be a whole number of at least 1, got x.",
         ),
+        (
+            "optim.generator.betas=[0.5]",
+            "optim.generator: list index out of range (given lr=0.001, betas=[0.5], fused=True).",
+        ),
+        (
+            "optim.generator.betas=5",
+            "optim.generator: 'int' object is not subscriptable (given lr=0.001, betas=5, fused=True).",
+        ),
         ("latent.dim=0", "latent.dim must be a whole number of at least 1, got 0."),
         (
             "model.discriminator.dropout=1",

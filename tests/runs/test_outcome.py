@@ -30,7 +30,7 @@ def test_a_run_that_has_not_ended_has_no_outcome(tmp_path):
     assert read(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"objective": "abc", "finished": true}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"objective": "abc", "finished": true}'])
 def test_damaged_record_is_reported_in_one_line(tmp_path, text):
     (tmp_path / FILE).write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match=r"outcome.json is not the record of a run's end .*; remove it"):

@@ -68,6 +68,9 @@ def test_missing_runs_checkpoints_and_generators_are_reported(finished, tmp_path
         open_run(folder).sampler.generator("eam")
     with pytest.raises(UserError, match="device=abc: torch cannot use it here"):
         pick_device("abc")
+    with pytest.raises(UserError, match="device=meta: torch cannot use it here"):
+        pick_device("meta")
+    assert pick_device("cpu") == torch.device("cpu")
 
 
 def test_runs_of_a_sweep_are_in_numeric_order(tmp_path):

@@ -121,3 +121,14 @@ def test_invalid_checkpoint_files_are_reported(tmp_path, content):
     message = {"missing": "no such file", "foreign": "another program"}.get(content, "not a readable checkpoint")
     with pytest.raises(UserError, match=f"ckpt_path=.*some.ckpt.*{message}"):
         read(path)
+
+
+@pytest.mark.parametrize("reason", ["Permission denied", "Input/output error"])
+def test_file_that_cannot_be_opened_is_not_called_cut_short(tmp_path, monkeypatch, reason):
+    def refused(*_):
+        raise PermissionError(13, reason) if reason.startswith("P") else OSError(5, reason)
+
+    (tmp_path / "x.ckpt").touch()
+    monkeypatch.setattr("zipfile.ZipFile", refused)  # root may read every file
+    with pytest.raises(UserError, match=rf"^ckpt_path=.*x.ckpt: {reason}\.$"):
+        read(tmp_path / "x.ckpt")

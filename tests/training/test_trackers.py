@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import warnings
 from importlib.util import find_spec
 
@@ -189,3 +190,9 @@ def test_results_of_other_loggers_are_plain_metrics():
     trackers.log_results(own, {"hp/objective": math.inf}, 3)
     trackers.log_image(own, "samples", torch.zeros(3, 8, 8), 3)
     assert own.written == [{"hp/objective": math.inf}]
+
+
+@pytest.mark.parametrize("folder", ["runs/plain", "runs/it's lr=0.1, k=[2]"])
+def test_printed_command_can_be_pasted(folder):
+    printed = trackers.where(trackers.TensorBoard(save_dir=folder, name="", version=""))
+    assert shlex.split(printed) == ["tensorboard", "--logdir", folder]

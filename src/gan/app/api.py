@@ -9,7 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
-from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from gan.app import report as reporting
 from gan.app import train as training
 from gan.app.command_line import checked, parsed
 from gan.app.overrides import check
+from gan.app.quoting import quote, quote_values
 from gan.app.search_path import config_files
 from gan.core.files import write_whole
 from gan.evaluation.evaluate import evaluate as compare
@@ -45,9 +45,10 @@ def compose(*overrides: str, config_name: str = "train", config_dir: str | None 
     Raises:
         UserError: an override names an unknown key or choice; the message names the closest one.
     """
-    check(overrides, config_name, config_dir=config_dir)
+    words = quote_values(overrides)
+    check(words, config_name, config_dir=config_dir)
     with config_files(config_name, config_dir) as files:
-        return files.compose(list(overrides))
+        return files.compose(words)
 
 
 def train(
@@ -77,13 +78,14 @@ def train(
     arguments = parsed(line.words)
     words = arguments.overrides + ([] if folder is None else [f"output_dir={_quote(folder)}"])
     cfg = compose(*words, config_dir=arguments.config_dir)
-    line.check(cfg)
+    line.check(cfg, words)
     folder = Path(cfg.output_dir)  # `now` is resolved once
     cfg.output_dir = str(folder)
     record = folder / ".hydra" / "overrides.yaml"  # `train.py ckpt_path=…` resumes from it
     record.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(record) as unfinished:
-        OmegaConf.save(OmegaConf.create(words), unfinished)
+    if not line.is_alone:  # otherwise the words do not give this configuration again, and the new checkpoint does
+        with write_whole(record) as unfinished:
+            OmegaConf.save(OmegaConf.create(words), unfinished)
     training.run(cfg)
     return open_run(folder, accepted=accept(OmegaConf.to_container(cfg, resolve=True)))
 
@@ -104,13 +106,13 @@ def sample(
         count: number of samples if ``z`` is not given.
         z: latents (N, dim); None draws them from the prior.
         labels: one label per sample or one for all, for a conditional generator; None draws them from the prior.
-        seed: seed of the latents and labels.
+        seed: seed of the latents and labels; sample i is a function of (seed, i), whatever the count.
         generator: ``ema`` or ``raw``; None for the EMA if there is one.
 
     Returns:
         float32 (N, C, H, W) in [0, 1], on the CPU.
     """
-    drawn, drawn_labels = run.sampler.latents(count if z is None else len(z), seed)
+    drawn, drawn_labels = run.sampler.numbered_latents(count if z is None else len(z), seed)
     if labels is None:
         labels = drawn_labels
     elif isinstance(labels, int):
@@ -224,7 +226,7 @@ def read_scalars(run: Run, *names: str) -> dict[str, list[tuple[float, float]]]:
 def _quote(value: object) -> str:
     """A value in Hydra's grammar."""
     if isinstance(value, str | Path):
-        return QuotedString(str(value), Quote.single).with_quotes()
+        return quote(str(value))
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 

@@ -5,11 +5,14 @@ This module does not import torch.
 
 import argparse
 import gc
+import io
 import logging
 import os
 import re
+import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -21,9 +24,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from gan.app import help as _help  # noqa: F401 (registers what the help templates name)
+from gan.app.failures import in_one_line
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
-from gan.app.resume import CommandLine, accepted, take_trust, with_record
+from gan.app.quoting import quote_values
+from gan.app.resume import CommandLine, accepted, is_alone, needed_again, take_trust, with_record
 from gan.app.search_path import CONF
 from gan.app.several_processes import is_helper, join_run, publish_folder
 from gan.core.errors import Stopped, UserError, did_you_mean, one_line
@@ -51,9 +56,27 @@ def launch(load: Callable[[], Task], config_name: str, trains: bool = False) -> 
     gc.disable()
     logging.raiseExceptions = False  # a log file on a full disk, or a terminal that is gone, prints no traceback
     try:
-        _launch(load, config_name, trains)
+        with forgiving_output():
+            _launch(load, config_name, trains)
     finally:
         gc.enable()
+
+
+@contextmanager
+def forgiving_output() -> Iterator[None]:
+    """Lets a command finish its work when nobody reads its output, as in ``| head -1``, or a name is not printable."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be of any bytes
+    before, logging.raiseExceptions = logging.raiseExceptions, False  # no tracebacks of a closed output
+    try:
+        yield
+    finally:
+        logging.raiseExceptions = before
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # Python itself would flush once more, and print an error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def loaded(load: Callable[[], Task]) -> Task:
@@ -69,21 +92,28 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1" and not is_helper()
     failures: list[UserError] = []
 
+    @in_one_line
+    def perform(cfg: DictConfig) -> object:
+        undo_chdir()
+        if "output_dir" not in cfg:
+            return loaded(load)(cfg)
+        line.check(cfg, HydraConfig.get().overrides.task)
+        with alone_in_folder():
+            ended = enter_run_folder(cfg, replayable=not line.is_alone)
+            return loaded(load)(cfg) if ended is None else ended.objective
+
     @hydra.main(config_path=str(CONF), config_name=config_name, version_base="1.3")
     def job(cfg: DictConfig) -> object:
         try:
-            if "output_dir" not in cfg:
-                return loaded(load)(cfg)
-            line.check(cfg)
-            with alone_in_folder():
-                ended = enter_run_folder(cfg)
-                return loaded(load)(cfg) if ended is None else ended.objective
+            return perform(cfg)
         except UserError as error:
             if not is_helper():
-                log.error("error: %s", error)
+                log.error("error: %s", " ".join(str(error).split()))  # the names of files may have line breaks
             if is_sweeping():
                 raise  # Hydra continues with the other jobs
             failures.append(error)
+            if trains:
+                discard_folder()
             return None
         except Exception:
             if is_sweeping():  # the sweep reports only how many failed
@@ -91,7 +121,7 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             raise
         except Stopped as stopped:
             if not is_helper():
-                log.error("%s", stopped)
+                log.error("%s", stopped.describe(*line.needed_again))
             raise
 
     try:
@@ -121,15 +151,25 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
 
 def checked(argv: Sequence[str], config_name: str) -> CommandLine:
     """The command line for Hydra, including that of a resumed run; raises UserError for a wrong override."""
-    given, trust = take_trust(quote_home(argv)) if config_name == "train" else (quote_home(argv), ())
+    quoted = quote_values(argv)
+    given, trust = take_trust(quoted) if config_name == "train" else (quoted, ())
     complete, record = with_record(given, parsed, trust)
     words = options_last(complete)
     arguments = parsed(words)
     if arguments.help or arguments.hydra_help or arguments.shell_completion:
         return CommandLine(words)
     named = check(arguments.overrides, arguments.config_name or config_name, arguments.multirun, arguments.config_dir)
-    typed = parsed(given).overrides
-    return CommandLine(words, record, trust, accepted(named, typed) if record else frozenset())
+    typed = parsed(given)
+    alone = config_name == "train" and is_alone(arguments.overrides)
+    vouched = accepted(named, typed.overrides) if record or alone else frozenset()
+    return CommandLine(words, record, trust, vouched, needed_again(typed, trust), alone)
+
+
+def undo_chdir() -> None:
+    """Returns from the run's folder, to which ``hydra.job.chdir=true`` changes: paths are relative to where the command
+    was given."""
+    if HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)
 
 
 def starts_a_run(argv: Sequence[str]) -> bool:
@@ -139,8 +179,12 @@ def starts_a_run(argv: Sequence[str]) -> bool:
     return not any(given.get(option) for option in others)
 
 
-def enter_run_folder(cfg: DictConfig) -> Outcome | None:
+def enter_run_folder(cfg: DictConfig, replayable: bool) -> Outcome | None:
     """Sets ``output_dir`` to the folder that Hydra created for this run, and records the command line in it.
+
+    Args:
+        cfg: the job's configuration.
+        replayable: whether the overrides give this configuration again.
 
     Returns:
         The end of the run that the folder holds, if this job of a sweep has finished before.
@@ -154,7 +198,7 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     if not is_helper():
         if (is_sweeping() or is_requeued()) and (ended := finished_before(cfg)) is not None:
             return ended
-        record_command(composed, folder)
+        record_command(composed, folder, replayable)
     # Lightning passes hydra.run.dir to the other processes of a distributed run, which share the folder.
     settings = HydraConfig.instance().cfg.hydra
     with read_write(settings):
@@ -162,6 +206,20 @@ def enter_run_folder(cfg: DictConfig) -> Outcome | None:
     if not is_sweeping():
         publish_folder(folder)
     return None
+
+
+def discard_folder() -> None:
+    """Removes the folder that Hydra created for a run, if it was refused before it wrote any results."""
+    settings = HydraConfig.get()
+    folder, log_file = Path(settings.runtime.output_dir), f"{settings.job.name}.log"
+    if is_helper() or folder == Path.cwd():
+        return
+    if {path.name for path in folder.iterdir()} <= {log_file, ".hydra"}:
+        shutil.rmtree(folder)
+        for parent in folder.parents:  # such as outputs/runs/DATE
+            if parent == Path.cwd() or not parent.is_relative_to(Path.cwd()) or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def parsed(argv: Sequence[str]) -> argparse.Namespace:
@@ -175,11 +233,6 @@ def parsed(argv: Sequence[str]) -> argparse.Namespace:
 
     parser.error = refuse
     return parser.parse_intermixed_args(list(argv))
-
-
-def quote_home(argv: Sequence[str]) -> list[str]:
-    """The command line with quotes around values such as ``~/images``, which Hydra's grammar does not accept."""
-    return [re.sub(r"^([\w.@/+]+=)(~[^'\"]*)$", r"\1'\2'", word) for word in argv]
 
 
 def options_last(argv: Sequence[str]) -> list[str]:

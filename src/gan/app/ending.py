@@ -32,7 +32,7 @@ def check_time(cfg: DictConfig, experiment: Experiment) -> None:
         raise UserError(f"{stopped} without a checkpoint: this run has no callbacks.checkpoint.")
     if is_sweeping():
         raise UserError(f"{stopped} with everything saved in {saved[0]}; the same sweep, started again, resumes it.")
-    raise Stopped(f"{stopped} with everything saved; resume with: python train.py ckpt_path={saved[0]}", TIMEOUT)
+    raise Stopped(f"{stopped} with everything saved", TIMEOUT, saved[0])
 
 
 def report_early_stop(experiment: Experiment) -> None:

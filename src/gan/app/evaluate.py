@@ -9,9 +9,11 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from gan.app.failures import in_one_line
 from gan.app.sample import save_samples
 from gan.core.checks import check_integer
 from gan.core.errors import UserError, did_you_mean
+from gan.core.files import check_writable
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.evaluation.evaluate import evaluate
@@ -29,6 +31,7 @@ from gan.training.trackers import add_results, named_scores
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Evaluates the runs that ``cfg`` names; prints the scores and writes them to each run's folder.
 
@@ -45,15 +48,21 @@ def run(cfg: DictConfig) -> None:
         raise UserError("metrics=none leaves nothing to measure.")
     if cfg.select not in (None, BEST):
         raise UserError(f"select must be best or null, got {cfg.select}; checkpoint={cfg.select} names a checkpoint.")
+    if cfg.select:
+        ranking_metric(cfg, metrics)
+    folders = runs_in(cfg.run) or [None]
+    for folder in folders:  # report what cannot be used before the work
+        find_checkpoint(folder, "last" if cfg.select else cfg.checkpoint)
+        read(Path(folder) / "metrics.json")
+        check_writable(folder)
     known: dict[str, ReferenceImages] = {}  # runs with the same reference images share their features
     alike: dict[Setting, list[list[Row]]] = {}  # groups of runs that differ only in their seed
     precisions: dict[Setting, list[str]] = {}
-    for folder in runs_in(cfg.run) or [None]:
+    for folder in folders:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device, cfg.trust)
         name = opened.checkpoint.resolve().name  # best.ckpt is a link to another checkpoint
         log.info("%s  %s, iteration %s", opened.folder, name, f"{opened.iteration:,}")
-        read(opened.folder / "metrics.json")  # report a damaged file before the work
         generators = [cfg.generator] if cfg.generator else opened.sampler.names
         reference = reference_for(cfg, opened, list(metrics.values()), known)
         rows, samples = evaluate(
@@ -63,8 +72,8 @@ def run(cfg: DictConfig) -> None:
         add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
             for name, images in samples.items():
-                z, _ = opened.sampler.latents(len(images), cfg.seed)
-                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, z))
+                drawn = opened.sampler.latents(len(images), cfg.seed)
+                log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, *drawn))
         group = setting(opened.cfg)
         alike.setdefault(group, []).append(rows)
         precisions.setdefault(group, []).append(opened.cfg.trainer.precision)
@@ -146,13 +155,7 @@ def select(
     Returns:
         ``best``.
     """
-    metric = metrics.get(cfg.select_by)
-    if metric is None or metric.better is None:
-        able = [name for name, one in metrics.items() if one.better]
-        raise UserError(
-            f"select_by={cfg.select_by} must be a metric that ranks generators: "
-            f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
-        )
+    metric = ranking_metric(cfg, metrics)
     last = find_checkpoint(folder, "last")
     # Not the last one, because a running training would replace the file that the link points to.
     paths = sorted([*last.parent.glob("epoch=*.ckpt"), *last.parent.glob("iteration=*.ckpt")]) or [last]
@@ -166,6 +169,18 @@ def select(
     link.unlink(missing_ok=True)
     link.symlink_to(best.name)  # relative: the folder may move
     return BEST
+
+
+def ranking_metric(cfg: DictConfig, metrics: Mapping[str, Metric]) -> Metric:
+    """The metric that ``cfg.select_by`` names; raises UserError if there is none or it does not rank generators."""
+    metric = metrics.get(cfg.select_by)
+    if metric is None or metric.better is None:
+        able = [name for name, one in metrics.items() if one.better]
+        raise UserError(
+            f"select_by={cfg.select_by} must be a metric that ranks generators: "
+            f"{', '.join(able) or 'none of those chosen'}.{did_you_mean(cfg.select_by, able)}"
+        )
+    return metric
 
 
 def validate(

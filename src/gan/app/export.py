@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from gan.app.failures import in_one_line
 from gan.app.sample import place, tell
 from gan.core.errors import UserError, one_line
 from gan.core.files import write_whole
@@ -19,6 +20,7 @@ from gan.runs.run import Run, open_run
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Writes the generator of each run in the format that ``cfg`` names.
 
@@ -50,7 +52,9 @@ def export(run: Run, format: Format, folder: Path, generator: str | None, overwr
     Raises:
         UserError: a file exists, or cannot be written; or the generator does not fit the format.
     """
-    contents = format.files(run, run.sampler.choose(generator))
+    name = run.sampler.choose(generator)
+    run.sampler.sample(name, *run.sampler.latents(1, seed=0))  # raises an error if the weights are not finite
+    contents = format.files(run, name)
     paths = [folder / name for name in contents]
     if not overwrite and (existing := next((path for path in paths if path.exists()), None)):
         raise UserError(f"{existing} exists; give overwrite=true to replace it, or another folder.")

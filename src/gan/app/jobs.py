@@ -78,15 +78,16 @@ def alone_in_folder() -> Iterator[None]:
         lock.release()
 
 
-def record_command(cfg: DictConfig, folder: Path) -> None:
-    """Records the configuration and the command line in ``.hydra/``.
+def record_command(cfg: DictConfig, folder: Path, replayable: bool = True) -> None:
+    """Records the configuration and, if it is ``replayable``, the command line in ``.hydra/``.
 
     Hydra itself would write these files before the job can compare them with those of a run in the folder.
     """
     settings = HydraConfig.instance().cfg
     place = folder / ".hydra"
     place.mkdir(parents=True, exist_ok=True)
-    records = {"overrides": settings.hydra.overrides.task, "hydra": settings, "config": cfg}
+    records = {"hydra": settings, "config": cfg}
+    records |= {"overrides": settings.hydra.overrides.task} if replayable else {}
     for name, record in records.items():
         with write_whole(place / f"{name}.yaml") as unfinished:
             OmegaConf.save(record, unfinished)

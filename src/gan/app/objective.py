@@ -14,6 +14,7 @@ from gan.core.errors import UserError, did_you_mean
 from gan.evaluation.evaluate import supported_metrics
 from gan.evaluation.records import record, write
 from gan.evaluation.reference import ReferenceImages, load_reference
+from gan.methods.sampler import NotFiniteError
 from gan.metrics.base import Metric
 from gan.runs import outcome
 from gan.runs.build import Experiment
@@ -124,11 +125,12 @@ class Objective:
         assert goal.better is not None
         data, name = self.reference.data, run.sampler.choose(None)
         z, labels = run.sampler.latents(min(data.samples_to_score, len(data.splits["train"])), SEED)
-        images = run.sampler.sample(name, z, labels)
-        if not images.isfinite().all():
+        try:
+            images = run.sampler.sample(name, z, labels)
+        except NotFiniteError:
             log.warning("objective=%s: the samples are not finite, which counts as the worst value", goal.name)
             return Result(f"valid/{goal.name}/{name}", worst(goal.better), goal.better)
-        rows = self.reference.measure(goal.metric, name, self.reference.see(images), run.sampler)
+        rows = self.reference.measure(goal.metric, name, self.reference.see(images, labels), run.sampler)
         write(run.folder, [record(row, SEED, **run.origin) for row in rows])
         found = Result(f"valid/{rows[0].measure.name}/{name}", rows[0].measure.value, goal.better)
         log.info("objective: %s %.4g (%s is better; %s samples)", found.name, found.value, found.better, f"{len(z):,}")

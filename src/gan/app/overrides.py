@@ -6,6 +6,7 @@ This module does not import torch.
 import difflib
 import itertools
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,12 +82,13 @@ def _check_folder(override: Override, sweep: bool) -> None:
     key, folder = override.key_or_group, override.value()
     if sweep:
         raise UserError(f"{key} is one run's folder; in a sweep give hydra.sweep.dir=FOLDER.")
-    if not folder:
+    if folder is None or folder == "":  # 0 is a name
         raise UserError(f"{key} is empty; give the folder for this run.")
     if (Path(str(folder)) / "checkpoints").exists() and not (is_helper() or is_requeued()):
+        resume = shlex.quote(f"ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'}")
         raise UserError(
             f"{key}={folder} holds a run already, which is not overwritten; choose another folder (to resume that "
-            f"run: ckpt_path={Path(str(folder)) / 'checkpoints' / 'last.ckpt'})."
+            f"run: {resume})."
         )
 
 

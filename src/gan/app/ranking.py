@@ -98,7 +98,9 @@ def rank(folder: Path) -> Ranking | None:
     signs = [-1 if direction == "higher" else 1 for direction in better]
     costs = {id(one): [s * mean for s, mean in zip(signs, one.means, strict=False)] for one in settings}
     front = {key for key, cost in costs.items() if cost and not any(beats(other, cost) for other in costs.values())}
-    ranked = sorted(settings, key=lambda one: (not one.values, bool(one.failed or one.pruned), id(one) not in front, costs[id(one)]))
+    ranked = sorted(
+        settings, key=lambda one: (not one.values, bool(one.failed or one.pruned), id(one) not in front, costs[id(one)])
+    )
     unbeaten = [one for one in ranked if id(one) in front and not one.failed and not one.pruned]
     return Ranking(sorted(names), list(better), ranked, max(1, len(unbeaten)) if len(better) > 1 else 1)
 

@@ -1,11 +1,13 @@
 """One HTML page about the runs of a sweep: the implementation of ``report.py``. It does not import torch."""
 
 import logging
+import shlex
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 import gan
+from gan.app.failures import in_one_line
 from gan.app.search_path import recorded
 from gan.core.errors import UserError
 from gan.core.files import write_whole
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 SHOWN = 20  # lines on the terminal about what could not be read
 
 
+@in_one_line
 def run(cfg: DictConfig) -> Path:
     """Writes the page that ``cfg`` names, and prints its path and one line for each part that could not be read.
 
@@ -69,7 +72,7 @@ def gather(cfg: DictConfig) -> Report:
             one.means = [one.means[i] for i in order]
     remarks = []
     if not any(job.scores for job in jobs):
-        remarks.append(f"No scores yet; python evaluate.py run={folder} computes them.")
+        remarks.append(f"No scores yet; {shlex.join(['python', 'evaluate.py', f'run={folder}'])} computes them.")
     if criterion is None and len(groups) > 1:
         remarks.append("Nothing ranks the settings: no objective is stored, and no score with a known direction.")
     studies = gather_studies(folder, remarks)
@@ -77,7 +80,7 @@ def gather(cfg: DictConfig) -> Report:
         raise UserError(f"curves must be a list of patterns such as ['D(*','loss/*'], got {cfg.curves}.")
     commands = [group.command(options(group, remarks)) for group in groups]
     patterns = [str(pattern) for pattern in cfg.curves]
-    footer = f"python report.py run={folder} · gan {gan.__version__}"
+    footer = f"{shlex.join(['python', 'report.py', f'run={folder}'])} · gan {gan.__version__}"
     name = folder.resolve().name
     single = len(jobs) == 1 and jobs[0].folder == folder
     title = f"{'Run' if single else 'Sweep'} {name}"

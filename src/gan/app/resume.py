@@ -40,15 +40,27 @@ class CommandLine:
         record: the file with the added overrides; None if there are none.
         trust: the user's own packages, ``trust=``.
         accepted: pairs (role, class) that the user's command line and the configuration files name.
+        needed_again: the words with which a resumed run finds the user's own classes and files.
+        is_alone: whether ``ckpt_path`` names a checkpoint without the record of its run.
     """
 
     words: list[str]
     record: Path | None = None
     trust: tuple[str, ...] = ()
     accepted: frozenset[tuple[str | None, str]] = field(default_factory=frozenset)
+    needed_again: tuple[str, ...] = ()
+    is_alone: bool = False
 
-    def check(self, cfg: DictConfig) -> None:
-        """Raises UserError if the record has brought a class into the configuration that may not be built."""
+    def check(self, cfg: DictConfig, words: Sequence[str]) -> None:
+        """Takes the configuration in a lone checkpoint, composed of ``words``.
+
+        Raises:
+            UserError: the record or checkpoint has brought a class into the configuration that may not be built.
+        """
+        if self.is_alone:
+            from gan.app.lone_checkpoint import restore  # it imports torch
+
+            restore(cfg, words, self)
         if self.record is None:
             return
         from gan.runs.trust import check_targets  # it imports torch
@@ -76,6 +88,14 @@ def accepted(named: DictConfig, given: Sequence[str]) -> frozenset[tuple[str | N
     return accept(chosen) | classes
 
 
+def needed_again(typed: argparse.Namespace, trust: Collection[str]) -> tuple[str, ...]:
+    """The words of a command line that the run's record may not bring: see :func:`check_words`."""
+    options = [("--config-dir", typed.config_dir), ("--config-name", typed.config_name)]
+    named = [f"{option}={value}" for option, value in options if value]
+    own = [word for word in typed.overrides if key_of(word) == SEARCH_PATH or "_target_" in word]
+    return *own, *(f"trust={name}" for name in trust), *named
+
+
 def take_trust(argv: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     """A command line without ``trust=PACKAGE``, and the packages: they are no part of the configuration."""
     from gan.runs.trust import packages
@@ -94,14 +114,15 @@ def with_record(
     command line override the saved ones.
 
     Raises:
-        UserError: the record holds something that may not be replayed, or names a folder of configuration files.
+        UserError: the record holds something that may not be replayed, or names a folder of configuration files; or
+            ``ckpt_path`` names several checkpoints, whose runs have different options.
     """
     arguments = parsed(argv)
     given = {key_of(override): override for override in arguments.overrides}
     if "ckpt_path" not in given:
         return list(argv), None
     place = list(argv).index(given["ckpt_path"])
-    run = Path(argv[place].partition("=")[2].strip("'\"")).resolve().parent.parent
+    run = Path(checkpoint_of(argv[place])).resolve().parent.parent
     file = run / ".hydra" / "overrides.yaml"
     if not file.is_file():
         return list(argv), None
@@ -118,6 +139,26 @@ def with_record(
         )
     replayed = [*path, *kept]
     return [*argv[:place], *replayed, *argv[place:], *options], file if replayed or options else None
+
+
+def is_alone(argv: Sequence[str]) -> bool:
+    """Whether ``ckpt_path`` names a checkpoint that is not in a run's folder with its record."""
+    path = next((checkpoint_of(word) for word in argv if key_of(word) == "ckpt_path" and "=" in word), "")
+    return bool(path) and not (Path(path).resolve().parent.parent / ".hydra" / "overrides.yaml").is_file()
+
+
+def checkpoint_of(word: str) -> str:
+    """The path in ``ckpt_path=PATH``; empty for null, and for an override that :func:`check` will refuse."""
+    try:
+        override = OverridesParser.create().parse_override(word)
+    except HydraException:
+        return ""
+    if override.is_sweep_override():
+        raise UserError(
+            f"{word} names several checkpoints, and each run has options of its own: resume them one by one, "
+            "ckpt_path=FILE. (A sweep that was stopped resumes all its jobs if the same command is started again.)"
+        )
+    return str(override.value() or "")
 
 
 def read_words(file: Path) -> list[str]:

@@ -4,14 +4,17 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
+from gan.app.failures import in_one_line
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
+from gan.core.files import naming, write_whole
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
@@ -24,6 +27,7 @@ from gan.runs.run import Run, open_run
 log = logging.getLogger(__name__)
 
 
+@in_one_line
 def run(cfg: DictConfig) -> None:
     """Draws the figures and saves the arrays that ``cfg`` names.
 
@@ -35,6 +39,7 @@ def run(cfg: DictConfig) -> None:
     check_texts(cfg)
     check_integer(seed=cfg.seed)
     check_integer("[1, inf)", num_samples=cfg.num_samples)
+    check_integer("[0, inf)", or_none=True, label=cfg.label)
     figures = [part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
     if not (figures or cfg.save_samples or cfg.save_images or cfg.export):
         raise UserError("figures=none leaves nothing to do; give save_samples, save_images or export=true.")
@@ -79,20 +84,23 @@ def save(run: Run, cfg: DictConfig, folder: Path) -> Iterable[Path]:
     """Saves the arrays, images and weights that ``cfg`` asks for."""
     name = run.sampler.choose(cfg.generator)
     if cfg.save_samples or cfg.save_images:
-        z, labels = run.sampler.latents(cfg.num_samples, cfg.seed)
+        z, labels = run.sampler.numbered_latents(cfg.num_samples, cfg.seed, label=cfg.label)
         images = run.sampler.sample(name, z, labels)
         if cfg.save_samples:
-            yield save_samples(folder / f"samples_{name}.npz", images, z)
+            yield save_samples(folder / f"samples_{name}.npz", images, z, labels)
         if cfg.save_images:
             yield save_images(folder / f"images_{name}", images)
     if cfg.export:
         yield export(run, name, folder / "generator.safetensors")
 
 
-def save_samples(path: Path, images: Tensor, z: Tensor) -> Path:
-    """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim)."""
+def save_samples(path: Path, images: Tensor, z: Tensor, labels: Tensor) -> Path:
+    """Writes float32 arrays ``images`` (N, C, H, W) in [0, 1] and ``z`` (N, dim), and ``labels`` if there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, images=images.numpy(), z=z.numpy())
+    arrays: dict[str, Any] = {"images": images.numpy(), "z": z.numpy()}
+    arrays |= {"labels": labels.numpy()} if bool((labels >= 0).any()) else {}
+    with write_whole(path) as unfinished, unfinished.open("wb") as file:
+        np.savez_compressed(file, **arrays)
     return path
 
 
@@ -107,7 +115,9 @@ def save_images(folder: Path, images: Tensor) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     levels = images.mul(255).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
     for number, image in enumerate(levels):
-        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(folder / f"{number:05d}.png")
+        path = folder / f"{number:05d}.png"
+        with naming(path):
+            Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(path)
     return folder
 
 
@@ -118,7 +128,7 @@ def export(run: Run, name: str, path: Path) -> Path:
     (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema; ``sha256`` is
     the checksum of the weights and of the other metadata.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     generator = run.sampler.generator(name)
     config = OmegaConf.to_container(run.cfg, resolve=True)
@@ -132,5 +142,7 @@ def export(run: Run, name: str, path: Path) -> Path:
     }
     weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path, metadata | {CHECKSUM: checksum(weights, metadata)})
+    content = save(weights, metadata | {CHECKSUM: checksum(weights, metadata)})
+    with write_whole(path) as unfinished:
+        unfinished.write_bytes(content)
     return path

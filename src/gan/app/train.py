@@ -12,6 +12,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.app.ending import check_time, report_early_stop
 from gan.app.evaluate import report
+from gan.app.failures import in_one_line
 from gan.app.hyperparameters import hyperparameters
 from gan.app.job_processes import processes_of_job
 from gan.app.jobs import listed, resumes_itself
@@ -52,6 +53,7 @@ class Plan:
     objective: Objective | None = None
 
 
+@in_one_line
 def run(cfg: DictConfig) -> float | tuple[float, ...] | None:
     """Trains with the configuration ``cfg``, in the folder ``cfg.output_dir``.
 
@@ -91,7 +93,7 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         trackers.start(experiment.trainer, hyperparameters(cfg))
         started = time.perf_counter()
         with processes_of_job(cfg, experiment.trainer):
-            experiment.trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+            fit(cfg, experiment)
         check_time(cfg, experiment)
         conclude(cfg, experiment, time.perf_counter() - started)
         if pruning is not None and pruning.pruned:
@@ -108,12 +110,26 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
         raise KeyboardInterrupt from None  # Lightning's for a Ctrl-C before the first step, or for a second one
     except MisconfigurationException as error:
         raise UserError(f"{one_line(error)}.") from error
-    except OSError as error:
-        raise UserError(f"{error.filename or cfg.output_dir}: {error.strerror or one_line(error)}.") from error
     finally:
         trackers.close(experiment.trainer, status)
         threading.excepthook = threading.__excepthook__
     return value
+
+
+def fit(cfg: DictConfig, experiment: Experiment) -> None:
+    """Trains, from the checkpoint if there is one; raises UserError if the state of its training cannot be restored."""
+    trainer = experiment.trainer
+    try:
+        trainer.fit(experiment.module, experiment.data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except UserError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        if not cfg.ckpt_path or trainer.train_dataloader is not None:  # Lightning restores before it opens the data
+            raise
+        raise UserError(
+            f"ckpt_path={cfg.ckpt_path}: its training cannot be resumed ({type(error).__name__}: "
+            f"{one_line(error)[:150]}); train.py did not write it. Its weights can be used: sample.py, evaluate.py."
+        ) from error
 
 
 def named_objective(value: float | tuple[float, ...] | None) -> dict[str, float]:

@@ -41,11 +41,16 @@ class Batch(Record):
         images: float32 (B, C, H, W) in [0, 1].
         labels: int64 (B,), -1 where the class is unknown.
         z: float32 (B, dim), the latent; absent in real batches unless an encoder adds it.
+        labelled_images: float32 (B, C, H, W), further real images for a classifier, of data whose ``images`` are
+            without labels.
+        known_labels: int64 (B,), their classes.
     """
 
     images: Tensor | None = None
     labels: Tensor | None = None
     z: Tensor | None = None
+    labelled_images: Tensor | None = None
+    known_labels: Tensor | None = None
 
 
 @dataclass(frozen=True)

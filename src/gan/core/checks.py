@@ -22,11 +22,15 @@ def check_integer(interval: str = "(-inf, inf)", /, *, or_none: bool = False, **
     """Raises ArgumentError for the first argument that is not an integer in the interval; bools are refused.
 
     Args:
-        interval: such as ``[1, inf)``; a square bracket includes its end.
+        interval: such as ``[1, inf)``; a square bracket includes its end. Sizes, which have a lower bound, must
+            also be below 2^63.
         or_none: whether None is allowed too.
         **arguments: values by the names of the caller's arguments.
     """
     _check(int, "a whole number", interval, or_none, arguments)
+    for name, value in arguments.items():
+        if not interval.startswith("(-inf") and isinstance(value, int) and value >= 2**63:
+            raise ArgumentError(name, f"must be below 2^63, got {value}.")
 
 
 def check_number(interval: str = "(-inf, inf)", /, *, or_none: bool = False, **arguments: object) -> None:

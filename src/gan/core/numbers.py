@@ -21,11 +21,11 @@ def mean_with_error(values: Sequence[float]) -> tuple[float, float | None]:
 def with_error(value: float, error: float | None) -> str:
     """``225.3 ± 2.1``: the error has two digits and the value as many decimals. Without an error: four digits.
 
-    An error of the order of rounding errors is left out.
+    An error of the order of rounding errors is left out. Very large and very small numbers are written as powers of 10.
     """
     if not error or not math.isfinite(error) or error < ROUNDING * abs(value):
         return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(error)))
-    if error >= 100_000:
+    if not 1e-6 <= error < 100_000:
         return f"{value:.2e} ± {error:.0e}"
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}"

@@ -53,6 +53,8 @@ class Batches:
         position: returns the number of batches trained on.
         rank, world: this process and the number of processes; process r takes rows r, r + world, … of the
             common batch of ``world * batch_size`` images.
+        labelled: few images with labels for a classifier, of which each batch has as many as of the others; these then
+            are without labels. None for all labels.
     """
 
     def __init__(
@@ -64,7 +66,9 @@ class Batches:
         position: Callable[[], int],
         rank: int = 0,
         world: int = 1,
+        labelled: Split | None = None,
     ) -> None:
+        self.labelled = labelled
         self.images, self.labels, self.seed, self.position = images, labels, seed, position
         self.rank, self.world, self.total = rank, world, batch_size * world
 
@@ -74,8 +78,17 @@ class Batches:
     def __iter__(self) -> Iterator[Batch]:
         # This is a generator, so that position() is called with the first batch, after Lightning has
         # restored a checkpoint.
-        for images, labels in self.gather():
-            yield Batch(images=scale(images), labels=labels)  # (B, C, H, W), (B,)
+        for number, (images, labels) in enumerate(self.gather(), self.position()):
+            if self.labelled is None:
+                yield Batch(images=scale(images), labels=labels)  # (B, C, H, W), (B,)
+                continue
+            some = self.labelled[self.labelled_rows(number).to(self.labelled.images.device)]
+            yield Batch(
+                images=scale(images),
+                labels=torch.full_like(labels, -1),
+                labelled_images=scale(some.images),
+                known_labels=some.labels,
+            )
 
     def gather(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yields images as uint8 and labels of each batch, on the device of the batches."""
@@ -95,6 +108,13 @@ class Batches:
         """The permutation of the images in ``epoch``, (N,)."""
         generator = torch.Generator().manual_seed(derive(self.seed, "order", epoch))
         return torch.randperm(len(self.images), generator=generator)
+
+    def labelled_rows(self, number: int) -> Tensor:
+        """This process's rows (B,) of the labelled images in batch ``number``: permutations, one after the other."""
+        generator = torch.Generator().manual_seed(derive(self.seed, "labelled", number))
+        count = len(self.labelled or ())
+        orders = [torch.randperm(count, generator=generator) for _ in range(-(-self.total // count))]
+        return torch.cat(orders)[: self.total][self.rank :: self.world]
 
     # With these two methods Lightning assumes that the loader can resume in the middle of an epoch.
     def state_dict(self) -> dict:
@@ -117,6 +137,7 @@ class Source(pl.LightningDataModule):
         channels: 1 for gray, 3 for color.
         classes: number of classes, 0 for none.
         seed: the run's seed.
+        labels_per_class: how many training images of each class keep their label, drawn by the seed; None for all.
 
     Attributes:
         samples_to_score: default number of samples of an evaluation.
@@ -129,8 +150,18 @@ class Source(pl.LightningDataModule):
     ranked_by: ClassVar[str | None] = None
     has_fixed_examples: ClassVar[bool] = True
 
-    def __init__(self, batch_size: int, image_size: int, channels: int, classes: int, seed: int) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        image_size: int,
+        channels: int,
+        classes: int,
+        seed: int,
+        labels_per_class: int | None = None,
+    ) -> None:
         super().__init__()
+        check_integer("[1, inf)", or_none=True, labels_per_class=labels_per_class)
+        self.labels_per_class = labels_per_class
         check_integer("[1, inf)", batch_size=batch_size, image_size=image_size, channels=channels)
         check_integer("[0, inf)", classes=classes)
         check_integer(seed=seed)
@@ -198,6 +229,8 @@ class ImageData(Source):
                     f"data.batch_size={self.batch_size} is more than the {len(splits['train'])} training images."
                 )
             self.splits = splits
+            if self.labels_per_class is not None:
+                self.labelled()  # its errors come before the training
 
     def mean_image(self) -> Tensor:
         """The mean training image, float32 (C, H, W) in [0, 1]."""
@@ -225,6 +258,30 @@ class ImageData(Source):
     def train_dataloader(self) -> Batches:
         train, device = self.splits["train"], self.trainer.strategy.root_device
         return Batches(train.images.to(device), train.labels.to(device), **self.stream())
+
+    def stream(self) -> dict[str, Any]:
+        chosen = super().stream()
+        if self.labels_per_class is not None:
+            few, device = self.labelled(), self.trainer.strategy.root_device
+            chosen["labelled"] = Split(few.images.to(device), few.labels.to(device))
+        return chosen
+
+    def labelled(self) -> Split:
+        """The training images that keep their labels, as many of each class, chosen by the seed.
+
+        Raises:
+            UserError: there are no labels, or a class has fewer images.
+        """
+        train, wanted = self.splits["train"], self.labels_per_class
+        assert wanted is not None
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(derive(self.seed, "labels")))
+        classes = [number for number in train.labels.unique().tolist() if number >= 0]
+        if not classes:
+            raise UserError(f"data.labels_per_class={wanted}: the training images have no labels.")
+        rows = [order[train.labels[order] == number][:wanted] for number in classes]
+        if (least := min(map(len, rows))) < wanted:
+            raise UserError(f"data.labels_per_class={wanted}: a class has only {least} training images.")
+        return train[torch.cat(rows)]
 
     def _fit(self, split: Split) -> Split:
         """The split resized to ``image_size``; also checks its channels."""

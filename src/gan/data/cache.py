@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.core.errors import UserError
-from gan.core.files import UNFINISHED, write_whole
+from gan.core.files import UNFINISHED, read_json, write_whole
 from gan.data.decode import SUFFIXES, VERSION, WHITE, Unreadable, attempt
 
 log = logging.getLogger(__name__)
@@ -163,7 +163,7 @@ def cache_of(root: Path, cache_dir: str | None = None) -> Path:
 def _read(folder: Path, name: str, shape: tuple[int, int, int], root: Path) -> Pixels | None:
     """The complete cached images; None if they are damaged, or if a file can now be read that could not."""
     try:
-        record = json.loads((folder / f"{name}.json").read_text())
+        record = read_json(folder / f"{name}.json")
         pixels = Pixels(
             folder / f"{name}.images", (record["count"], *shape), dict(record["corrupt"]), record.get("brightest")
         )
@@ -219,15 +219,21 @@ def _build(root: Path, files: list[File], folder: Path, name: str, shape: tuple[
                     file.write(pixels := result.tobytes())
                     checksum = zlib.crc32(pixels, checksum)
         count = len(files) - len(corrupt)
-        most = max(brightest, default=None)
-        record = {"count": count, "corrupt": corrupt, "brightest": most, "unreadable": unreadable, "crc32": checksum}
+        top = max(brightest, default=None)
+        record = {
+            "count": count,
+            "corrupt": corrupt,
+            "unreadable": unreadable,
+            "crc32": checksum,
+            "brightest": top,
+        }
         with write_whole(folder / f"{name}.json") as unfinished:
             unfinished.write_text(json.dumps(record, indent=1))
     except OSError as error:
         size = len(files) * float(np.prod(shape)) / 2**30
         raise UserError(f"{folder}: {error.strerror}; the decoded images take {size:.2g} GiB there.") from error
     _tidy(folder, name)
-    return Pixels(folder / f"{name}.images", (count, *shape), corrupt, most)
+    return Pixels(folder / f"{name}.images", (count, *shape), corrupt, top)
 
 
 def _decode_all(

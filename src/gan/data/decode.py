@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from gan.core.errors import one_line
+from gan.core.errors import UserError, one_line
 
 #: the largest value of 16 bits
 WHITE = 65535
@@ -21,11 +21,19 @@ class Unreadable(str):
 
 
 def attempt(path: Path, image_size: int, channels: int, *options) -> np.ndarray | str:
-    """Same as ``decode``, but returns a short error message if the file cannot be decoded."""
+    """Same as ``decode``, but returns a short error message if the file cannot be decoded.
+
+    Raises:
+        UserError: the file may not be read.
+    """
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            return "it is no regular file"
         return decode(path, image_size, channels, *options)
     except MemoryError:
         raise  # not an error of the file
+    except PermissionError as error:  # neither: the cache would keep it after the permissions have changed
+        raise UserError(f"{path}: {error.strerror}; make it readable, or move it out of the folder.") from error
     except UnidentifiedImageError:
         return "it is empty" if path.stat().st_size == 0 else f"none of {', '.join(FORMATS)}"
     except Exception as error:  # the parser of each format has its own exceptions

@@ -187,8 +187,17 @@ def are_splits(files: Iterable[File]) -> bool:
     """Whether the top-level folders are splits: ``train`` alone, or ``train`` and one of the others.
 
     A class may also be called train, so a folder ``train`` among other class folders is not a split.
+
+    Raises:
+        UserError: all folders are splits, but ``train`` is missing.
     """
     tops = {file.path.partition("/")[0].lower() for file in files if "/" in file.path}
+    if tops and tops <= SPLITS.keys() - {"train"}:
+        found = " and ".join(f"{top}/" for top in sorted(tops))
+        raise UserError(
+            f"data.root holds {found} without train/: put the training images into train/, or give these folders other "
+            "names if they are classes."
+        )
     return "train" in tops and (len(tops) == 1 or len(tops & SPLITS.keys()) > 1)
 
 

@@ -56,40 +56,65 @@ def evaluate(
     Raises:
         UserError: no metric is supported, or the samples are not finite.
     """
-    data = reference.data
-    count = num_samples or min(data.samples_to_score, len(data.splits["train"]))
+    count = num_samples or default_count(reference)
+    chosen = supported_metrics(metrics, reference, sampler.offers, count)
     z, labels = sampler.latents(count, seed)
     samples = {name: sampler.sample(name, z, labels) for name in generators}
     if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
         raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
-    seen = {name: reference.see(images) for name, images in samples.items()}
+    seen = {name: reference.see(images, labels) for name, images in samples.items()}
     rows = []
-    for metric in supported_metrics(metrics, reference, sampler.offers):
+    for metric in chosen:
         for name, images in seen.items():
             rows += reference.measure(metric, name, images, sampler)
-        if not metric.needs & sampler.offers:  # real images have no model
+        if not metric.needs & sampler.offers - {"labels"}:  # real images have no model
             rows += reference.floor(metric, count, seed)
     return rows, samples
 
 
+def default_count(reference: ReferenceImages) -> int:
+    """The number of samples per generator, unless the user gives one."""
+    return min(reference.data.samples_to_score, len(reference.data.splits["train"]))
+
+
 def supported_metrics(
-    metrics: Sequence[Metric], reference: ReferenceImages, offers: frozenset[str] = frozenset()
+    metrics: Sequence[Metric],
+    reference: ReferenceImages,
+    offers: frozenset[str] = frozenset(),
+    num_samples: int | None = None,
 ) -> list[Metric]:
-    """The metrics whose needs the feature extractor and the model (``offers``) meet.
+    """The metrics whose needs the feature extractor, the model (``offers``) and the numbers of images meet.
+
+    Logs a line for each of the others.
 
     Raises:
         UserError: there is none.
     """
     looks = any(metric.needs & OUTPUTS for metric in metrics)
     given = offers | (reference.given() if looks else frozenset())
-    lines = [
-        f"{type(metric).__name__} needs {' and '.join(sorted(metric.needs - given))}, which neither "
-        f"features={reference.net.name} nor this method gives"
-        for metric in metrics
-        if not metric.needs <= given
-    ]
+    splits = reference.data.splits
+    counts = {
+        "samples": min(num_samples or default_count(reference), len(splits["train"])),  # as many for the floor
+        "test": len(splits[reference.split]),
+    }
+    reasons: dict[Metric, tuple[str, str]] = {}
+    for metric in metrics:
+        if missing := metric.needs - given:
+            reasons[metric] = (
+                f"{' and '.join(sorted(missing))}, which neither features={reference.net.name} nor this method gives",
+                "take other metrics, or features=trained for data with classes",
+            )
+            continue
+        for what, least in metric.least_images().items():
+            if counts[what] < least:
+                kind = "samples and training images" if what == "samples" else f"{reference.split} images"
+                reasons[metric] = (
+                    f"at least {least:,} {kind}, there are {counts[what]:,}",
+                    "take other metrics, or more images",
+                )
+    lines = [f"{type(metric).__name__} needs {reason}" for metric, (reason, _) in reasons.items()]
     if len(lines) == len(metrics) and lines:
-        raise UserError(f"{lines[0]}; take other metrics, or features=trained for data with classes.")
+        raise UserError(f"{lines[0]}; {reasons[metrics[0]][1]}.")
     for line in lines:
         log.info("left out: %s", line)
-    return [metric for metric in metrics if metric.needs <= given]
+    return [metric for metric in metrics if metric not in reasons]

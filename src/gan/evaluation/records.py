@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import gan
 from gan.core.errors import UserError
-from gan.core.files import write_whole
+from gan.core.files import read_json, write_whole
 
 if TYPE_CHECKING:  # reading records does not import torch
     from gan.metrics.base import Measure
@@ -94,7 +94,7 @@ def read(path: Path) -> list[dict]:
     if not path.is_file():
         return []
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = read_json(path)
         if not isinstance(records, list) or not all(isinstance(r, dict) for r in records):
             raise ValueError("not a list of records")
     except ValueError as error:

@@ -37,14 +37,14 @@ class ReferenceImages:
     _floors: dict[tuple, list[Row]] = field(default_factory=dict)
     _some: dict[tuple, Images] = field(default_factory=dict)
 
-    def see(self, images: Tensor) -> Images:
-        """The images with features of the extractor."""
-        return Images(images.to(self.device), self.net)
+    def see(self, images: Tensor, labels: Tensor | None = None) -> Images:
+        """The images with features of the extractor, and with their classes."""
+        return Images(images.to(self.device), self.net, None if labels is None else labels.to(self.device))
 
     def images(self, split: str) -> Images:
         """All images of a split."""
         if split not in self._images:
-            self._images[split] = self.see(self.data.splits[split].images)
+            self._images[split] = self.see(self.data.splits[split].images, self.data.splits[split].labels)
         return self._images[split]
 
     @cached_property
@@ -54,7 +54,9 @@ class ReferenceImages:
             return [{name: self.images(self.split) for name in ("valid", "test")}]
         if len(self.data.folds()) == 1:
             return [{name: self.images(name) for name in ("valid", "test")}]
-        return [{name: self.see(split.images) for name, split in fold.items()} for fold in self.data.folds()]
+        return [
+            {name: self.see(split.images, split.labels) for name, split in fold.items()} for fold in self.data.folds()
+        ]
 
     def measure(self, metric: Metric, name: str, samples: Images, model: Any = None) -> list[Row]:
         """A metric's scores for the samples of generator ``name``; raises UserError if it cannot be computed.
@@ -96,7 +98,8 @@ class ReferenceImages:
         """:func:`choose_images` of a split: the same images for every metric, with features computed once."""
         key = (split, count, seed)
         if key not in self._some:
-            self._some[key] = self.see(choose_images(self.data.splits[split], count, seed))
+            chosen = choose_images(self.data.splits[split], count, seed)
+            self._some[key] = self.see(chosen.images, chosen.labels)
         return self._some[key]
 
 
@@ -123,7 +126,7 @@ def check_images(data: Source) -> None:
         raise UserError("metrics need validation and test images; set some aside (data.validation_size, …_share).")
 
 
-def choose_images(split: Split, count: int, seed: int) -> Tensor:
-    """``count`` different random images, or all if there are fewer, (N, C, H, W)."""
+def choose_images(split: Split, count: int, seed: int) -> Split:
+    """``count`` different random images with their classes, or all if there are fewer."""
     generator = torch.Generator().manual_seed(derive(seed, "floor"))
-    return split.images[torch.randperm(len(split), generator=generator)[:count]]
+    return split[torch.randperm(len(split), generator=generator)[:count]]

@@ -3,6 +3,8 @@
 May import: runs, metrics and below.
 """
 
+from gan.figures.classes import ClassGrid, ClassInterpolation
+from gan.figures.completion import Completions
 from gan.figures.curves import Curves
 from gan.figures.grid import Grid
 from gan.figures.interpolation import Interpolation
@@ -11,5 +13,19 @@ from gan.figures.one_dimension import OneDimension
 from gan.figures.plane import Plane
 from gan.figures.progress import Progress
 from gan.figures.theory import Theory
+from gan.figures.traversal import Traversal
 
-__all__ = ["Curves", "Grid", "Interpolation", "Neighbours", "OneDimension", "Plane", "Progress", "Theory"]
+__all__ = [
+    "ClassGrid",
+    "ClassInterpolation",
+    "Completions",
+    "Curves",
+    "Grid",
+    "Interpolation",
+    "Neighbours",
+    "OneDimension",
+    "Plane",
+    "Progress",
+    "Theory",
+    "Traversal",
+]

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gan.core.errors import UserError
+from gan.core.files import naming
 from gan.data.base import Source
 
 if TYPE_CHECKING:  # a late import saves half a second in --help and in runs without plots
@@ -151,7 +152,8 @@ def save_picture(picture: Tensor, path: Path) -> Path:
     from torchvision.utils import save_image
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_image(picture, path)
+    with naming(path):
+        save_image(picture, path)
     return path
 
 
@@ -170,7 +172,8 @@ def save_animation(frames: "Sequence[Image]", path: Path, seconds: float, hold: 
     # Each frame has its own palette: 256 colors include every gray. Optimizing would merge equal frames.
     first, *others = [frame.convert("RGB").quantize(256, dither=Dither.NONE) for frame in frames]
     durations = [round(1000 * seconds)] * len(others) + [round(1000 * hold)]
-    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
+    with naming(path):
+        first.save(path, save_all=True, append_images=others, duration=durations, loop=0, optimize=False)
     return path
 
 
@@ -178,7 +181,8 @@ def save_frames(frames: "Sequence[Image]", folder: Path, names: Sequence[str]) -
     """Writes each frame as ``NAME.png`` in the folder; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for frame, name in zip(frames, names, strict=True):
-        frame.save(folder / f"{name}.png")
+        with naming(folder / f"{name}.png"):
+            frame.save(folder / f"{name}.png")
     return folder
 
 
@@ -192,7 +196,8 @@ def new_plot(width: float, height: float) -> "Plot":
 def save_plot(plot: "Plot", path: Path) -> Path:
     """Writes a matplotlib figure as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    plot.savefig(path, dpi=110)
+    with naming(path):
+        plot.savefig(path, dpi=110)
     return path
 
 

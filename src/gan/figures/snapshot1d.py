@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.errors import UserError
+from gan.core.files import naming
 from gan.data.base import Source
 from gan.methods.gan import GAN
 from gan.metrics.theory import push_forward
@@ -40,7 +41,8 @@ class Snapshot:
     def save(self, path: Path) -> Path:
         """Writes the arrays as ``.npz``, float32."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **{f.name: getattr(self, f.name).float().numpy() for f in fields(self)})
+        with naming(path):
+            np.savez_compressed(path, **{f.name: getattr(self, f.name).float().numpy() for f in fields(self)})
         return path
 
     @classmethod

@@ -1,6 +1,6 @@
 """Interfaces of losses and terms: pure functions of tensors, independent of networks and data sets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -92,6 +92,8 @@ class Term(nn.Module):
     needs_independence: ClassVar[bool] = False
     #: ``real`` or ``fake`` if the term uses :meth:`Pair.squared_gradients` there
     needs_gradient_at: ClassVar[str | None] = None
+    #: the outputs of D that the term uses beside logits, each with an option that gives D such a head
+    needs_outputs: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ import logging
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,11 +47,8 @@ class Method(Optimization):
         total_iterations: length of the run in batches; None to use the Trainer's ``max_epochs``.
 
     Attributes:
-        offers: what a trained model provides in addition to samples, for metrics and figures that need it.
         iteration: batches trained on so far, the x axis of every curve.
     """
-
-    offers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(
         self,
@@ -80,6 +77,11 @@ class Method(Optimization):
     # Defined by subclasses
 
     @property
+    def offers(self) -> frozenset[str]:
+        """What a trained model provides beside samples: ``labels`` if the prior has classes."""
+        return frozenset({"labels"} if self.latent.classes else ())
+
+    @property
     def objectives(self) -> dict[str, Term]:
         """The loss, under the empty name, and the terms by the name under which they are logged."""
         return {}
@@ -101,6 +103,8 @@ class Method(Optimization):
         Raises:
             UserError: a network does not fit the data or another network.
         """
+        if self.generator.classes and not self.latent.classes:
+            raise UserError("latent draws no labels, which this generator needs; take latent=labelled.")
         z, labels = self.latent(RandomRows(self.device), batch.labels)
         expect_shape("model.generator", self.generator(z, labels), batch.images.shape)
         return [f"loss/{player}" for player in self.player_names]

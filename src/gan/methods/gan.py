@@ -67,6 +67,10 @@ class GAN(Method):
         self.history, self.lookahead = history, lookahead
 
     @property
+    def offers(self) -> frozenset[str]:  # type: ignore[override]
+        return super().offers | self.discriminator.offers
+
+    @property
     def trained_networks(self) -> dict[str, tuple[Network, ...]]:
         return {"discriminator": (self.discriminator,), "generator": (self.generator,)}
 
@@ -183,6 +187,11 @@ class GAN(Method):
             z, labels = self.latent(RandomRows(self.device), batch.labels)
             fake = Batch(images=self.generator(z, labels).float(), labels=labels, z=z)
             pair = Pair(self.discriminator, self.real(batch), fake)
+            for name, term in self.objectives.items():
+                for output, option in term.needs_outputs.items():
+                    if getattr(pair.fake_output, output) is None:
+                        key = f"auxiliary.{name}" if name else "loss"
+                        raise UserError(f"{key} needs a discriminator with {output}; take {option}.")
             if (logits := pair.real_output.logits) is not None:
                 expect_shape("model.discriminator", logits, logits.shape[:1])
             return [*self.loss.report(pair), *names]

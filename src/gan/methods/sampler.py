@@ -5,12 +5,21 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from gan.core.batch import Batch, Output
 from gan.core.errors import UserError, did_you_mean
 from gan.core.random import RandomRows, derive
 from gan.methods.base import Method
-from gan.networks.sampling import sample
+from gan.networks.sampling import evaluating, sample
+
+ROWS = 10_000  # latents per block: as many as most evaluations score
+#: latents (N, dim) and labels int64 (N,)
+Drawn = tuple[Tensor, Tensor]
 
 BATCH = 500  # images per forward pass: enough to fill a device, few enough for its memory
+
+
+class NotFiniteError(UserError):
+    """Samples that are not finite."""
 
 
 class Sampler:
@@ -48,14 +57,49 @@ class Sampler:
         self.generator(name)
         return name
 
-    def latents(self, count: int, seed: int, stream: str = "samples") -> tuple[Tensor, Tensor]:
+    def latents(self, count: int, seed: int, stream: str = "samples", label: int | None = None) -> Drawn:
         """Draws ``count`` latents from the prior, on the CPU.
+
+        Args:
+            count: the number of latents.
+            seed: of the random numbers.
+            stream: other numbers for each purpose.
+            label: the class of all of them; None for random classes, if the prior has classes.
 
         Returns:
             z (count, dim) and labels int64 (count,), -1 if the prior has no classes.
+
+        Raises:
+            UserError: there is no such class.
         """
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
-        return self.method.latent(random, torch.full((count,), -1))
+        return self.method.latent(random, self.wanted(count, label))
+
+    def numbered_latents(self, count: int, seed: int, label: int | None = None) -> Drawn:
+        """As :meth:`latents`, but latent i and its label are functions of (seed, i), whatever the count.
+
+        In :meth:`latents` the last 16 numbers and the labels depend on the count. Whole blocks are drawn here, so the
+        first 10,000 latents are those of ``latents(10_000, seed)``.
+        """
+        found: list[Tensor] = []
+        for block, start in enumerate(range(0, count, ROWS)):
+            random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, "samples", block)))
+            drawn = self.method.latent(random, self.wanted(ROWS, label))
+            found = found or [part.new_empty(count, *part.shape[1:]) for part in drawn]
+            for whole, part in zip(found, drawn, strict=True):
+                whole[start : start + ROWS] = part[: count - start]
+        z, labels = found
+        return z, labels
+
+    def wanted(self, count: int, label: int | None) -> Tensor:
+        """The requested classes, int64 (count,), -1 for none; raises UserError if there is no such class."""
+        classes = self.method.latent.classes
+        if label is not None and label not in range(classes):
+            known = (
+                f"its classes are 0 to {classes - 1}" if classes else "its generator has no classes (latent=labelled)"
+            )
+            raise UserError(f"label={label}: there is no such class in this run; {known}.")
+        return torch.full((count,), -1 if label is None else label)
 
     def sample(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for given latents.
@@ -63,13 +107,40 @@ class Sampler:
         Args:
             name: of the generator.
             z: (N, dim).
-            labels: int64 (N,), required by a conditional generator; None for unknown labels.
+            labels: int64 (N,), required by a conditional generator; None for unknown labels. Or float32 (N, classes),
+                a share of each class.
 
         Returns:
             float32 (N, C, H, W) in [0, 1], on the CPU.
+
+        Raises:
+            NotFiniteError: samples of finite latents are not finite, because the training has diverged.
         """
         labels = torch.full((len(z),), -1) if labels is None else labels
-        return torch.cat(list(self._parts(self.generator(name), z, labels)))
+        images = torch.cat(list(self._parts(self.generator(name), z, labels)))
+        if z.isfinite().all() and not images.isfinite().all():
+            raise NotFiniteError(
+                f"the samples of the {name} generator are not finite, because its training diverged; take an earlier "
+                "checkpoint."
+            )
+        return images
+
+    @torch.no_grad()
+    def describe(self, images: Tensor) -> Output:
+        """The outputs of a trained D for real or generated images, on the CPU.
+
+        Args:
+            images: float32 (N, C, H, W) in [0, 1].
+        """
+        network = self.method.discriminator
+        device = next(network.parameters()).device
+        with evaluating(network):
+            parts = [
+                network(Batch(images=some.to(device), labels=torch.full((len(some),), -1, device=device)))
+                for some in images.split(BATCH)
+            ]
+        columns = {name: torch.cat([getattr(part, name) for part in parts]).cpu() for name, _ in parts[0].items()}
+        return Output(**columns)
 
     @staticmethod
     def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:

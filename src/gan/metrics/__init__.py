@@ -8,6 +8,7 @@ from gan.metrics.classes import ClassHistogram, Modes
 from gan.metrics.frechet import Frechet
 from gan.metrics.inception_score import InceptionScore
 from gan.metrics.kernel import Kernel
+from gan.metrics.labels import ClassAccuracy, ClassFrechet, ClassifierError, ClusterError, MatchedError
 from gan.metrics.manifold import DensityCoverage, PrecisionRecall
 from gan.metrics.memorization import Memorization
 from gan.metrics.parzen import Parzen
@@ -15,11 +16,16 @@ from gan.metrics.vendi import Vendi
 
 __all__ = [
     "Birthday",
+    "ClassAccuracy",
+    "ClassFrechet",
     "ClassHistogram",
+    "ClassifierError",
+    "ClusterError",
     "DensityCoverage",
     "Frechet",
     "InceptionScore",
     "Kernel",
+    "MatchedError",
     "Memorization",
     "Modes",
     "Parzen",

@@ -43,10 +43,11 @@ class Images:
         pixels: (N, C, H, W), float32 in [0, 1] or uint8, on any device.
         look: the feature extractor, for float32 images (B, C, H, W) in [0, 1]; its result has attributes
             ``features``, ``log_probabilities`` and ``good``, see :class:`gan.metrics.features.base.View`.
+        labels: the class of each image, for samples the requested one, int64 (N,), -1 for none; None if unknown.
     """
 
-    def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any]) -> None:
-        self.stored, self.look = pixels, look
+    def __init__(self, pixels: Tensor, look: Callable[[Tensor], Any], labels: Tensor | None = None) -> None:
+        self.stored, self.look, self.labels = pixels, look, labels
         self._distances: dict[int, tuple[Images, Tensor]] = {}
         self._radii: dict[int, Tensor] = {}
 
@@ -113,7 +114,7 @@ class Metric(ABC):
 
     Attributes:
         needs: the required outputs of the feature extractor (``features``, ``log_probabilities``, ``good``), or of the
-            model (names in its method's ``offers``).
+            model (names in its method's ``offers``); ``labels`` are those that samples were requested with.
         floor: the split whose images replace the samples in the floor, the score of a perfect generator.
         better: ``lower`` or ``higher``: which first number belongs to the better generator; None if neither does.
     """
@@ -121,6 +122,10 @@ class Metric(ABC):
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
     floor: ClassVar[Literal["train", "valid"]] = "train"
     better: ClassVar[Literal["lower", "higher"] | None] = None
+
+    def least_images(self) -> dict[str, int]:
+        """The smallest numbers of ``samples`` and of ``test`` images; one suffices for what is not named."""
+        return {}
 
     @abstractmethod
     def __call__(self, case: Case) -> list[Measure]:

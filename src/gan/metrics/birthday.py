@@ -11,16 +11,18 @@ from torch import Tensor
 
 from gan.core.checks import check_number
 from gan.metrics.base import Case, Measure, Metric
-from gan.metrics.distances import squared_distances
+from gan.metrics.distances import squared_distances, within
 
 
 @torch.no_grad()
 def pairs_within(points: Tensor, distance: float) -> int:
     """The number of pairs of rows of points (N, F), of N (N - 1) / 2, that are at most ``distance`` apart."""
     points, pairs, start = points.double(), 0, 0
+    limit = points.new_tensor(distance**2)
     for squared in squared_distances(points, points):
         # Only columns right of the diagonal: each pair once, and no point with itself.
-        pairs += int((squared <= distance**2).triu(start + 1).sum())
+        some = points[start : start + len(squared)]
+        pairs += int(within(squared, limit, some, points).triu(start + 1).sum())
         start += len(squared)
     return pairs
 
@@ -44,7 +46,8 @@ class Birthday(Metric):
     """:func:`support_size`, where two samples within a threshold distance in feature space are duplicates.
 
     Args:
-        quantile: sets the threshold: this share of test images has a training image within it, in (0, 1).
+        quantile: sets the threshold: this share of test images has a training image within it, in (0, 1). Copies of
+            training images among the test images do not count: they say nothing about how near new images come.
     """
 
     better = "higher"
@@ -54,7 +57,9 @@ class Birthday(Metric):
         self.quantile = quantile
 
     def __call__(self, case: Case) -> list[Measure]:
-        distance = float(case.test.distances_to(case.train).quantile(self.quantile))
+        nearest = case.test.distances_to(case.train)
+        new = nearest[nearest > 0]
+        distance = float(new.quantile(self.quantile)) if len(new) else 0.0
         pairs = pairs_within(case.samples.features, distance)
         value, error = support_size(pairs, len(case.samples))
         details = {

@@ -21,7 +21,12 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
     Args:
         a, b: features (N, F) and (M, F), at least two rows each.
+
+    Raises:
+        ValueError: a feature is NaN or infinite.
     """
+    if not (a.isfinite().all() and b.isfinite().all()):  # the eigenvalues of such a matrix end the process
+        raise ValueError("the features hold NaN or infinite values")
     size: Any = (a.shape[1],)
     with torch.random.fork_rng(devices=[]):  # it runs a random image to get the feature size
         distance = FrechetInceptionDistance(nn.Identity(), input_img_size=size).to(a.device)

@@ -53,6 +53,9 @@ class InceptionScore(Metric):
         check_integer("[2, inf)", splits=splits)
         self.splits = splits
 
+    def least_images(self) -> dict[str, int]:
+        return {"samples": self.splits}
+
     def __call__(self, case: Case) -> list[Measure]:
         value, error = inception_score(case.samples.log_probabilities, self.splits)
         details = {"standard_error_over": "splits", "splits": self.splits}

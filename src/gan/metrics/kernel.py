@@ -46,6 +46,9 @@ class Kernel(Metric):
         check_integer("[2, inf)", subsets=subsets)
         self.subsets, self.seed = subsets, seed
 
+    def least_images(self) -> dict[str, int]:
+        return {"samples": 2 * self.subsets, "test": 2 * self.subsets}
+
     def __call__(self, case: Case) -> list[Measure]:
         # Test sets may be ordered by class.
         order = torch.randperm(len(case.test), generator=torch.Generator().manual_seed(self.seed))

@@ -2,7 +2,8 @@
 
 Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models", section 2;
 Naeem et al. 2020, "Reliable Fidelity and Diversity Metrics for Generative Models", section 3. Points are rows of
-feature matrices. The radius of a point's ball is the distance to its k-th nearest neighbor in its own set.
+feature matrices. The radius of a point's ball is the distance to its k-th nearest neighbor in its own set. As in the
+authors' code, a point at this very distance lies inside for precision and recall, and outside for density and coverage.
 """
 
 import torch
@@ -10,17 +11,18 @@ from torch import Tensor
 
 from gan.core.checks import check_integer
 from gan.metrics.base import Case, Measure, Metric
-from gan.metrics.distances import neighbour_radii, squared_distances
+from gan.metrics.distances import neighbour_radii, squared_distances, within
 
 
 @torch.no_grad()
 def shares_inside(a: Tensor, b: Tensor, a_radii: Tensor, b_radii: Tensor) -> tuple[float, float]:
-    """The share of points a (N, F) in a ball of b (M, F), and of b in a ball of a; computes each distance once."""
+    """The share of points a (N, F) in a closed ball of b (M, F), and of b in one of a; computes each distance once."""
     a_inside, b_inside = [], torch.zeros_like(b_radii, dtype=torch.bool)
-    squared_radii, start = b_radii.square(), 0
-    for squared in squared_distances(a.double(), b.double()):
-        a_inside.append((squared <= squared_radii).any(1))
-        b_inside |= (squared <= a_radii[start : start + len(squared), None].square()).any(0)
+    a, b, start = a.double(), b.double(), 0
+    for squared in squared_distances(a, b):
+        rows = slice(start, start + len(squared))
+        a_inside.append(within(squared, b_radii.square(), a[rows], b).any(1))
+        b_inside |= within(squared, a_radii[rows, None].square(), a[rows], b).any(0)
         start += len(squared)
     return float(torch.cat(a_inside).double().mean()), float(b_inside.double().mean())
 
@@ -32,13 +34,15 @@ def precision_recall(samples: Tensor, real: Tensor, k: int = 3) -> tuple[float, 
 
 @torch.no_grad()
 def balls_filled(points: Tensor, centres: Tensor, radii: Tensor) -> tuple[float, float]:
-    """The mean number of balls of centers (M, F) that contain a point (N, F); the share of balls that contain one."""
+    """The mean number of open balls of centers (M, F) that contain a point (N, F); the share that contain one."""
     pairs, met = radii.new_zeros((), dtype=torch.long), torch.zeros_like(radii, dtype=torch.bool)
-    squared_radii = radii.square()
-    for squared in squared_distances(points.double(), centres.double()):
-        within = squared <= squared_radii
-        pairs += within.sum()
-        met |= within.any(0)
+    points, centres, start = points.double(), centres.double(), 0
+    for squared in squared_distances(points, centres):
+        some = points[start : start + len(squared)]
+        held = within(squared, radii.square(), some, centres, closed=False)
+        pairs += held.sum()
+        met |= held.any(0)
+        start += len(squared)
     return float(pairs) / len(points), float(met.double().mean())
 
 
@@ -62,6 +66,9 @@ class PrecisionRecall(Metric):
         check_integer("[1, inf)", k=k)
         self.k = k
 
+    def least_images(self) -> dict[str, int]:
+        return {"samples": self.k + 1, "test": self.k + 1}
+
     def __call__(self, case: Case) -> list[Measure]:
         samples, test = case.samples, case.test
         values = shares_inside(samples.features, test.features, samples.radii(self.k), test.radii(self.k))
@@ -80,6 +87,9 @@ class DensityCoverage(Metric):
     def __init__(self, k: int = 5) -> None:
         check_integer("[1, inf)", k=k)
         self.k = k
+
+    def least_images(self) -> dict[str, int]:
+        return {"test": self.k + 1}
 
     def __call__(self, case: Case) -> list[Measure]:
         balls, coverage = balls_filled(case.samples.features, case.test.features, case.test.radii(self.k))

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor
 
 from gan.metrics.base import Case, Measure, Metric
+from gan.metrics.distances import ROUNDING
 
 
 def share_nearer(samples: Tensor, test: Tensor) -> tuple[float, float]:
     """P(a sample is nearer to the training images than a test image), ties counted half, and its standard error.
 
+    Distances that differ only by rounding are ties.
     It is the Mann-Whitney statistic divided by its maximum: ½ if samples are as far away as new images, 1 if all are
     nearer. The standard error is that for equal distributions, √((N + M + 1) / (12 N M)).
 
@@ -21,8 +23,9 @@ def share_nearer(samples: Tensor, test: Tensor) -> tuple[float, float]:
         samples, test: distances to the nearest training image, (N,) and (M,).
     """
     test = test.sort().values
-    farther = len(test) - torch.searchsorted(test, samples, right=True)
-    equal = torch.searchsorted(test, samples, right=True) - torch.searchsorted(test, samples)
+    above = torch.searchsorted(test, samples * (1 + ROUNDING), right=True)
+    farther = len(test) - above
+    equal = above - torch.searchsorted(test, samples * (1 - ROUNDING))
     share = (farther.double() + equal.double() / 2).mean() / len(test)
     n, m = len(samples), len(test)
     return float(share), math.sqrt((n + m + 1) / (12 * n * m))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gan.core.batch import Batch, Output
 from gan.core.checks import ArgumentError
 from gan.core.errors import UserError
-from gan.networks.layers import Constrained
+from gan.networks.layers import Conditional, Constrained
 
 
 class Network(nn.Module, ABC):
@@ -45,6 +45,17 @@ class Generator(Network):
     """
 
     start_from: str | None = None
+    #: number of classes of the labels that it needs; 0 if it works without labels
+    classes: int = 0
+
+    def __call__(self, *inputs: Tensor, **named: Tensor) -> Tensor:
+        for layer in self._conditional:
+            layer.labels = named.get("labels", inputs[1] if len(inputs) > 1 else None)
+        return super().__call__(*inputs, **named)
+
+    @cached_property
+    def _conditional(self) -> list[Conditional]:
+        return [layer for layer in self.modules() if isinstance(layer, Conditional)]
 
     def load_trained(self, weights: dict[str, Tensor]) -> None:
         """Loads the weights of the generator in ``start_from``; raises RuntimeError if they do not fit."""
@@ -71,6 +82,8 @@ class Discriminator(Network):
 
     #: whether ``Output.logits`` is minus a reconstruction error and ``Output.features`` the code
     is_energy: ClassVar[bool] = False
+    #: the outputs beside logits by which a trained D describes an image, such as ``classes``
+    offers: ClassVar[frozenset[str]] = frozenset()
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(batch.images))
@@ -78,6 +91,18 @@ class Discriminator(Network):
     def score(self, images: Tensor) -> Tensor:
         """Logits (B,), large for real, of images float32 (B, C, H, W) in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} defines neither score nor forward")
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer gets, (B, …), of images as for :meth:`score`; further heads share it.
+
+        Raises:
+            UserError: this discriminator has no last layer for features.
+        """
+        raise UserError(f"model.discriminator: {type(self).__name__} has no features for a further head.")
+
+    def logit(self, features: Tensor) -> Tensor:
+        """The last layer: ``logit(features(images))`` is ``score(images)``."""
+        raise NotImplementedError(f"{type(self).__name__} defines features, but not logit")
 
 
 class Encoder(Network):

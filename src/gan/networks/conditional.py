@@ -11,6 +11,7 @@ from torch import Tensor
 from gan.core.batch import Batch, Output
 from gan.core.random import RandomRows
 from gan.networks import latents, mlp
+from gan.networks.layers import one_hot
 
 
 class Labelled(latents.Gaussian):
@@ -72,11 +73,6 @@ class Discriminator(mlp.Discriminator):
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(torch.cat([batch.images.flatten(1), one_hot(batch.labels, self.classes)], 1)))
-
-
-def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """float32 (B, classes) for labels (B,); zeros for -1. Unlike torch's, it does not synchronize the device."""
-    return (labels[:, None] == torch.arange(classes, device=labels.device)).float()
 
 
 def check_classes(classes: int) -> None:

@@ -100,6 +100,12 @@ class Discriminator(base.Discriminator):
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1)  # (B,)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-2](x * 2 - 1)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-2:](features)
+
 
 def quarter_side(image_shape: Sequence[int]) -> int:
     """A quarter of the side of images (C, H, W); raises ArgumentError where it is no whole number above 1."""

@@ -92,3 +92,9 @@ class Discriminator(base.Discriminator):
 
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1)  # (B,)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-2](x * 2 - 1)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-2:](features)

@@ -100,6 +100,12 @@ class Discriminator(base.Discriminator):
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1)  # (B,)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-3](x * 2 - 1)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-3:](features)
+
 
 def check_side(image_shape: Sequence[int]) -> None:
     """Raises ArgumentError unless images (C, H, W) are 28×28."""

@@ -15,7 +15,12 @@ class Latent(ABC):
 
     Args:
         dim: the number of coordinates, at least 1.
+
+    Attributes:
+        classes: number of classes of its labels; 0 for a prior without labels.
     """
+
+    classes = 0
 
     def __init__(self, dim: int) -> None:
         check_integer("[1, inf)", dim=dim)

@@ -157,6 +157,50 @@ class MaxoutConv2d(nn.Module):
         return self.pool(pieces.amax(dim=1))
 
 
+def one_hot(labels: Tensor, classes: int) -> Tensor:
+    """float32 (B, classes) for labels (B,); zeros for -1. Unlike torch's, it does not synchronize the device.
+
+    Soft labels (B, classes), between classes, stay as they are.
+    """
+    if labels.ndim == 2:
+        return labels
+    return (labels[:, None] == torch.arange(classes, device=labels.device)).float()
+
+
+class Conditional(nn.Module):
+    """A layer that uses the label of each example; the generator sets them before its forward pass.
+
+    Attributes:
+        labels: int64 (B,), -1 for an unknown one; None for none known.
+    """
+
+    labels: Tensor | None = None
+
+
+class Noise(nn.Module):
+    """Adds Gaussian noise in training; as for :class:`Dropout`, independent of the number of processes.
+
+    Args:
+        deviation: standard deviation, at least 0.
+    """
+
+    def __init__(self, deviation: float) -> None:
+        super().__init__()
+        check_number("[0, inf)", noise=deviation)
+        self.deviation = deviation
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.deviation == 0:
+            return x
+        together = dist.is_available() and dist.is_initialized()
+        rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+        noise = torch.randn(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
+        return x + self.deviation * noise.to(x.dtype)
+
+    def extra_repr(self) -> str:
+        return f"deviation={self.deviation}"
+
+
 class Dropout(nn.Module):
     """Dropout with a mask of the whole batch, independent of the number of processes.
 

@@ -79,3 +79,9 @@ class Discriminator(base.Discriminator):
 
     def score(self, x: Tensor) -> Tensor:
         return self.layers((x.flatten(1) - self.centre) / self.spread).squeeze(1)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-1]((x.flatten(1) - self.centre) / self.spread)  # (B, hidden[-1])
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-1](features).squeeze(1)

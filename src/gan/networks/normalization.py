@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from gan.core.checks import ArgumentError, check_integer
+from gan.networks.layers import Conditional, one_hot
 
 
 class Normalization:
@@ -58,6 +59,49 @@ class Batch(Normalization):
 
     def outputs(self, channels: int, dense: bool = False) -> nn.Module:
         return nn.BatchNorm1d(channels) if dense else nn.BatchNorm2d(channels)
+
+
+class ConditionalBatch(Batch):
+    """Batch normalization with a gain and a shift of its own for each class; for generators with labels.
+
+    Dumoulin, Shlens, Kudlur 2017, "A Learned Representation for Artistic Style". All classes start with gain 1 and
+    shift 0, which an unknown label keeps.
+
+    Args:
+        classes: number of classes, at least 2.
+    """
+
+    def __init__(self, classes: int) -> None:
+        check_integer("[2, inf)", classes=classes)
+        self.classes = classes
+
+    def outputs(self, channels: int, dense: bool = False) -> nn.Module:
+        norm = nn.BatchNorm1d if dense else nn.BatchNorm2d
+        return ConditionalScale(norm(channels, affine=False), channels, self.classes)
+
+
+class ConditionalScale(Conditional):
+    """Features from a normalization, times a gain and plus a shift that depend on the label.
+
+    Args:
+        normalization: without gain and shift.
+        channels: of the features (B, channels, …).
+        classes: number of classes.
+    """
+
+    def __init__(self, normalization: nn.Module, channels: int, classes: int) -> None:
+        super().__init__()
+        self.normalization = normalization
+        self.gains = nn.Parameter(torch.zeros(classes, channels))  # minus 1
+        self.shifts = nn.Parameter(torch.zeros(classes, channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.normalization(x)
+        if self.labels is None:
+            return x
+        chosen = one_hot(self.labels, len(self.gains)).to(x.dtype)
+        ones = (...,) + (None,) * (x.ndim - 2)
+        return x * (1 + chosen @ self.gains)[ones] + (chosen @ self.shifts)[ones]
 
 
 class Group(Normalization):
@@ -110,6 +154,13 @@ class Instance(Normalization):
 
     def outputs(self, channels: int, dense: bool = False) -> nn.Module:
         return nn.Identity() if dense else nn.InstanceNorm2d(channels, affine=self.affine)
+
+
+class Weight(Normalization):
+    """Each unit's weights are a direction times a learned length (Salimans and Kingma 2016)."""
+
+    def weights(self, layer: nn.Module) -> nn.Module:
+        return parametrizations.weight_norm(layer)
 
 
 class Spectral(Normalization):

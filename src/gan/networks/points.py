@@ -42,3 +42,9 @@ class Discriminator(base.Discriminator):
 
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x.flatten(1)).squeeze(1)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-1](x.flatten(1))  # (B, hidden[-1])
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-1](features).squeeze(1)

@@ -157,6 +157,12 @@ class Discriminator(base.Discriminator):
     def score(self, x: Tensor) -> Tensor:
         return self.layers(x * 2 - 1)  # (B,)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-2](x * 2 - 1)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-2:](features)
+
 
 def fixup_pair(width: int, blocks: int, slope: float, normalization: Normalization) -> tuple[nn.Conv2d, nn.Conv2d]:
     """The two 3×3 convolutions of a block in a network of so many (Zhang, Dauphin, Ma 2019, section 3).

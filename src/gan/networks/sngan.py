@@ -89,8 +89,13 @@ class Discriminator(base.Discriminator):
         self.dense = normalized.weights(dense)
 
     def score(self, x: Tensor) -> Tensor:
-        features = self.blocks(x * 2 - 1)  # (B, width, 8, 8) or (B, width, 14, 14)
-        return self.dense(features.sum((2, 3))).squeeze(1)  # (B,)
+        return self.logit(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.blocks(x * 2 - 1).sum((2, 3))  # over 8×8 or 14×14 pixels, (B, width)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.dense(features).squeeze(1)  # (B,)
 
 
 def pair(channels: int, width: int) -> tuple[nn.Conv2d, nn.Conv2d]:

@@ -82,7 +82,7 @@ def module(cfg: DictConfig) -> Method:
     # G first, then in the configured order: the networks share one stream of random numbers.
     for name in sorted(cfg.model, key=lambda name: name != "generator"):
         if name in names and chosen(cfg, f"model.{name}"):
-            given[name] = part(cfg, f"model.{name}")
+            given[name] = build_network(cfg, name)
     if "terms" in names:
         given["terms"] = build_terms(cfg)
     for name in required - given.keys() - set(cfg.method):
@@ -96,6 +96,19 @@ def module(cfg: DictConfig) -> Method:
     # Saved in every checkpoint: the configuration is enough to rebuild the method. The loggers get a summary.
     method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True), logger=False)
     return method
+
+
+def build_network(cfg: DictConfig, name: str) -> Network:
+    """A network of ``model``, inside its wrapper of ``conditioning`` if one is chosen."""
+    wrapper = f"conditioning.{name}"
+    if not chosen(cfg, wrapper):
+        return part(cfg, f"model.{name}")
+    made = part(cfg, wrapper, _partial_=True)
+    shape = {}
+    if further := getattr(made.func, "further_channels", 0):
+        channels, *sides = lookup(cfg, f"model.{name}.image_shape") or [0]
+        shape = {"image_shape": [channels + further, *sides]}
+    return explain(wrapper, cfg.conditioning[name], made, part(cfg, f"model.{name}", **shape))
 
 
 def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from gan.core.errors import UserError
+from gan.core.errors import UserError, one_line
 from gan.core.files import write_whole
 from gan.runs.foreign import check_plain, check_resolved
 from gan.runs.migrations import FORMAT, migrate_checkpoint
@@ -60,8 +60,8 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
-    except PermissionError as error:
-        raise UserError(f"{source}: {error.strerror}.") from error
+    except OSError as error:  # of the operating system, not of the contents
+        raise UserError(f"{source}: {error.strerror or one_line(error)}.") from error
     except Exception as error:  # a file of another kind can raise any exception here
         raise UserError(
             f"{source} is not a readable checkpoint (cut short, or a file of something else): expected "

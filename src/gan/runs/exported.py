@@ -12,6 +12,7 @@ from torch import Tensor
 from gan.core.errors import UserError, one_line
 from gan.networks.base import Generator
 from gan.networks.latents import Latent
+from gan.runs.build import build_network
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
@@ -48,6 +49,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         parts = {name: about[name] for name in ("model", "latent")}
         parts["model"] = {"generator": parts["model"]["generator"]}
+        if wrapper := (about.get("conditioning") or {}).get("generator"):
+            parts["conditioning"] = {"generator": wrapper}
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or one_line(error)}.") from error
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -58,6 +61,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
         raise UserError(f"{path} is damaged (wrong checksum); take another copy, or export it again.")
     cfg = trusted_config(parts, str(path), trust)
     with limit_networks(cfg, weights, str(path)):
-        generator, latent = part(cfg, "model.generator"), part(cfg, "latent")
+        generator, latent = build_network(cfg, "generator"), part(cfg, "latent")
+        if not isinstance(generator, Generator):
+            raise UserError(f"{path}: model.generator is a {type(generator).__name__}, no generator.")
         generator.load_state_dict(weights)
     return generator.eval(), latent

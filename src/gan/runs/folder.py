@@ -3,6 +3,7 @@
 import csv
 import math
 import os
+import shlex
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -159,7 +160,8 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
         raise UserError(f"run={folder} holds no checkpoints/; give the folder of a single run.")
     if which not in held:
         if which == BEST:
-            raise UserError(f"checkpoint=best: none has been chosen; python evaluate.py run={folder} select=best does.")
+            command = shlex.join(["python", "evaluate.py", f"run={folder}", "select=best"])
+            raise UserError(f"checkpoint=best: none has been chosen; {command} does.")
         raise UserError(f"checkpoint={which}: {folder} has {', '.join(held)}.{did_you_mean(which, held)}")
     return held[which]
 

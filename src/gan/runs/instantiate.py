@@ -7,10 +7,10 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from gan.core.checks import ArgumentError
 from gan.core.errors import UserError, did_you_mean, one_line
+from gan.core.memory import lack_of_memory
 
 #: arguments that every method takes, with the configuration keys of their values
 SHARED = {"ema_decay": "ema.decay", "ema_power": "ema.power", "capture": "trainer.capture", "seed": "seed"}
@@ -68,7 +68,7 @@ def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) ->
     """Calls ``make`` and converts its errors to one line that starts with the key."""
     try:
         return make(*args, **kwargs)
-    except (InstantiationException, MisconfigurationException, ImportError, ValueError, TypeError) as error:
+    except Exception as error:  # the constructor of each class has its own
         cause: BaseException = error
         where = key  # a nested part, such as callbacks.diagnosis.symptoms.oscillation
         while isinstance(cause, InstantiationException) and cause.__cause__ is not None:
@@ -79,14 +79,16 @@ def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) ->
             named = _written(where, inside if OmegaConf.is_dict(inside) else node, cause.name)
             raise UserError(f"{named} {cause.complaint}") from error
         if isinstance(cause, UserError):
-            raise cause from error
+            raise cause from (None if cause is error else error)
+        if lacking := lack_of_memory(cause, node._get_root()):
+            raise UserError(f"{key}: {lacking}") from error
         message = one_line(cause)
         unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
         if unknown:
             target = get_object(node["_target_"]) if "_target_" in node else make
             words = {*node, *inspect.signature(target).parameters} - {unknown[1]}
             raise UserError(f"{key} has no key '{unknown[1]}'.{did_you_mean(unknown[1], words)}") from error
-        if isinstance(cause, TypeError):  # Python's own message: add the arguments
+        if isinstance(cause, TypeError | LookupError | AttributeError):  # Python's own message: add the arguments
             message += f" (given {', '.join(f'{k}={v}' for k, v in node.items() if k[0] != '_')})"
         raise UserError(f"{key}: {message}.") from error
 

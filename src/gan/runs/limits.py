@@ -14,7 +14,7 @@ from torch.nn.modules.module import (
 from gan.core.errors import UserError, one_line
 from gan.runs.foreign import shorten
 
-#: values per image: 4,096 × 4,096 pixels with 4 channels
+#: values per image (4,096 × 4,096 pixels with 4 channels), and numbers that ``data`` names, such as examples
 MAX_IMAGE = 2**26
 #: sizes that need no weights, such as the number of points of a curve
 MAX_SIZE = 2**16
@@ -61,10 +61,13 @@ def limit_networks(cfg: DictConfig, weights: Mapping[str, Tensor], source: str) 
 def check_sizes(cfg: DictConfig, weights: int, source: str) -> None:
     """Raises UserError for a width, depth or image size that a checkpoint with so many weights cannot have."""
     plain = OmegaConf.to_container(cfg, resolve=True)
-    for part in ("model", "latent"):
+    for part in ("model", "conditioning", "latent"):
         for key, size in sizes(plain.get(part), part):
             if size > (MAX_IMAGE if key.endswith("image_shape") else max(MAX_SIZE, weights)):
                 raise UserError(f"{source}: {key}={size:.6g} is too large for its {weights:,} weights.")
+    for key, size in sizes(plain.get("data"), "data"):
+        if size > MAX_IMAGE and not key.endswith("seed"):
+            raise UserError(f"{source}: {key}={size:.6g} is too large; at most {MAX_IMAGE:,} is possible.")
     size = (plain.get("data") or {}).get("image_size")
     if isinstance(size, int) and size * size > MAX_IMAGE:
         raise UserError(

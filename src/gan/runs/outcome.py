@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gan.core.errors import UserError
-from gan.core.files import write_whole
+from gan.core.files import read_json, write_whole
 
 FILE = "outcome.json"
 #: in the folder of a run that a search has pruned; says where
@@ -64,7 +64,7 @@ def read(folder: str | Path) -> Outcome | None:
     if not path.is_file():
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         objective, finished = _parsed(record["objective"]), bool(record["finished"])
         return Outcome(objective, finished, *(list(map(str, record.get(key, []))) for key in ("names", "better")))
     except (ValueError, TypeError, KeyError) as error:

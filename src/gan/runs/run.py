@@ -172,7 +172,9 @@ def pick_device(name: str) -> torch.device:
     """The device of that name; for ``auto`` the best available one."""
     if name != "auto":
         try:
-            return torch.empty(0, device=name).device
+            one = torch.ones(1, device=name)
+            one.item()  # device=meta holds no values
+            return one.device
         except RuntimeError as error:
             raise UserError(f"device={name}: torch cannot use it here; take cpu or auto.") from error
     found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None

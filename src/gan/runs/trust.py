@@ -41,6 +41,8 @@ ROLES = {
     r"method": Role(("gan.methods.base.Method",)),
     r"model\.\w+": Role(("gan.networks.base.Network",)),
     r"model\.\w+\..+": Role(("torch.nn.Module", "gan.networks.normalization.Normalization"), ("gan", "torch.nn")),
+    r"conditioning\.\w+": Role(("gan.networks.base.Network",)),
+    r"conditioning\.\w+\.normalization": Role(("gan.networks.normalization.Normalization",)),
     r"loss(\.\w+)?": Role(("gan.losses.base.Loss",)),
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),

@@ -68,9 +68,9 @@ class Checkpoint(callbacks.Checkpoint):
             if self._agreed(trainer, self._signal is not None):
                 self.save(trainer, "last.ckpt")
                 raise Stopped(
-                    f"stopped after iteration {iteration} with everything saved; resume with: "
-                    f"python train.py ckpt_path={self.last_saved}",
+                    f"stopped after iteration {iteration} with everything saved",
                     exit_code=128 + (self._signal or signal.SIGINT),
+                    checkpoint=self.last_saved,
                 )
         if due:
             self.save(trainer, "last.ckpt")

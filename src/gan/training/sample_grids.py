@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from gan.core.checks import check_integer
+from gan.core.files import naming
 from gan.core.random import RandomRows, derive
 from gan.data.base import Source
 from gan.figures.drawing import add_caption, check_channels, grid
@@ -84,6 +85,7 @@ class SampleGrids(Callback):
             )
             picture = add_caption(picture, f"iteration {pl_module.iteration:,} · {name}")
             self.latest[name] = self.folder / f"step={pl_module.iteration:07d}_{name}.png"
-            save_image(picture, self.latest[name])
+            with naming(self.latest[name]):
+                save_image(picture, self.latest[name])
             for logger in trainer.loggers:
                 log_image(logger, f"samples/{name}", picture, pl_module.iteration)

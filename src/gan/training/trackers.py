@@ -3,6 +3,7 @@
 Each function has one variant per kind of logger, and one for all others.
 """
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from functools import singledispatch
@@ -153,7 +154,7 @@ def where(logger: Logger) -> str | None:
 
 @where.register
 def _(logger: TensorBoardLogger) -> str:
-    return f"tensorboard --logdir {logger.save_dir}"
+    return shlex.join(["tensorboard", "--logdir", str(logger.save_dir)])
 
 
 @where.register
@@ -163,9 +164,10 @@ def _(logger: MetricsFile) -> str:
 
 @where.register
 def _(logger: WandbLogger) -> str:
-    return f"wandb sync {logger.save_dir}/wandb/offline-run-*" if logger._offline else "on the page that wandb printed"
+    folder = shlex.quote(str(logger.save_dir))
+    return f"wandb sync {folder}/wandb/offline-run-*" if logger._offline else "on the page that wandb printed"
 
 
 @where.register
 def _(logger: MLFlowLogger) -> str:
-    return f"mlflow ui --backend-store-uri {logger._tracking_uri}"
+    return shlex.join(["mlflow", "ui", "--backend-store-uri", str(logger._tracking_uri)])

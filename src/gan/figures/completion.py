@@ -1,0 +1,105 @@
+"""Missing pixels filled by a generator that is given the others, beside filling by a search in z."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gan.core.checks import check_integer
+from gan.core.errors import UserError
+from gan.core.images import scale
+from gan.core.random import derive
+from gan.figures.base import Figure, describe
+from gan.figures.drawing import add_caption, check_channels, grid, save_picture
+from gan.networks.completion import Completing
+from gan.networks.sampling import evaluating
+from gan.runs.run import Run
+
+
+class Completions(Figure):
+    """A test image per column: given pixels, fillings with different z, search in z, original.
+
+    The lower, upper, right and left half and the center are missing in turn: ``completion_GENERATOR.png``.
+
+    Args:
+        generator: ``raw`` or ``ema``; None for the EMA if there is one.
+        columns: number of test images, at least 1.
+        fillings: rows of fillings, each with its own z, at least 1.
+        search_steps: Adam steps of the search, at least 1.
+        seed: seed of z and of the choice of the images.
+    """
+
+    def __init__(
+        self,
+        generator: str | None = None,
+        columns: int = 10,
+        fillings: int = 3,
+        search_steps: int = 300,
+        seed: int = 0,
+    ) -> None:
+        check_integer("[1, inf)", columns=columns, fillings=fillings, search_steps=search_steps)
+        self.generator, self.columns, self.fillings = generator, columns, fillings
+        self.search_steps, self.seed = search_steps, seed
+
+    def check(self, run: Run) -> None:
+        check_channels(run.data.channels)
+        if not run.data.has_fixed_examples or "completion" not in run.cfg.method._target_:
+            raise UserError("figures: Completions needs method=completion.")
+
+    def __call__(self, run: Run, folder: Path) -> list[Path]:
+        name = run.sampler.choose(self.generator)
+        generator = run.sampler.generator(name)
+        if not isinstance(generator, Completing):
+            raise UserError("figures: Completions needs method=completion.")
+        images, masks = self.examples(run)
+        z, labels = run.sampler.latents(self.fillings * len(images), self.seed)
+        device = next(generator.parameters()).device
+        images, masks, z, labels = (value.to(device) for value in (images, masks, z, labels))
+        with evaluating(generator):
+            with torch.no_grad():
+                rows = [
+                    generator(some, few, images, masks)
+                    for some, few in zip(z.chunk(self.fillings), labels.chunk(self.fillings), strict=True)
+                ]
+            found = search(generator.network, z[: len(images)], images, masks, self.search_steps)
+        shown = torch.cat([masks * images + (1 - masks) / 2, *rows, found, images]).cpu()
+        remark = f"given pixels, {self.fillings} fillings by G, filling by search in z, original"
+        picture = add_caption(grid(shown, len(images)), f"{describe(run, name)} · {remark}")
+        return [save_picture(picture, folder / f"completion_{name}.png")]
+
+    def examples(self, run: Run) -> tuple[Tensor, Tensor]:
+        """Test images (N, C, H, W) in [0, 1] and their masks (N, 1, H, W)."""
+        test = run.data.splits["test"].images
+        order = torch.randperm(len(test), generator=torch.Generator().manual_seed(derive(self.seed, "completion")))
+        images = scale(test[order[: self.columns]])
+        return images, torch.stack([halves(images.shape[-1])[i % 5] for i in range(len(images))])
+
+
+def halves(side: int) -> Tensor:
+    """Masks (5, 1, side, side) with the lower, upper, right, left half and the center missing."""
+    masks, half, quarter = torch.ones(5, 1, side, side), side // 2, side // 4
+    masks[0, :, half:], masks[1, :, :half] = 0, 0
+    masks[2, :, :, half:], masks[3, :, :, :half] = 0, 0
+    masks[4, :, quarter : side - quarter, quarter : side - quarter] = 0
+    return masks
+
+
+def search(generator: torch.nn.Module, z: Tensor, images: Tensor, masks: Tensor, steps: int) -> Tensor:
+    """Images filled by G(z), with z that minimizes the squared error of the given pixels plus .001 ‖z‖².
+
+    Args:
+        generator: latents (N, dim) to images (N, C, H, W), in evaluation mode.
+        z: where the search starts.
+        images: (N, C, H, W) in [0, 1].
+        masks: (N, 1, H, W), 1 where a pixel is given.
+        steps: of Adam at a rate of .05.
+    """
+    z = z.clone().requires_grad_()
+    optimizer = torch.optim.Adam([z], lr=0.05)
+    with torch.enable_grad():
+        for _ in range(steps):
+            error = ((generator(z) - images) * masks).square().flatten(1).sum(1)
+            (z.grad,) = torch.autograd.grad((error + 0.001 * z.square().sum(1)).sum(), z)
+            optimizer.step()
+    with torch.no_grad():
+        return masks * images + (1 - masks) * generator(z)

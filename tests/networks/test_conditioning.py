@@ -1,0 +1,167 @@
+"""Wrappers that give labels and codes to any network: their formulas, and what they share with the inner network."""
+
+import copy
+
+import pytest
+import torch
+
+from gan.core.batch import Batch
+from gan.core.errors import UserError
+from gan.networks import (
+    base,
+    conditioning,
+    convolutional,
+    dcgan,
+    dcgan_textbook,
+    maxout,
+    mlp,
+    noisy_mlp,
+    points,
+    resnet,
+    sngan,
+)
+from gan.networks.normalization import Batch as BatchNormalization
+from gan.networks.normalization import Spectral
+
+SHAPE = (1, 8, 8)
+DISCRIMINATORS = {
+    "mlp": lambda shape: mlp.Discriminator(shape, [16, 12]),
+    "maxout": lambda shape: maxout.Discriminator(shape, [12], 3, 0.1, 0.0, 0.0),
+    "dcgan": lambda shape: dcgan.Discriminator(shape, width=4),
+    "convolutional": lambda shape: convolutional.Discriminator(shape, width=4, units=6),
+    "resnet": lambda shape: resnet.Discriminator(shape, width=4),
+    "sngan": lambda shape: sngan.Discriminator(shape, Spectral(), width=4),
+    "noisy_mlp": lambda shape: noisy_mlp.Discriminator(shape, [16, 12]),
+    "points": lambda shape: points.Discriminator(shape, [12]),
+}
+
+
+@pytest.fixture(params=DISCRIMINATORS)
+def inner(request):
+    torch.manual_seed(0)
+    return DISCRIMINATORS[request.param](SHAPE).eval()
+
+
+def batch(count=6, shape=SHAPE):
+    generator = torch.Generator().manual_seed(1)
+    return Batch(images=torch.rand(count, *shape, generator=generator), labels=torch.arange(count) % 3)
+
+
+def test_last_layer_of_the_features_is_the_score(inner):
+    images = batch().images
+    assert torch.equal(inner.logit(inner.features(images)), inner.score(images))
+
+
+def test_last_layer_of_the_textbook_network_is_the_score():
+    network = dcgan_textbook.Discriminator((1, 28, 28), width=4).eval()
+    images = batch(2, (1, 28, 28)).images
+    assert torch.equal(network.logit(network.features(images)), network.score(images))
+
+
+def test_projection_adds_the_product_of_features_and_class_vector(inner):
+    network, given = conditioning.Projection(inner, image_shape=SHAPE, classes=3), batch()
+    features, vectors = inner.features(given.images).flatten(1), network.vectors.weight
+    expected = inner.score(given.images) + torch.stack(
+        [features[i] @ vectors[label] for i, label in enumerate(given.labels)]
+    )
+    assert torch.allclose(network(given).logits, expected, atol=1e-5)
+    unknown = Batch(images=given.images, labels=torch.full((6,), -1))
+    assert torch.allclose(network(unknown).logits, inner.score(given.images), atol=1e-6)
+
+
+def test_class_head_keeps_the_logit_and_adds_one_per_class(inner):
+    network, given = conditioning.ClassHead(inner, image_shape=SHAPE, classes=3), batch()
+    output = network(given)
+    assert torch.equal(output.logits, inner.score(given.images))
+    expected = inner.features(given.images).flatten(1) @ network.classes.weight.T + network.classes.bias
+    assert torch.allclose(output.classes, expected, atol=1e-5)
+
+
+def test_probability_of_real_is_the_mass_of_the_classes(inner):
+    """D(x) = Z / (Z + 1), which is the softmax over K + 1 classes with 0 as the last logit."""
+    output = conditioning.ClassLogits(inner, image_shape=SHAPE, classes=3)(batch())
+    together = torch.cat([output.classes, torch.zeros(6, 1)], 1).softmax(1)
+    assert torch.allclose(output.logits.sigmoid(), together[:, :3].sum(1), atol=1e-6)
+
+
+def test_code_head_has_a_parameter_per_value_and_per_number(inner):
+    network = conditioning.CodeHead(inner, image_shape=SHAPE, categorical=[10, 3], continuous=2, hidden=7)
+    output = network(batch())
+    assert output.codes.shape == (6, 15)
+    assert torch.equal(output.logits, inner.score(batch().images))
+
+
+def test_features_are_counted_without_changing_the_network():
+    network = sngan.Discriminator(SHAPE, Spectral(), width=4).train()
+    before = copy.deepcopy(network.state_dict())
+    assert conditioning.count_features(network, SHAPE) == 4
+    assert network.training
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_label_channel_is_the_map_of_the_class():
+    seen = []
+
+    class Inner(base.Discriminator):
+        def score(self, images):
+            seen.append(images)
+            return images.flatten(1).sum(1)
+
+    network, given = conditioning.LabelChannel(Inner(), SHAPE, classes=3), batch()
+    network(given)
+    network(Batch(images=given.images, labels=torch.full((6,), -1)))
+    assert seen[0].shape == (6, 2, 8, 8)
+    assert torch.equal(seen[0][:, :1], given.images)
+    for i, label in enumerate(given.labels):
+        assert torch.allclose(seen[0][i, 1] * 2 - 1, network.maps[label, 0], atol=1e-6)
+    assert torch.allclose(seen[1][:, 1] * 2 - 1, torch.zeros(6, 8, 8), atol=1e-6)
+
+
+def test_label_embedding_is_added_to_z():
+    inner = mlp.Generator(5, SHAPE, [16])
+    network = conditioning.LabelEmbedding(inner, latent_dim=5, classes=3)
+    z, labels = torch.randn(4, 5), torch.tensor([2, 0, 1, -1])
+    vectors = torch.cat([network.embedding, torch.zeros(1, 5)])  # row -1: an unknown label
+    assert torch.allclose(network(z, labels), inner(z + vectors[labels]), atol=1e-6)
+    halves = torch.tensor([[0.5, 0.5, 0.0]]).expand(4, 3)
+    assert torch.allclose(network(z, halves), inner(z + network.embedding[:2].mean(0)), atol=1e-6)
+    with pytest.raises(ValueError, match="needs labels"):
+        network(z)
+
+
+def test_embedding_equals_concatenation_in_the_first_layer():
+    """W (z + e_y) is [W, V] (z, one-hot y) with V = W e."""
+    torch.manual_seed(0)
+    network = conditioning.LabelEmbedding(mlp.Generator(5, SHAPE, [16]), latent_dim=5, classes=3)
+    first = network.network.layers[0]
+    z, labels = torch.randn(6, 5), torch.arange(6) % 3
+    joined = torch.cat([z, torch.eye(3)[labels]], 1)
+    weights = torch.cat([first.weight, first.weight @ network.embedding.T], 1)
+    assert torch.allclose(first(z + network.embedding[labels]), joined @ weights.T + first.bias, atol=1e-5)
+
+
+def test_a_wrapper_compares_examples_if_its_network_does():
+    shape = (1, 16, 16)
+    for normalization, mixes in ((BatchNormalization(), True), (Spectral(), False)):
+        inner = dcgan.Discriminator(shape, normalization, width=4)
+        assert conditioning.ClassHead(inner, image_shape=shape, classes=3).mixes_batch == mixes
+
+
+def test_a_network_without_features_is_refused():
+    class Whole(base.Discriminator):
+        def score(self, images):
+            return images.flatten(1).sum(1)
+
+    with pytest.raises(UserError, match="Whole has no features for a further head"):
+        conditioning.ClassHead(Whole(), image_shape=SHAPE, classes=3)
+
+
+def test_data_without_classes_is_refused():
+    makers = (
+        lambda: conditioning.LabelEmbedding(mlp.Generator(5, SHAPE, [4]), 5, classes=0),
+        lambda: conditioning.LabelChannel(mlp.Discriminator(SHAPE, [4]), SHAPE, classes=1),
+        lambda: conditioning.Projection(mlp.Discriminator(SHAPE, [4]), image_shape=SHAPE, classes=0),
+    )
+    for make in makers:
+        with pytest.raises(ValueError, match="classes must be at least 2"):
+            make()
