@@ -18,7 +18,7 @@ REFUSALS = {
     r"model\.(encoder|discriminator) must be a mapping with a _target_ .*": "a network that the model has not",
     r"normalization@.*: no chosen file uses this group here\..*": "a normalization of layers that the model has not",
     r"In 'experiment/.*': Could not override 'normalization@.*": "a preset's normalization for another network",
-    r"data: a (number|point of the plane) has channels=. and image_size=1, got .*": "images of points",
+    r"data: a (number|point).* has channels=. and image_size=1, got .*": "images of points",
     r"(model|optim)\.\w+ has no key '\w+'\..*": "a preset's setting of its own network or optimizer",
     r"optim\.momentum: .* has no momentum; take optim=sgd\.": "a preset's momentum for another optimizer",
     r"latent: classes must be at least 2, got 0: .*": "labels of data without classes",
@@ -31,6 +31,6 @@ REFUSALS = {
     r"loss is one of energies: .* take model=energy.*": "a loss of energies without an autoencoder",
     r"g_steps must be 1 with simultaneous updates.*": "two orders of the updates",
     r".*compares the examples of a batch.*trainer\.devices=1.*": "a batch divided over processes",
-    r"(model\.generator\.start_from) is missing.*": "a second stage without the first",
+    r"model\.generator\.start_from( is missing|: model\.generator has no key).*": "a second stage without the first",
     r"features=inception.*|.*torch-fidelity.*|.*inception.*weights.*": "weights that are not here",
 }
