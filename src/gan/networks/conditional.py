@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan.core.batch import Batch, Output
 from gan.core.random import RandomRows
-from gan.networks import latents, mlp
+from gan.networks import base, latents, mlp
 from gan.networks.layers import one_hot
 
 
@@ -70,6 +70,8 @@ class Discriminator(mlp.Discriminator):
         check_classes(classes)
         super().__init__([math.prod(image_shape) + classes], hidden, **layers)
         self.classes = classes
+
+    features = base.Discriminator.features  # none of images alone
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(torch.cat([batch.images.flatten(1), one_hot(batch.labels, self.classes)], 1)))

@@ -172,6 +172,12 @@ class ConvolutionalDiscriminator(base.Discriminator):
     def score(self, x: Tensor) -> Tensor:
         return self.layers((x - self.centre) / self.spread).squeeze(1)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-1]((x - self.centre) / self.spread)  # (B, units)
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-1](features).squeeze(1)
+
 
 def stack(width: int, layers: Sequence[MakeDense]) -> tuple[nn.Sequential, int]:
     """Builds layers in sequence, the first for inputs of ``width``; returns them and the width of the last."""

@@ -101,6 +101,12 @@ class Discriminator(base.Discriminator):
     def score(self, x: Tensor) -> Tensor:
         return self.layers((x.flatten(1) - self.center) / self.scale).squeeze(1)
 
+    def features(self, x: Tensor) -> Tensor:
+        return self.layers[:-1]((x.flatten(1) - self.center) / self.scale)  # (B, hidden[-1])
+
+    def logit(self, features: Tensor) -> Tensor:
+        return self.layers[-1](features).squeeze(1)
+
 
 def softplus(sharpness: float) -> nn.Softplus:
     """log(1 + exp(sharpness · x)) / sharpness: smooth and unbounded.
