@@ -263,6 +263,8 @@ def test_every_precision_keeps_float32_weights(configure, run_training, precisio
             ["+trainer.gradient_clip_val=1"],
             r"trainer.gradient_clip_val is not for the Trainer here; set optim.gradient_clip",
         ),
+        (["model.generator.slope=abc"], r"model.generator.slope must be a number of at least 0, got abc"),
+        (["model.discriminator.slope=nan"], r"model.discriminator.slope must be a number of at least 0, got nan"),
         (["model.generator.hidden=abc"], r"model.generator: hidden must be a list of positive widths"),
         (["model.discriminator.dropout=abc"], r"model.discriminator.dropout must be a number .*, got abc"),
     ],
@@ -283,7 +285,6 @@ def test_training_without_an_end_is_refused(configure):
     ("choices", "message"),
     [
         (["trainer.limit_train_batches=0.01"], "trainer.limit_train_batches=0.01 leaves none of the 21 batches"),
-        (["model.generator.slope=abc"], r"model does not fit images of shape \(1, 8, 8\)"),
         (["trainer.max_steps=3", "k=4"], "k=4: the generator would never move in a run of 3 batches"),
     ],
 )

@@ -56,3 +56,12 @@ def test_or_none_accepts_none():
 def test_argument_error_is_a_value_error_and_a_user_error():
     assert issubclass(ArgumentError, ValueError)
     assert issubclass(ArgumentError, UserError)
+
+
+def test_whole_number_that_torch_cannot_multiply_by_is_refused():
+    check_number("[0, inf)", weight=1e300)
+    check_number("[0, inf)", weight=2**63 - 1)
+    with pytest.raises(ArgumentError, match=r"^weight must be below 2\^63 as a whole number, got 10{20}; write 1e\+20"):
+        check_number("[0, inf)", weight=10**20)
+    with pytest.raises(ArgumentError, match=r"; write 1e\+300\.$"):
+        check_number(weight=-(10**400))

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from gan.core.errors import UserError
 from gan.methods.tricks import FastDropout, random_bits
-from gan.networks.layers import Dropout, Maxout, uniform_linear
+from gan.networks.layers import Dropout, Maxout, leaky_relu, uniform_linear
 
 BOTH = pytest.mark.parametrize("kind", [Dropout, FastDropout])
 
@@ -98,3 +99,15 @@ def test_dropout_is_off_in_eval_mode():
 def test_dropout_probability_out_of_range_is_refused(p):
     with pytest.raises(ValueError, match="dropout must be a number of at least 0 and"):
         Dropout(p)
+
+
+@pytest.mark.parametrize("slope", [-0.1, float("nan"), None])
+def test_slope_without_a_gradient_is_refused(slope):
+    with pytest.raises(UserError, match="slope must be a number of at least 0"):
+        leaky_relu(slope)
+
+
+def test_leaky_relu_multiplies_negative_inputs_by_the_slope():
+    x = torch.tensor([-2.0, 3.0])
+    assert leaky_relu(0.5, inplace=False)(x).tolist() == [-1.0, 3.0]
+    assert leaky_relu(0.5)(x) is x

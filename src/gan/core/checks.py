@@ -42,6 +42,17 @@ def check_number(interval: str = "(-inf, inf)", /, *, or_none: bool = False, **a
         **arguments: values by the names of the caller's arguments.
     """
     _check(int | float, "a number", interval, or_none, arguments)
+    for name, value in arguments.items():
+        if isinstance(value, int) and abs(value) >= 2**63:  # torch multiplies by whole numbers of 64 bits
+            raise ArgumentError(name, f"must be below 2^63 as a whole number, got {value}; write {_decimal(value)}.")
+
+
+def _decimal(value: int) -> str:
+    """A large whole number as a decimal one; a smaller example if there is none so large."""
+    try:
+        return f"{float(value):g}"
+    except OverflowError:
+        return "1e+300"
 
 
 def _check(kind, noun: str, interval: str, or_none: bool, arguments: dict[str, object]) -> None:

@@ -15,7 +15,7 @@ from gan.core.batch import Batch, Output
 from gan.core.checks import check_integer
 from gan.networks import base
 from gan.networks.conditional import check_classes
-from gan.networks.layers import one_hot
+from gan.networks.layers import leaky_relu, one_hot
 from gan.networks.normalization import Normalization
 from gan.networks.sampling import evaluating
 
@@ -222,7 +222,7 @@ class CodeHead(Head):
         super().__init__(discriminator, **head)
         check_integer("[1, inf)", hidden=hidden)
         last = self.normalized(nn.Linear(hidden, sum(categorical) + continuous))
-        self.codes = nn.Sequential(self.linear(hidden), nn.LeakyReLU(slope), last)
+        self.codes = nn.Sequential(self.linear(hidden), leaky_relu(slope, inplace=False), last)
 
     def output(self, batch, features, logits):
         return Output(logits=logits, codes=self.codes(features), features=features)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gan.core.checks import check_integer
 from gan.networks import base
-from gan.networks.layers import normal_gains, normal_weights
+from gan.networks.layers import leaky_relu, normal_gains, normal_weights
 from gan.networks.normalization import Normalization
 
 #: the standard deviation of initial weights, and that of initial gains around 1
@@ -90,9 +90,9 @@ class Discriminator(base.Discriminator):
         third = normal_weights(nn.Linear(2 * width * quarter**2, units), DEVIATION)
         last = normal_weights(nn.Linear(units, 1), DEVIATION)
         self.layers = nn.Sequential(
-            *(normalized.weights(first), nn.LeakyReLU(slope, inplace=True)),
-            *(normalized(second, 2 * width), nn.LeakyReLU(slope, inplace=True), nn.Flatten()),
-            *(normalized(third, units), nn.LeakyReLU(slope, inplace=True)),
+            *(normalized.weights(first), leaky_relu(slope)),
+            *(normalized(second, 2 * width), leaky_relu(slope), nn.Flatten()),
+            *(normalized(third, units), leaky_relu(slope)),
             *(normalized.weights(last), nn.Flatten(0)),
         )
         normal_gains(self, DEVIATION)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gan.core.checks import check_integer
 from gan.networks import base
-from gan.networks.layers import normal_gains, normal_weights
+from gan.networks.layers import leaky_relu, normal_gains, normal_weights
 from gan.networks.normalization import Normalization
 
 #: the standard deviation of initial weights, and that of initial gains around 1
@@ -85,7 +85,7 @@ class Discriminator(base.Discriminator):
             layer = normal_weights(nn.Conv2d(channels, width * 2**n, 4, 2, 1), DEVIATION)
             channels = width * 2**n
             layers += [normalized(layer, channels) if n else normalized.weights(layer)]
-            layers += [nn.LeakyReLU(slope, inplace=True)]
+            layers += [leaky_relu(slope)]
         last = normal_weights(nn.Conv2d(channels, 1, smallest), DEVIATION)
         self.layers = nn.Sequential(*layers, normalized.weights(last), nn.Flatten(0))
         normal_gains(self, DEVIATION)

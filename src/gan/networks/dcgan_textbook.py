@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from gan.core.checks import check_integer
 from gan.networks import base
+from gan.networks.layers import leaky_relu
 from gan.networks.normalization import Normalization
 
 
@@ -42,11 +43,11 @@ class Generator(base.Generator):
         self.layers = nn.Sequential(
             nn.Unflatten(1, (latent_dim, 1, 1)),
             normalized(nn.ConvTranspose2d(latent_dim, 4 * width, 4, bias=False), 4 * width),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized(nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, bias=False), 2 * width),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized(nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), width),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized.weights(nn.ConvTranspose2d(width, image_shape[0], 4, 2, 1, bias=False)),
             nn.Tanh(),
         )
@@ -87,11 +88,11 @@ class Discriminator(base.Discriminator):
         normalized = normalization or Normalization()
         self.layers = nn.Sequential(
             normalized.weights(nn.Conv2d(image_shape[0], width, 4, 2, 1, bias=False)),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized(nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), 2 * width),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized(nn.Conv2d(2 * width, 4 * width, 3, 2, 1, bias=False), 4 * width),
-            nn.LeakyReLU(slope, inplace=True),
+            leaky_relu(slope),
             normalized.weights(nn.Conv2d(4 * width, 1, 4, bias=False)),
             nn.Sigmoid() if sigmoid else nn.Identity(),
             nn.Flatten(0),

@@ -6,7 +6,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from gan.core.checks import check_integer
 from gan.networks import base
+from gan.networks.layers import leaky_relu
 
 
 class Encoder(base.Encoder):
@@ -29,10 +31,11 @@ class Encoder(base.Encoder):
         slope: float = 0.2,
     ) -> None:
         super().__init__()
+        check_integer("[1, inf)", per_code=per_code)
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.Linear(n_in, n_out), leaky_relu(slope)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], per_code * latent_dim))
 
     def forward(self, images: Tensor) -> Tensor:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan.core.batch import Batch, Output
 from gan.core.checks import check_integer
 from gan.networks import base
-from gan.networks.layers import perceptron
+from gan.networks.layers import leaky_relu, perceptron
 
 
 class AutoencoderDiscriminator(base.Discriminator):
@@ -35,8 +35,8 @@ class AutoencoderDiscriminator(base.Discriminator):
         check_integer("[1, 2]", power=power)
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden), code]
         self.power, self.image_shape = power, tuple(image_shape)
-        self.encoder = perceptron(widths, nn.LeakyReLU(slope))
-        self.decoder = perceptron(widths[::-1], nn.LeakyReLU(slope))
+        self.encoder = perceptron(widths, leaky_relu(slope, inplace=False))
+        self.decoder = perceptron(widths[::-1], leaky_relu(slope, inplace=False))
 
     def forward(self, batch: Batch) -> Output:
         assert batch.images is not None

@@ -23,6 +23,12 @@ def perceptron(widths: Sequence[int], activation: nn.Module) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+def leaky_relu(slope: float, inplace: bool = True) -> nn.LeakyReLU:
+    """LeakyReLU; the slope for negative inputs is at least 0, because torch has no gradient in place below it."""
+    check_number("[0, inf)", slope=slope)
+    return nn.LeakyReLU(slope, inplace=inplace)
+
+
 class Constrained(nn.Module):
     """A layer that bounds the norm of each unit's incoming weights.
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan.networks import base
-from gan.networks.layers import Dropout
+from gan.networks.layers import Dropout, leaky_relu
 
 
 class Generator(base.Generator):
@@ -34,7 +34,7 @@ class Generator(base.Generator):
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.Linear(n_in, n_out), leaky_relu(slope)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], math.prod(self.image_shape)), nn.Tanh())
 
@@ -66,7 +66,7 @@ class Discriminator(base.Discriminator):
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(slope, inplace=True)]
+            layers += [nn.Linear(n_in, n_out), leaky_relu(slope)]
             layers += [nn.BatchNorm1d(n_out)] if batch_norm else []
             layers += [Dropout(dropout)]
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))

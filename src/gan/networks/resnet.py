@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gan.core.checks import check_integer
 from gan.networks import base
-from gan.networks.layers import Layer
+from gan.networks.layers import Layer, leaky_relu
 from gan.networks.normalization import Normalization
 
 
@@ -93,7 +93,7 @@ class Generator(base.Generator):
         super().__init__()
         check_integer("[1, inf)", width=width, blocks=blocks)
         smallest, doublings = base.count_doublings(image_shape)
-        normalized, activation = normalization or Normalization(), nn.LeakyReLU(slope)
+        normalized, activation = normalization or Normalization(), leaky_relu(slope, inplace=False)
         up = nn.Upsample(scale_factor=2, mode=upsampling)
         count = blocks * (doublings + 1)
         layers: list[nn.Module] = []
@@ -140,7 +140,7 @@ class Discriminator(base.Discriminator):
         super().__init__()
         check_integer("[1, inf)", width=width, blocks=blocks)
         smallest, halvings = base.count_doublings(image_shape)
-        normalized, activation = normalization or Normalization(), nn.LeakyReLU(slope)
+        normalized, activation = normalization or Normalization(), leaky_relu(slope, inplace=False)
         count = blocks * (halvings + 1)
         layers: list[nn.Module] = []
         for n in range(1, count + 1):
