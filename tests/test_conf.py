@@ -205,7 +205,9 @@ def test_every_combination_takes_a_step(tmp_path, run_training, model, loss, lat
     chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]
     if any(word.startswith("model=") for word in needs(f"loss={loss}")):
         del chosen[0]
-    needed = itertools.chain.from_iterable(map(needs, chosen))
+    needed = list(itertools.chain.from_iterable(map(needs, chosen)))
+    if latent == "codes":  # longer than the single coordinate of some models
+        needed = [word for word in needed if not word.startswith("latent.dim=")]
     small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "data.classes=10", "ema.decay=0"]
     cfg = with_digits(tmp_path, *chosen, *needed, *small)
     if cfg.get("conditioning") and get_class(cfg.model.discriminator._target_).features is Discriminator.features:

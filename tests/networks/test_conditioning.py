@@ -121,10 +121,10 @@ def test_label_embedding_is_added_to_z():
     inner = mlp.Generator(5, SHAPE, [16])
     network = conditioning.LabelEmbedding(inner, latent_dim=5, classes=3)
     z, labels = torch.randn(4, 5), torch.tensor([2, 0, 1, -1])
-    vectors = torch.cat([network.embedding, torch.zeros(1, 5)])  # row -1: an unknown label
+    vectors = torch.cat([network.embedding.weight.T, torch.zeros(1, 5)])  # row -1: an unknown label
     assert torch.allclose(network(z, labels), inner(z + vectors[labels]), atol=1e-6)
     halves = torch.tensor([[0.5, 0.5, 0.0]]).expand(4, 3)
-    assert torch.allclose(network(z, halves), inner(z + network.embedding[:2].mean(0)), atol=1e-6)
+    assert torch.allclose(network(z, halves), inner(z + network.embedding.weight[:, :2].mean(1)), atol=1e-6)
     with pytest.raises(ValueError, match="needs labels"):
         network(z)
 
@@ -136,8 +136,8 @@ def test_embedding_equals_concatenation_in_the_first_layer():
     first = network.network.layers[0]
     z, labels = torch.randn(6, 5), torch.arange(6) % 3
     joined = torch.cat([z, torch.eye(3)[labels]], 1)
-    weights = torch.cat([first.weight, first.weight @ network.embedding.T], 1)
-    assert torch.allclose(first(z + network.embedding[labels]), joined @ weights.T + first.bias, atol=1e-5)
+    weights = torch.cat([first.weight, first.weight @ network.embedding.weight], 1)
+    assert torch.allclose(first(z + network.embedding.weight.T[labels]), joined @ weights.T + first.bias, atol=1e-5)
 
 
 def test_a_wrapper_compares_examples_if_its_network_does():

@@ -69,7 +69,7 @@ def test_score_can_be_the_objective_of_a_sweep(scored):
 def test_failed_scoring_does_not_stop_the_training(scored, run_training, caplog):
     game = run_training(scored("metrics=kernel", "callbacks.scores.num_samples=15", "logger=none"))
     assert game.module.iteration == 3 * BATCHES
-    assert "not scored: Kernel of 15 images" in caplog.text
+    assert "not scored: Kernel needs at least 20 samples and training images, there are 15" in caplog.text
 
 
 @pytest.mark.parametrize("bad", [{"every_n_epochs": 0}, {"num_samples": 1}])

@@ -36,12 +36,13 @@ class LabelEmbedding(base.Generator):
         super().__init__()
         check_classes(classes)
         self.network, self.classes = generator, classes
-        self.embedding = nn.Parameter(torch.randn(classes, latent_dim))
+        self.embedding = nn.Linear(classes, latent_dim, bias=False)
+        nn.init.normal_(self.embedding.weight)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is None:
             raise ValueError("a conditional generator needs labels beside z")
-        return self.network(z + one_hot(labels, self.classes) @ self.embedding, labels)
+        return self.network(z + self.embedding(one_hot(labels, self.classes)), labels)
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         self.network.adapt_to_data(mean_image)

@@ -18,7 +18,7 @@ from gan.data.base import Source
 from gan.methods.base import Method
 from gan.methods.player import Player
 from gan.networks.base import Network
-from gan.runs.instantiate import SHARED, check_texts, chosen, explain, lookup, part, target_of
+from gan.runs.instantiate import SHARED, check_references, check_texts, chosen, explain, lookup, part, target_of
 from gan.runs.limits import limit_networks
 from gan.runs.precision import resolve_precision
 from gan.runs.trainer import build_trainer
@@ -46,6 +46,7 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
         UserError: an invalid key or value; the message names it.
     """
     check_texts(cfg)
+    check_references(cfg)
     resolve_precision(cfg, saved)
     data = part(cfg, "data")
     with limit_networks(cfg, saved["state_dict"], f"ckpt_path={cfg.ckpt_path}") if saved else nullcontext():

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from gan.core.checks import ArgumentError
 from gan.core.errors import UserError, did_you_mean, one_line
@@ -27,6 +28,15 @@ def check_texts(cfg: DictConfig) -> None:
     names = objective if OmegaConf.is_list(objective) else [objective]
     if not all(isinstance(name, str | None) for name in names):
         raise UserError(f"objective must be text, a list of texts or null, got {objective}.")
+
+
+def check_references(cfg: DictConfig) -> None:
+    """Raises UserError if a value refers to a key that the chosen parts do not have."""
+    try:
+        OmegaConf.to_container(cfg, resolve=True)
+    except InterpolationResolutionError as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{error.full_key}: {reason}; choose parts that go together.") from error
 
 
 def lookup(cfg: DictConfig, key: str, default: Any = None) -> Any:
