@@ -27,6 +27,7 @@ from gan.app import help as _help  # noqa: F401 (registers what the help templat
 from gan.app.failures import in_one_line
 from gan.app.jobs import alone_in_folder, finished_before, record_command
 from gan.app.overrides import COLLECTIONS, check
+from gan.app.preset_remark import remark
 from gan.app.quoting import quote_values
 from gan.app.resume import CommandLine, accepted, is_alone, needed_again, take_trust, with_record
 from gan.app.search_path import CONF
@@ -108,7 +109,10 @@ def _launch(load: Callable[[], Task], config_name: str, trains: bool) -> None:
             return perform(cfg)
         except UserError as error:
             if not is_helper():
-                log.error("error: %s", " ".join(str(error).split()))  # the names of files may have line breaks
+                text = " ".join(str(error).split())  # the names of files may have line breaks
+                settings = HydraConfig.get()
+                preset = settings.runtime.choices.get("experiment")
+                log.error("error: %s%s", text, remark(text, settings.overrides.task, preset))
             if is_sweeping():
                 raise  # Hydra continues with the other jobs
             failures.append(error)
