@@ -1,4 +1,4 @@
-"""Where a key comes from that an error names and the user has not typed: from a preset. This module imports no torch."""
+"""Errors name keys that the user has not typed: those of a preset. This module does not import torch."""
 
 import re
 from collections.abc import Collection, Sequence

@@ -71,7 +71,7 @@ class Discriminator(mlp.Discriminator):
         super().__init__([math.prod(image_shape) + classes], hidden, **layers)
         self.classes = classes
 
-    features = base.Discriminator.features  # none of images alone
+    features = base.Discriminator.features  # type: ignore[assignment]  # none of images alone
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(torch.cat([batch.images.flatten(1), one_hot(batch.labels, self.classes)], 1)))
