@@ -21,7 +21,7 @@ from gan.networks import (
     sngan,
 )
 from gan.networks.normalization import Batch as BatchNormalization
-from gan.networks.normalization import Spectral
+from gan.networks.normalization import ConditionalBatch, Spectral
 
 SHAPE = (1, 8, 8)
 DISCRIMINATORS = {
@@ -165,3 +165,33 @@ def test_data_without_classes_is_refused():
     for make in makers:
         with pytest.raises(ValueError, match="classes must be at least 2"):
             make()
+
+
+@pytest.mark.parametrize("dense", [True, False])
+def test_conditional_normalization_has_a_gain_and_a_shift_per_class(dense):
+    layer = ConditionalBatch(classes=3).outputs(4, dense=dense).eval()
+    x = torch.randn(5, 4) if dense else torch.randn(5, 4, 2, 2)
+    assert torch.equal(layer(x), layer.normalization(x))  # without labels, and at the start
+    torch.nn.init.normal_(layer.gains)
+    torch.nn.init.normal_(layer.shifts)
+    layer.labels = torch.tensor([0, 2, 1, -1, 2])
+    plain, made = layer.normalization(x), layer(x)
+    for i, label in enumerate(layer.labels.tolist()):
+        known = label >= 0  # an unknown label has gain 1 and shift 0
+        gain = 1 + layer.gains[:, label] if known else torch.ones(4)
+        shift = layer.shifts[:, label] if known else torch.zeros(4)
+        view = (4,) if dense else (4, 1, 1)
+        assert torch.allclose(made[i], plain[i] * gain.view(view) + shift.view(view), atol=1e-6)
+
+
+def test_generator_gives_its_layers_the_labels():
+    torch.manual_seed(0)
+    network = dcgan.Generator(5, (1, 16, 16), ConditionalBatch(classes=3), width=4).eval()
+    for name, value in network.named_parameters():
+        if "gains" in name or "shifts" in name:
+            torch.nn.init.normal_(value)
+    z = torch.randn(1, 5).expand(2, 5)
+    first, second = network(z, torch.tensor([0, 1]))
+    assert (first - second).abs().max() > 1e-3
+    copied = copy.deepcopy(network)
+    assert torch.equal(copied(z, labels=torch.tensor([0, 1]))[1], second)

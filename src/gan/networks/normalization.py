@@ -7,6 +7,7 @@ activation, asks for :meth:`Normalization.outputs`.
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from gan.core.checks import ArgumentError, check_integer
@@ -92,16 +93,17 @@ class ConditionalScale(Conditional):
     def __init__(self, normalization: nn.Module, channels: int, classes: int) -> None:
         super().__init__()
         self.normalization = normalization
-        self.gains = nn.Parameter(torch.zeros(classes, channels))  # minus 1
-        self.shifts = nn.Parameter(torch.zeros(classes, channels))
+        self.gains = nn.Parameter(torch.zeros(channels, classes))  # minus 1
+        self.shifts = nn.Parameter(torch.zeros(channels, classes))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.normalization(x)
         if self.labels is None:
             return x
-        chosen = one_hot(self.labels, len(self.gains)).to(x.dtype)
+        chosen = one_hot(self.labels, self.gains.shape[1]).to(x.dtype)
         ones = (...,) + (None,) * (x.ndim - 2)
-        return x * (1 + chosen @ self.gains)[ones] + (chosen @ self.shifts)[ones]
+        gains, shifts = (functional.linear(chosen, values) for values in (self.gains, self.shifts))
+        return x * (1 + gains)[ones] + shifts[ones]
 
 
 class Group(Normalization):
