@@ -10,6 +10,11 @@ def together() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
+def rank_and_world() -> tuple[int, int]:
+    """This process's number and the number of processes: 0 and 1 for a single one."""
+    return (dist.get_rank(), dist.get_world_size()) if together() else (0, 1)
+
+
 def gather_rows(x: Tensor) -> Tensor:
     """Gathers the rows of all processes in single-process order, with gradients: (B, …) to (B · world, …).
 

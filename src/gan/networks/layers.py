@@ -5,12 +5,12 @@ from itertools import pairwise
 from typing import TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
+from gan.core.processes import rank_and_world
 
 Layer = TypeVar("Layer", nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
@@ -198,8 +198,7 @@ class Noise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.deviation == 0:
             return x
-        together = dist.is_available() and dist.is_initialized()
-        rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+        rank, world = rank_and_world()
         noise = torch.randn(len(x) * world, *x.shape[1:], device=x.device)[rank::world]
         return x + self.deviation * noise.to(x.dtype)
 
@@ -226,8 +225,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        together = dist.is_available() and dist.is_initialized()
-        rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+        rank, world = rank_and_world()
         return x * self.mask(x, rank, world)
 
     def mask(self, x: Tensor, rank: int, world: int) -> Tensor:
