@@ -21,7 +21,9 @@ from gan.networks import (
     sngan,
 )
 from gan.networks.normalization import Batch as BatchNormalization
-from gan.networks.normalization import ConditionalBatch, Spectral
+from gan.networks.normalization import ConditionalBatch, Spectral, SpectralWeight
+from gan.runs import build
+from tests.conftest import composed
 
 SHAPE = (1, 8, 8)
 DISCRIMINATORS = {
@@ -195,3 +197,10 @@ def test_generator_gives_its_layers_the_labels():
     assert (first - second).abs().max() > 1e-3
     copied = copy.deepcopy(network)
     assert torch.equal(copied(z, labels=torch.tensor([0, 1]))[1], second)
+
+
+def test_heads_have_the_normalization_of_the_discriminator():
+    spectral = build.module(composed("conditioning=projection", "model=sngan", "model.discriminator.width=4"))
+    assert isinstance(spectral.discriminator.vectors.parametrizations.weight[0], SpectralWeight)
+    plain = build.module(composed("conditioning=projection")).discriminator.vectors
+    assert type(plain) is torch.nn.Linear

@@ -171,23 +171,15 @@ class ClassHead(Head):
         return Output(logits=logits, classes=self.classes(features), features=features)
 
 
-class ClassLogits(Head):
-    """K class logits l and no other output: D(x) = Z / (Z + 1) with Z = Σ exp(l_k), so that its logit is log Z.
+class ClassLogits(ClassHead):
+    """The class logits l alone: D(x) = Z / (Z + 1) with Z = Σ exp(l_k), so that D's logit is log Z.
 
     K + 1 classes, where the logit of "generated" is 0. Salimans et al. 2016, "Improved Techniques for Training GANs",
     section 5. The inner discriminator's last layer is not used.
 
     Args:
-        classes: number of classes, at least 2.
-        **head: see :class:`Head`.
+        **head: see :class:`ClassHead`.
     """
-
-    offers = frozenset({"classes"})
-
-    def __init__(self, discriminator: base.Discriminator, *, classes: int, **head: Any) -> None:
-        super().__init__(discriminator, **head)
-        check_classes(classes)
-        self.classes = self.linear(classes)
 
     def forward(self, batch: Batch) -> Output:
         features = self.network.features(batch.images).flatten(1)
