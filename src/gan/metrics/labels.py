@@ -3,7 +3,6 @@
 import math
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from gan.core.checks import check_integer
@@ -91,6 +90,8 @@ class ClusterError(Metric):
 
 def matched(clusters: Tensor, labels: Tensor) -> Measure:
     """The matched error of clusters int64 (N,) and classes int64 (N,)."""
+    from scipy.optimize import linear_sum_assignment  # a late import: it takes time in every run
+
     table = torch.zeros(int(clusters.max()) + 1, int(labels.max()) + 1, dtype=torch.int64)
     table.index_put_((clusters, labels), torch.ones_like(labels), accumulate=True)
     rows, columns = linear_sum_assignment(table.numpy(), maximize=True)
