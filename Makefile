@@ -54,7 +54,7 @@ endef
 train: $(READY)  ## train the default: an MLP on scikit-learn's digits, about a minute
 	$(RUN) train.py $(ARGS)
 
-test: $(READY)  ## the tests that a newcomer needs, about seven minutes on two cores: no network, no GPU
+test: $(READY)  ## the tests that a newcomer needs: no network, no GPU
 	$(RUN) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 test-fast: $(READY)  ## the mathematics alone, about 40 seconds; no process is started
