@@ -11,7 +11,7 @@ from tests.conftest import composed
 
 NAMES = sorted(path.stem for path in (CONF / "loss").glob("*.yaml"))
 #: losses of further outputs of D, of which no score alone is an example; each has a test of its own
-OTHERS = {"catgan", "feature_matching"}
+OTHERS = {"catgan", "feature_matching", "no_game"}
 SHIFT_INVARIANT = {"wasserstein", "relativistic", "relativistic_averaged"}
 REAL = torch.tensor([0.3, 0.6, 0.8, 0.2])  # inside the targets of least squares
 FAKE = torch.tensor([0.4, 0.7, 0.1, 0.5])

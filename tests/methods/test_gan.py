@@ -218,26 +218,32 @@ def test_joint_forward_pass_equals_two_passes(configure):
     assert torch.allclose(together.fake_output.logits, apart.fake_output.logits, atol=1e-6)
 
 
-@pytest.mark.parametrize("power", [9, 2])
-def test_ema_follows_its_recursion(configure, run_training, power):
-    """Recomputes the EMA from the generator after each step."""
+@pytest.mark.parametrize(("power", "network"), [(9, "generator"), (2, "generator"), (9, "discriminator")])
+def test_ema_follows_its_recursion(configure, power, network):
+    """Recomputes the EMA from the network after each step."""
     seen = []
+
+    def first_weight(network):
+        return next(parameter for parameter in network.parameters() if parameter.ndim == 2).detach().clone().double()
 
     class Record(Callback):
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-            seen.append(pl_module.generator.layers[0].weight.detach().clone().double())
+            seen.append(first_weight(getattr(pl_module, network)))
 
-    cfg = configure(*SMALL, "ema.decay=0.8", f"ema.power={power}")
+    words = ["ema.decay=0.8", f"ema.power={power}", f"+method.discriminator_ema={network == 'discriminator'}"]
+    cfg = configure(*SMALL, *words)
     game = build(cfg)
     prepare(game, cfg)
     game.trainer.callbacks.append(Record())
-    average = game.module.generator.layers[0].weight.detach().clone().double()
+    average = first_weight(getattr(game.module, network))
     game.trainer.fit(game.module, game.data)
     for t, weight in enumerate(seen, start=1):
         decay = min(0.8, (1 + t) / (1 + power + t))
         average = decay * average + (1 - decay) * weight
-    assert torch.allclose(game.module.generator_ema.layers[0].weight.double(), average, atol=1e-6)
-    assert not any(p.requires_grad for p in game.module.generator_ema.parameters())
+    kept = getattr(game.module, f"{network}_ema")
+    assert torch.allclose(first_weight(kept), average, atol=1e-6)
+    assert not torch.allclose(first_weight(kept), seen[-1], atol=1e-6)
+    assert not any(p.requires_grad for p in kept.parameters())
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from gan.core.batch import Output
 from gan.methods import sampler
 from gan.methods.sampler import Sampler
 from gan.networks import conditional, latents
@@ -39,3 +40,17 @@ def test_evaluations_keep_their_latents():
     z, labels = of(conditional.Labelled(3, classes=10)).latents(5, 0)
     assert z[0].tolist() == pytest.approx([-0.5347437858581543, 0.9231956601142883, 0.2673332095146179])
     assert labels.tolist() == [1, 8, 6, 4, 1]
+
+
+def test_outputs_of_d_are_those_of_its_average_beside_the_average_of_g():
+    def network(value):
+        made = torch.nn.Linear(1, 1)
+        made.forward = lambda batch: Output(logits=torch.full((len(batch),), value))
+        return made
+
+    images = torch.zeros(3, 1, 1, 1)
+    both = SimpleNamespace(discriminator=network(1.0), discriminator_ema=network(2.0), offers=frozenset())
+    assert Sampler(both).describe(images).logits.tolist() == [1, 1, 1]
+    assert Sampler(both).describe(images, "ema").logits.tolist() == [2, 2, 2]
+    one = SimpleNamespace(discriminator=network(1.0), discriminator_ema=None, offers=frozenset())
+    assert Sampler(one).describe(images, "ema").logits.tolist() == [1, 1, 1]

@@ -63,7 +63,7 @@ def test_renamed_classes_have_no_error_and_further_clusters_do():
 
 class Model:
     def __init__(self, output):
-        self.describe = lambda images: output
+        self.describe = lambda images, generator: output
 
 
 @pytest.mark.parametrize(

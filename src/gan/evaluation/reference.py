@@ -68,7 +68,7 @@ class ReferenceImages:
             model: see :class:`gan.metrics.base.Case`.
         """
         train, valid, test = (self.images(split) for split in ("train", "valid", self.split))
-        case = Case(samples, train, valid, test, self.folds, model)
+        case = Case(samples, train, valid, test, self.folds, model, name)
         features = self.net.name if metric.needs & OUTPUTS else PIXELS
         try:
             first, *others = metric(case)

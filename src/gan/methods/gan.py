@@ -33,6 +33,7 @@ class GAN(Method):
         simultaneous: whether D and G step from the same weights on these batches; requires ``g_steps`` 1.
         same_batch: whether D's k steps are all on the same images, each with new samples; G is then trained on every
             batch.
+        discriminator_ema: whether D's weights have an EMA, too, as G's. Metrics of D then use it beside the EMA of G.
         history: (latest generated batch, random numbers) to the generated batch of D's step; None for the latest.
         lookahead: (pair, objectives) to the discriminator of G's step; None for the current D.
         **base: see :class:`gan.methods.base.Method`.
@@ -50,6 +51,7 @@ class GAN(Method):
         g_steps: int = 1,
         simultaneous: bool = False,
         same_batch: bool = False,
+        discriminator_ema: bool = False,
         history: History | None = None,
         lookahead: Lookahead | None = None,
         **base,
@@ -65,6 +67,8 @@ class GAN(Method):
             raise ValueError("same_batch needs alternating updates: set optim.simultaneous=false")
         self.k, self.g_steps, self.simultaneous, self.same_batch = k, g_steps, simultaneous, same_batch
         self.history, self.lookahead = history, lookahead
+        if discriminator_ema:
+            self.keep_ema("discriminator")
 
     @property
     def offers(self) -> frozenset[str]:  # type: ignore[override]

@@ -126,13 +126,15 @@ class Sampler:
         return images
 
     @torch.no_grad()
-    def describe(self, images: Tensor) -> Output:
+    def describe(self, images: Tensor, name: str = "raw") -> Output:
         """The outputs of a trained D for real or generated images, on the CPU.
 
         Args:
             images: float32 (N, C, H, W) in [0, 1].
+            name: ``ema`` for the EMA of D's weights, if the method keeps one; else D itself.
         """
-        network = self.method.discriminator
+        average = getattr(self.method, "discriminator_ema", None)
+        network = average if name == "ema" and average is not None else self.method.discriminator
         device = next(network.parameters()).device
         with evaluating(network):
             parts = [

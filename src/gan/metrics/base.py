@@ -99,6 +99,7 @@ class Case:
         folds: the pairs ``valid`` and ``test`` over which the data's own protocol averages.
         model: the model that generated the samples, for a metric that needs more of it, such as a likelihood bound
             or reconstructions; None if the samples are real images.
+        generator: ``raw``, ``ema``, or ``floor`` for real images.
     """
 
     samples: Images
@@ -107,6 +108,7 @@ class Case:
     test: Images
     folds: Sequence[Mapping[str, Images]]
     model: Any = None
+    generator: str = "raw"
 
 
 class Metric(ABC):

@@ -53,7 +53,7 @@ class ClassifierError(Metric):
 
     def __call__(self, case: Case) -> list[Measure]:
         labels = known(case.test)
-        wrong = (case.model.describe(case.test.pixels).classes.argmax(1) != labels.cpu()).double()
+        wrong = (case.model.describe(case.test.pixels, case.generator).classes.argmax(1) != labels.cpu()).double()
         return [share("classifier_error", wrong, {"wrong": int(wrong.sum())})]
 
 
@@ -74,7 +74,7 @@ class MatchedError(Metric):
         self.values = values
 
     def __call__(self, case: Case) -> list[Measure]:
-        clusters = case.model.describe(case.test.pixels).codes[:, : self.values].argmax(1)
+        clusters = case.model.describe(case.test.pixels, case.generator).codes[:, : self.values].argmax(1)
         return [matched(clusters, known(case.test).cpu())]
 
 
@@ -84,7 +84,7 @@ class ClusterError(Metric):
     needs, better = frozenset({"classes"}), "lower"
 
     def __call__(self, case: Case) -> list[Measure]:
-        clusters = case.model.describe(case.test.pixels).classes.argmax(1)
+        clusters = case.model.describe(case.test.pixels, case.generator).classes.argmax(1)
         return [matched(clusters, known(case.test).cpu())]
 
 
