@@ -2,6 +2,7 @@
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from gan.core.errors import UserError
 from gan.search.space import as_text, distribution, read_space
@@ -56,6 +57,39 @@ def test_a_sweep_that_is_no_distribution_is_refused_with_its_text(word, message)
 def test_the_seed_is_no_parameter():
     with pytest.raises(UserError, match=r"^seed is no parameter of a search; hydra.sweeper.seeds"):
         read_space(parsed("x=interval(0, 1)", "seed=1,2"))
+
+
+DEFAULTS = {"x": 0.5, "n": 2, "betas": [0.5, 0.999], "none": None, "flag": True, "name": "x y", "part": {"y": 7}}
+
+
+@pytest.mark.parametrize(
+    ("word", "stored"),
+    [
+        ("x=interval(0, 1)", 0.5),
+        ("x=tag(log, interval(0.5, 1))", 0.5),
+        ("n=range(1, 4)", 2),
+        ("n=1,2", 2),
+        ("betas=choice([0,0.9],[0.5,0.999])", "[0.5,0.999]"),
+        ("none=null,1", "null"),
+        ("flag=false,true", True),
+        ("name='x y','a'", "'x y'"),
+        ("part.y=int(interval(1, 8))", 7),
+        ("loss=minimax,hinge", "hinge"),
+    ],
+)
+def test_the_default_of_a_parameter_is_that_of_the_configuration(word, stored):
+    config = OmegaConf.create(DEFAULTS | {"hydra": {"runtime": {"choices": {"loss": "hinge"}}}})
+    ((key, value),) = read_space(parsed(word)).defaults(config).items()
+    assert (value, type(value)) == (stored, type(stored))
+    trial = optuna.trial.FixedTrial({key: value})
+    assert read_space(parsed(word)).suggest(trial) == [f"{key}={as_text(value)}"]
+
+
+@pytest.mark.parametrize("word", ["x=interval(0.6, 1)", "n=range(3, 5)", "betas=choice([0,0.9])", "other=1,2"])
+def test_a_default_outside_the_search_is_refused(word):
+    key = word.partition("=")[0]
+    with pytest.raises(UserError, match=rf"^hydra.sweeper.default_first: {key} is .* by default, which is not in the"):
+        read_space(parsed(word)).defaults(OmegaConf.create(DEFAULTS))
 
 
 def test_a_search_without_a_parameter_is_refused():

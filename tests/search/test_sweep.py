@@ -1,5 +1,6 @@
 """The loop of a search with jobs that only compute a number: kills, restarts, failures, seeds, objectives."""
 
+import contextlib
 import json
 import math
 import statistics
@@ -53,7 +54,8 @@ class Jobs:
 
 def searched(folder, jobs, *words, objective="valid/frechet_distance/ema", **settings):
     """Runs a search and returns its study."""
-    config = OmegaConf.create({"objective": objective, "hydra": {"sweep": {"dir": str(folder)}, "launcher": {}}})
+    hydra = {"sweep": {"dir": str(folder)}, "launcher": {}}
+    config = OmegaConf.create({"objective": objective, "x": 0.25, "n": 2, "hydra": hydra})
     defaults = {
         "n_trials": 10,
         "n_jobs": 1,
@@ -62,6 +64,7 @@ def searched(folder, jobs, *words, objective="valid/frechet_distance/ema", **set
         "sampler": {"_target_": "optuna.samplers.TPESampler", "seed": 1, "n_startup_trials": 4},
         "pruner": {"_target_": "optuna.pruners.NopPruner"},
         "params": {},
+        "default_first": False,
     }
     sweep(config, OmegaConf.create(defaults | settings), jobs, None, [*SPACE, *words])
     return study_in(folder)
@@ -232,6 +235,26 @@ def test_wilcoxon_prunes_across_seeds(tmp_path):
     pruner = {"_target_": "optuna.pruners.WilcoxonPruner", "p_threshold": 0.3}
     study = searched(tmp_path, Jobs(lambda v: square(v) + v["seed"]), seeds=list(range(6)), n_trials=8, pruner=pruner)
     assert {trial.state for trial in study.trials} == {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+@pytest.mark.parametrize("killed_at", [None, 0, 1])
+def test_the_defaults_are_the_first_trial_once(killed_at, tmp_path):
+    whole = searched(tmp_path / "whole", Jobs(square), n_trials=4, default_first=True)
+    with contextlib.suppress(Killed):
+        searched(tmp_path / "killed", Jobs(square, killed_at), n_trials=4, default_first=True)
+    study = searched(tmp_path / "killed", Jobs(square), n_trials=4, default_first=True)
+    assert study.trials[0].params == {"x": 0.25, "n": 2}
+    assert [trial.params for trial in study.trials] == [trial.params for trial in whole.trials]
+    assert {"x": 0.25, "n": 2} not in [trial.params for trial in study.trials[1:]]
+
+
+def test_a_kill_before_the_first_trial_has_started_leaves_it_the_first(tmp_path):
+    open_study(tmp_path, ["minimize"], []).enqueue_trial({"x": 0.25, "n": 2})
+    study = study_in(tmp_path)
+    study.set_user_attr("experiment", None)
+    study = searched(tmp_path, Jobs(square), n_trials=2, default_first=True)
+    assert [trial.params for trial in study.trials].count({"x": 0.25, "n": 2}) == 1
+    assert len(study.trials) == 2
 
 
 def test_a_sampler_that_has_tried_every_setting_ends_the_search(tmp_path):

@@ -6,14 +6,14 @@ import logging
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
 from gan.core.errors import one_line
-from gan.search.space import Space
+from gan.search.space import Space, Value
 from gan.search.study import PRUNED, build, reopen
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Search:
         num_jobs: jobs at a time.
         seeds: seeds of each trial, one job each; None for the configuration's seed.
         launch: runs the jobs.
+        first: values of the first trial by key; the sampler chooses those that are missing, or all.
     """
 
     study: Study
@@ -55,6 +56,7 @@ class Search:
     num_jobs: int
     seeds: list[int] | None
     launch: Launch
+    first: Mapping[str, Value] = field(default_factory=dict)
 
     def run(self, folder: Path) -> None:
         """Runs the missing trials, ``num_jobs`` at a time."""
@@ -71,8 +73,10 @@ class Search:
             running = [trial for trial in running if not self.settle(trial)]
 
     def trials(self) -> list[FrozenTrial]:
-        """All trials of the study."""
-        return self.study.get_trials(deepcopy=False)
+        """All trials that have started."""
+        from optuna.trial import TrialState
+
+        return [trial for trial in self.study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
 
     def fill(self, running: list[Trial]) -> list[Trial]:
         """The running trials, with new ones for idle jobs."""
@@ -81,6 +85,8 @@ class Search:
             if self.study.user_attrs.get(EXHAUSTED):
                 break
             self.seed_sampler(len(self.trials()))
+            if self.first and not self.trials():
+                self.study.enqueue_trial(dict(self.first), skip_if_exists=True)  # there already after a kill
             running.append(self.study.ask())
             self.space.suggest(running[-1])
         return running

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep, Transformer
+from omegaconf import DictConfig, OmegaConf
 
 from gan.core.errors import UserError, one_line
 
@@ -32,6 +34,17 @@ class Space:
     def suggest(self, trial: Trial) -> list[str]:
         """The trial's values as overrides; those that a restarted search finds in the study stay as they are."""
         return [f"{key}={as_text(_suggest(trial, key, distribution))}" for key, distribution in self.swept.items()]
+
+    def defaults(self, config: DictConfig) -> dict[str, Value]:
+        """The configuration's own value of each parameter, as the study stores it.
+
+        Args:
+            config: the sweep's configuration, composed without the parameters.
+
+        Raises:
+            UserError: a parameter has no value there, or one that the search does not allow.
+        """
+        return {key: _default(config, key, distribution) for key, distribution in self.swept.items()}
 
     def lines(self) -> list[str]:
         """One text for each override and parameter, which tells this experiment from others."""
@@ -103,6 +116,30 @@ def _suggest(trial: Trial, key: str, distribution: BaseDistribution) -> Value:
         return trial.suggest_float(key, *bounds, log=distribution.log, step=distribution.step)
     assert isinstance(distribution, CategoricalDistribution)
     return trial.suggest_categorical(key, distribution.choices)
+
+
+def _default(config: DictConfig, key: str, distribution: BaseDistribution) -> Value:
+    from optuna.distributions import CategoricalDistribution
+
+    group = OmegaConf.select(config, "hydra.runtime.choices", default={})
+    value = group[key] if key in group else OmegaConf.select(config, key.lstrip("+"))
+    value = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    if isinstance(distribution, CategoricalDistribution):
+        for choice in distribution.choices:
+            if choice == value or (isinstance(choice, str) and _parsed(choice) == value):
+                return choice
+    elif isinstance(value, int | float) and distribution._contains(distribution.to_internal_repr(value)):
+        return value
+    raise UserError(
+        f"hydra.sweeper.default_first: {key} is {value} by default, which is not in the search; "
+        "include it, or leave default_first out."
+    )
+
+
+def _parsed(choice: str) -> Any:
+    """The value of a choice that the study stores as text."""
+    value = OverridesParser.create().parse_override(f"x={choice}").value()
+    return str(value) if isinstance(value, QuotedString) else value
 
 
 def as_text(value: Value) -> str:

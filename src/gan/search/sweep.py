@@ -42,9 +42,11 @@ def sweep(
     seeds = None if settings["seeds"] is None else list(settings["seeds"])
     pruner = build("pruner", settings["pruner"])
     check_pruner(pruner, config.objective, len(directions))
+    first = space.defaults(config) if settings["default_first"] else {}
     folder = Path(config.hydra.sweep.dir)
+    experiment = [*space.lines(), f"seeds={seeds}", f"direction={directions}", *([f"first={first}"] if first else [])]
     with one_search(folder):
-        study = open_study(folder, directions, [*space.lines(), f"seeds={seeds}", f"direction={directions}"])
+        study = open_study(folder, directions, experiment)
         study.pruner = pruner
         Search(
             study=study,
@@ -54,6 +56,7 @@ def sweep(
             num_jobs=count_jobs(config, settings["n_jobs"]),
             seeds=seeds,
             launch=launch,
+            first=first,
         ).run(folder)
         conclude(study, space, seeds, folder)
 
