@@ -43,6 +43,8 @@ ROLES = {
     r"model\.\w+\..+": Role(("torch.nn.Module", "gan.networks.normalization.Normalization"), ("gan", "torch.nn")),
     r"conditioning\.\w+": Role(("gan.networks.base.Network",)),
     r"conditioning\.\w+\.normalization": Role(("gan.networks.normalization.Normalization",)),
+    r"view\.\w+": Role(("gan.networks.conditioning.Wrapper",)),
+    r"view\.\w+\.normalization": Role(("gan.networks.normalization.Normalization",)),
     r"loss(\.\w+)?": Role(("gan.losses.base.Loss",)),
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
