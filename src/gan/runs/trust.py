@@ -47,6 +47,7 @@ ROLES = {
     r"view\.\w+\.normalization": Role(("gan.networks.normalization.Normalization",)),
     r"loss(\.\w+)?": Role(("gan.losses.base.Loss",)),
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
+    r"(penalty|auxiliary)\.\w+\.weight": _SCHEDULE,
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
     r"latent": Role(("gan.networks.latents.Latent",)),
     r"optim\.schedule\.\w+|optim\.momentum": _SCHEDULE,
