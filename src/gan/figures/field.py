@@ -23,10 +23,10 @@ def see_field(method: Method, real: Tensor, samples: Tensor) -> tuple[Tensor, Te
 
     Returns:
         D(x), or the sigmoid of a critic's centered score, (R, R) with the first row at the top; and vectors (M, 2).
-        (None, None) for a method without a discriminator, or whose D compares the examples of a batch.
+        (None, None) for a method without a discriminator, or whose D compares the examples of a batch or needs z.
     """
     discriminator, loss = getattr(method, "discriminator", None), getattr(method, "loss", None)
-    if discriminator is None or discriminator.mixes_batch:
+    if discriminator is None or discriminator.mixes_batch or discriminator.needs_z:
         return None, None
     middle, half = window(real)
     line = (torch.arange(RESOLUTION) + 0.5) / RESOLUTION * 2 - 1

@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from gan.core.batch import Batch
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
-from gan.core.processes import average_gradients
+from gan.core.processes import average_gradients, rank_and_world
 from gan.core.random import RandomRows, derive, reseed
 from gan.losses.base import Term
 from gan.methods.capture import Recordings, capture_unavailable
 from gan.methods.optimization import Optimization
 from gan.methods.player import Player
 from gan.methods.tricks import use_fast_layers, use_plain_layers
-from gan.networks.base import Generator, expect_shape
+from gan.networks.base import Generator, Network, expect_shape
 from gan.networks.latents import Latent
 from gan.optim.ema import EMA
 
@@ -201,7 +201,12 @@ class Method(Optimization):
     @property
     def random_rows(self) -> RandomRows:
         """Random numbers for this process's rows of the batch."""
-        return RandomRows(self.device, self.trainer.global_rank, self.trainer.world_size)
+        return RandomRows(self.device, *rank_and_world())
+
+    @property
+    def trained_latent(self) -> tuple[Network, ...]:
+        """The prior, if it has weights that G's player trains; else nothing."""
+        return (self.latent,) if isinstance(self.latent, Network) else ()
 
     # The EMA
 

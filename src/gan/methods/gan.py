@@ -1,7 +1,6 @@
 """Algorithm 1 of Goodfellow et al. 2014, independent of architectures, loss formulas and data sets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -76,7 +75,7 @@ class GAN(Method):
 
     @property
     def trained_networks(self) -> dict[str, tuple[Network, ...]]:
-        return {"discriminator": (self.discriminator,), "generator": (self.generator,)}
+        return {"discriminator": (self.discriminator,), "generator": (self.generator, *self.trained_latent)}
 
     @property
     def objectives(self) -> dict[str, Term]:
@@ -118,22 +117,28 @@ class GAN(Method):
 
     def simultaneous_step(self, batch: Batch, due: Mapping[str, Due]) -> Logs:
         """Both gradients from one forward pass through each network."""
-        fake = self.fake(batch)
-        # The graph is cut at the samples, so that each backward pass reaches only one player's weights.
-        cut = fake.images.detach().requires_grad_(True)
-        pair = Pair(self.discriminator, self.real(batch), replace(fake, images=cut), self.random_rows)
+        real, fake = self.real(batch), self.fake(batch)
+        # The graph is cut at what G's player has made, so that each backward pass reaches only one player's weights.
+        pair = Pair(self.discriminator, cut(real), cut(fake), self.random_rows)
         logs = self.loss.report(pair)
         parts, terms = {}, due["generator"]
         gradient_of_d = {name: term.discriminator(pair) for name, term in due["discriminator"].items()}
         for name, term in terms.items():
             parts[name] = term.generator(pair)
         total = torch.stack([part * terms[name].every for name, part in parts.items() if part is not None]).sum()
-        (at_samples,) = torch.autograd.grad(total, cut, retain_graph=True)
+        ends = {
+            leaf: value
+            for made, leaves in ((real, pair.real), (fake, pair.fake))
+            for (_, value), (_, leaf) in zip(made.items(), leaves.items(), strict=True)
+            if leaf.requires_grad
+        }
+        slopes = torch.autograd.grad(total, list(ends), retain_graph=True, allow_unused=True)
         mine = self.parameters_of("discriminator")
         logs |= self.compute_gradient("discriminator", gradient_of_d, due["discriminator"], inputs=mine)
         for term in due["discriminator"].values():
             term.update_state(pair)
-        self.compute_gradient("generator", {"": (fake.images * at_samples).sum()})  # samples to weights
+        products = [(v * g).sum() for v, g in zip(ends.values(), slopes, strict=True) if g is not None]
+        self.compute_gradient("generator", {"": sum(products[1:], start=products[0])})  # samples to weights
         named = {
             f"loss/generator/{name}".rstrip("/"): part.detach() for name, part in parts.items() if part is not None
         }
@@ -188,9 +193,7 @@ class GAN(Method):
         if self.loss.needs_energy and not self.discriminator.is_energy:
             raise UserError("loss is one of energies: model.discriminator must be an autoencoder, take model=energy.")
         with torch.no_grad():
-            z, labels = self.latent(RandomRows(self.device), batch.labels)
-            fake = Batch(images=self.generator(z, labels).float(), labels=labels, z=z)
-            pair = Pair(self.discriminator, self.real(batch), fake)
+            pair = Pair(self.discriminator, self.real(batch), self.fake(batch))
             for name, term in self.objectives.items():
                 for output, option in term.needs_outputs.items():
                     if getattr(pair.fake_output, output) is None:
@@ -202,8 +205,13 @@ class GAN(Method):
 
     def probability(self, images: Tensor) -> Tensor | None:
         """D(x) of images (B, C, H, W), float64 (B,) on the CPU; None if D or the loss has none per image."""
-        if self.discriminator.mixes_batch:
+        if self.discriminator.mixes_batch or self.discriminator.needs_z:
             return None
         labels = torch.full((len(images),), -1, device=images.device)
         output = self.discriminator(Batch(images=images, labels=labels))
         return self.loss.probability(output.map(lambda value: value.cpu().double()))
+
+
+def cut(batch: Batch) -> Batch:
+    """The batch with new leaves in place of what has a graph."""
+    return batch.map(lambda value: value.detach().requires_grad_(True) if value.requires_grad else value)

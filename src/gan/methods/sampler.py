@@ -1,14 +1,16 @@
 """The interface of a trained method for metrics and figures, independent of its run."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch, Output
 from gan.core.errors import UserError, did_you_mean
-from gan.core.random import RandomRows, derive
+from gan.core.images import scale
+from gan.core.random import RandomRows, derive, forked
 from gan.methods.base import Method
+from gan.networks.base import Encoder
 from gan.networks.sampling import evaluating, sample
 
 ROWS = 10_000  # latents per block: as many as most evaluations score
@@ -27,13 +29,14 @@ class Sampler:
 
     Args:
         method: a trained method, or one in training.
+        initial: builds the method as it was before training; None if nobody can.
 
     Attributes:
         offers: names of what the method provides to metrics in addition to samples.
     """
 
-    def __init__(self, method: Method) -> None:
-        self.method, self.offers = method, method.offers
+    def __init__(self, method: Method, initial: Callable[[], Method] | None = None) -> None:
+        self.method, self.offers, self.initial = method, method.offers, initial
 
     @property
     def names(self) -> list[str]:
@@ -144,8 +147,82 @@ class Sampler:
         columns = {name: torch.cat([getattr(part, name) for part in parts]).cpu() for name, _ in parts[0].items()}
         return Output(**columns)
 
+    # Encoders
+
+    def encoder(self, name: str) -> Encoder:
+        """The encoder that was trained with the generator of that name; raises UserError if there is none."""
+        self.generator(name)
+        known: dict[str, Encoder] = getattr(self.method, "encoders", dict)()
+        if not known:
+            raise UserError(
+                f"{type(self.method).__name__} trains no encoder; method=bigan, vae, autoencoder and others do."
+            )
+        return known[name]
+
+    def encode(self, name: str, images: Tensor) -> Tensor:
+        """The latents (N, dim) of images by an encoder, which G maps to their reconstructions, on its device.
+
+        Args:
+            name: ``raw`` or ``ema``.
+            images: (N, C, H, W), float32 in [0, 1] or uint8.
+        """
+        encoder = self.encoder(name)
+        return self.method.code(torch.cat(list(_outputs(encoder, images))), self.generator(name))
+
+    def describe_by(self, encoder: Encoder, images: Tensor) -> dict[str, Tensor]:
+        """An encoder's outputs in evaluation mode: ``code`` (N, dim), and ``hidden`` (N, F) of its last hidden layer.
+
+        Args:
+            encoder: of this method, trained or not; one without hidden layers gives no ``hidden``.
+            images: (N, C, H, W), float32 in [0, 1] or uint8.
+        """
+        codes = torch.cat(list(_outputs(encoder, images)))[:, : self.method.latent.dim]
+        try:
+            return {"hidden": torch.cat(list(_outputs(encoder, images, hidden=True))), "code": codes}
+        except UserError:
+            return {"code": codes}
+
+    def untrained_encoder(self, images: Tensor) -> Encoder | None:
+        """The encoder as it was before training, its batch normalization with statistics of the images.
+
+        None if the initial weights cannot be had.
+        """
+        if self.initial is None:
+            return None
+        with forked(self.method.device):
+            encoder = self.initial().to(self.method.device).encoder
+        norms = [layer for layer in encoder.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+        for layer in norms:
+            layer.reset_running_stats()
+            layer.momentum = None  # the plain mean over batches
+        if norms:
+            for _ in _outputs(encoder, images[: 20 * BATCH], adapting=norms):
+                pass
+        return encoder
+
+    def reconstruct(self, name: str, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """G(E(x)), float32 (N, C, H, W) in [0, 1], on the CPU; arguments as for :meth:`encode`."""
+        return self.sample(name, self.encode(name, images), labels)
+
     @staticmethod
     def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:
         device = next(generator.parameters()).device
         for some_z, some_labels in zip(z.split(BATCH), labels.split(BATCH), strict=True):
             yield sample(generator, some_z.to(device), some_labels).cpu()
+
+
+@torch.no_grad()
+def _outputs(
+    encoder: Encoder, images: Tensor, hidden: bool = False, adapting: Iterable[nn.Module] = ()
+) -> Iterable[Tensor]:
+    """The outputs of an encoder, or of its last hidden layer, for parts of the images, in evaluation mode.
+
+    Layers in ``adapting`` are in training mode.
+    """
+    device = next(encoder.parameters()).device
+    with evaluating(encoder):
+        for layer in adapting:
+            layer.train()
+        for some in images.split(BATCH):
+            pixels = scale(some.to(device))
+            yield (encoder.features(pixels) if hidden else encoder(pixels)).float()

@@ -12,6 +12,7 @@ from gan.metrics.labels import ClassAccuracy, ClassFrechet, ClassifierError, Clu
 from gan.metrics.manifold import DensityCoverage, PrecisionRecall
 from gan.metrics.memorization import Memorization
 from gan.metrics.parzen import Parzen
+from gan.metrics.representation import NearestNeighbour, Reconstruction
 from gan.metrics.vendi import Vendi
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "MatchedError",
     "Memorization",
     "Modes",
+    "NearestNeighbour",
     "Parzen",
     "PrecisionRecall",
+    "Reconstruction",
     "Vendi",
 ]

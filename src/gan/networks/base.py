@@ -96,6 +96,8 @@ class Discriminator(Network):
     describes_examples: ClassVar[bool] = False
     #: number of examples that share a logit
     pack: int = 1
+    #: whether it needs ``Batch.z``: there is no D(x) of an image alone
+    needs_z: ClassVar[bool] = False
 
     def forward(self, batch: Batch) -> Output:
         return Output(logits=self.score(batch.images))
@@ -118,10 +120,21 @@ class Discriminator(Network):
 
 
 class Encoder(Network):
-    """Images, float32 (B, C, H, W) in [0, 1], to codes (B, dim), or to their distribution (B, 2 · dim)."""
+    """Images, float32 (B, C, H, W) in [0, 1], to codes (B, dim), or to their distribution (B, 2 · dim).
+
+    The first dim outputs are the code, or the mean of its distribution.
+    """
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor: ...
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer gets, (B, F), of images as for :meth:`forward`: the last hidden layer.
+
+        Raises:
+            UserError: this encoder has no last hidden layer.
+        """
+        raise UserError(f"model.encoder: {type(self).__name__} has no features of a last hidden layer.")
 
 
 def check_widths(name: str, widths: Sequence[int]) -> list[int]:

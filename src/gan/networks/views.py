@@ -23,14 +23,14 @@ class Packed(Wrapper):
         pack: m, at least 1; the paper has 2 to 4.
 
     Raises:
-        UserError: the inner discriminator uses or predicts labels or codes, of which a pack has several.
+        UserError: the inner discriminator uses or predicts labels or codes, or gets z, of which a pack has several.
     """
 
     def __init__(self, discriminator: base.Discriminator, pack: int) -> None:
         super().__init__(discriminator)
-        if discriminator.describes_examples:
+        if discriminator.describes_examples or discriminator.needs_z:
             raise UserError(
-                "view.packed: a pack has no single label or code, but this D uses or predicts one; take "
+                "view.packed: a pack has no single label, code or z, but this D uses or predicts one; take "
                 "conditioning=none and a model without labels."
             )
         self._pack = pack

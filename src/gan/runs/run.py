@@ -65,7 +65,7 @@ class Run:
     @cached_property
     def sampler(self) -> Sampler:
         """The sampler of the method."""
-        return Sampler(self.module)
+        return Sampler(self.module, lambda: build.module(self.cfg))
 
     @cached_property
     def data(self) -> Source:

@@ -1,0 +1,59 @@
+"""Methods that train an encoder: what metrics and figures of codes and reconstructions need."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gan.core.batch import Batch
+from gan.methods.base import Method
+from gan.networks.base import Encoder, expect_shape
+
+
+class Encoding(Method):
+    """A method with an encoder, which is averaged as G is; combine it with the class of the training.
+
+    Args:
+        encoder: maps images to codes (B, dim) or, with ``per_code`` 2, to mean and log variance (B, 2 · dim).
+        **base: see :class:`gan.methods.base.Method`.
+    """
+
+    #: outputs of the encoder per coordinate of a code
+    per_code = 1
+
+    def __init__(self, *, encoder: Encoder, **base: Any) -> None:
+        super().__init__(**base)
+        self.encoder = encoder
+        self.keep_ema("encoder")
+        self.register_load_state_dict_pre_hook(add_encoder_ema)
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """As of the other methods, and ``encoder``."""
+        return super().offers | {"encoder"}
+
+    def encoders(self) -> dict[str, Encoder]:
+        """The encoders by the names of the generators: ``raw``, and ``ema`` if there is one."""
+        return {"raw": self.encoder} | ({"ema": self.encoder_ema} if self.encoder_ema is not None else {})
+
+    def code(self, outputs: Tensor, generator: nn.Module) -> Tensor:
+        """The latents z (B, dim) of images, which G maps to their reconstructions.
+
+        Args:
+            outputs: of the encoder, (B, per_code · dim).
+            generator: which of :meth:`generators` will get the latents.
+        """
+        return outputs[:, : self.latent.dim]
+
+    def check(self, batch: Batch) -> list[str]:
+        with torch.no_grad():
+            shape = (len(batch), self.per_code * self.latent.dim)
+            expect_shape("model.encoder", self.encoder(batch.images), shape)
+        return super().check(batch)
+
+
+def add_encoder_ema(method: Encoding, state: dict[str, Any], *_: Any) -> None:
+    """Checkpoints of versions without an EMA of the encoder get its weights in its place."""
+    if method.encoder_ema is not None and not any(name.startswith("encoder_ema.") for name in state):
+        found = {n: v for n, v in state.items() if n.startswith("encoder.")}
+        state |= {name.replace("encoder.", "encoder_ema.", 1): value.clone() for name, value in found.items()}
