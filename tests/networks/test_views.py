@@ -116,7 +116,7 @@ def test_discriminators_of_single_examples_are_refused():
         conditioning.ClassHead(inner, image_shape=shape, classes=3),
         conditioning.LabelChannel(mlp.Discriminator((3, 8, 8), [5]), shape, classes=3),
     ):
-        with pytest.raises(UserError, match=r"view.packed: a pack has no single label or code"):
+        with pytest.raises(UserError, match=r"view.packed: a pack has no single label, code or z"):
             Packed(network, 2)
 
 
@@ -154,8 +154,8 @@ def test_packed_training_takes_steps_of_both_players(tmp_path, run_training, wor
     [
         (["view.packed.pack=3"], r"data.batch_size must be a multiple of view.packed.pack=3, got 64"),
         (["view.packed.pack=0"], r"view.packed.pack must be a whole number of at least 1, got 0"),
-        (["conditioning=projection"], r"view.packed: a pack has no single label or code"),
-        (["model=conditional"], r"view.packed: a pack has no single label or code"),
+        (["conditioning=projection"], r"view.packed: a pack has no single label, code or z"),
+        (["model=conditional"], r"view.packed: a pack has no single label, code or z"),
         (
             ["model=mlp_bn", "+model.discriminator.batch_norm=true", "data.batch_size=2"],
             r"data.batch_size must be at least 4 for batch normalization",
