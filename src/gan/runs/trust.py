@@ -45,6 +45,7 @@ ROLES = {
     r"conditioning\.\w+\.normalization": Role(("gan.networks.normalization.Normalization",)),
     r"loss(\.\w+)?": Role(("gan.losses.base.Loss",)),
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
+    r"likelihood": Role(("gan.losses.likelihoods.Likelihood",)),
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
     r"latent": Role(("gan.networks.latents.Latent",)),
     r"optim\.schedule\.\w+|optim\.momentum": _SCHEDULE,
