@@ -151,6 +151,37 @@ def test_two_processes_equal_one_for_other_methods(tmp_path, chosen):
         assert (a[name] - b[name]).abs().max() <= 5e-6, name
 
 
+PLAIN_PAIRS = " ".join(f"model.{name}.batch_norm=false" for name in ("generator", "encoder", "discriminator"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        f"experiment=bigan {PLAIN_PAIRS}",
+        f"experiment=bigan optim.simultaneous=false penalty=r1 {PLAIN_PAIRS}",
+        "method=autoencoder latent.dim=8",
+        "experiment=adversarial_autoencoder",
+    ],
+)
+def test_two_processes_equal_one_for_methods_with_an_encoder(tmp_path, chosen):
+    """Codes of images, those of the prior and the moments of the Gaussian fit."""
+    common = [*chosen.split(), "model.generator.hidden=[32]", "model.encoder.hidden=[32]", "trainer=cpu"]
+    common += ["trainer.max_epochs=-1", "trainer.max_steps=10", "optim/schedule=constant", "optim=sgd"]
+    common += ["optim.generator.lr=0.01", "optim.discriminator.lr=0.01"]
+    if "adversarial" in chosen:
+        common += [
+            "optim.autoencoder._target_=torch.optim.SGD",
+            "~optim.autoencoder.betas",
+            "optim.autoencoder.lr=0.01",
+        ]
+    finish(launch(tmp_path, *common, "data.batch_size=64", "output_dir=one"))
+    finish(launch(tmp_path, *common, "data.batch_size=32", "output_dir=two", "trainer=ddp", "trainer.accelerator=cpu"))
+    a, b = (weights(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("one", "two"))
+    for name in a:
+        assert (a[name] - b[name]).abs().max() <= 5e-6, name
+
+
 @pytest.mark.slow
 def test_sweep_has_a_folder_for_each_job_and_survives_a_failed_one(tmp_path):
     words = [*SMALL, "trainer.max_steps=5", "k=1,0,2", "loss=minimax,nonsaturating"]

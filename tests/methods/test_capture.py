@@ -28,6 +28,10 @@ CHOICES = [
     ["k=3", "g_steps=2", "penalty=r1", "optim.gradient_clip=0.5"],
     ["model=maxout", "model.discriminator.hidden=[16,16]", "+model.discriminator.max_norm=0.5"],
     ["model=mlp_bn", "optim=adam_width_scaled", "trainer.precision=bf16-mixed"],
+    # SGD: Adam and batch normalization would amplify the rounding of the rates
+    ["method=bigan", "optim=sgd", *(f"model.{name}.hidden=[16,16]" for name in ("generator", "discriminator"))],
+    ["method=bigan", "optim=sgd", "optim.simultaneous=true", "model.discriminator.hidden=[16,16]"],
+    *(["method=" + name, "latent.dim=4"] for name in ("vae", "autoencoder", "adversarial_autoencoder")),
 ]
 
 

@@ -43,7 +43,7 @@ class GradientPenalty(Term):
 
 
 class Dragan(Term):
-    """weight · E (‖∇t(x + δ)‖ - 1)² around real images, δ from N(0, deviation²) for each value.
+    """weight · E (‖∇t(x + δ)‖ - 1)² around real examples, δ from N(0, deviation²) for each value.
 
     Kodali, Abernethy, Hays, Kira 2017, "On convergence and stability of GANs", equation 4 (weight 10). Published code
     has other perturbations: uniform, on one side, or scaled by the standard deviation of the batch, which would make an
@@ -63,9 +63,9 @@ class Dragan(Term):
         self.deviation = deviation
 
     def discriminator(self, pair: Pair) -> Tensor:
-        images = pair.real.images
-        assert images is not None
-        near = replace(pair.real, images=images + self.deviation * pair.random.normal(*images.shape))
+        inputs = {name: value for name, value in pair.real.items() if name in ("images", "z")}  # z: of pairs, or alone
+        noisy = {name: value + self.deviation * pair.random.normal(*value.shape) for name, value in inputs.items()}
+        near = replace(pair.real, **noisy)
         squares = squared_gradients(pair.discriminator, near)
         return self.weight * excess(squares).square().mean()
 

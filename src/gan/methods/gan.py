@@ -1,6 +1,7 @@
 """Algorithm 1 of Goodfellow et al. 2014, independent of architectures, loss formulas and data sets."""
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +39,7 @@ class GAN(Method):
         **base: see :class:`gan.methods.base.Method`.
     """
 
-    player_names = ("discriminator", "generator")
+    player_names: ClassVar[tuple[str, ...]] = ("discriminator", "generator")
 
     def __init__(
         self,

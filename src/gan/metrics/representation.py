@@ -62,7 +62,7 @@ class NearestNeighbour(Metric):
         right = {name: self.right(case, encoder) for name, encoder in encoders.items()}
         measures = []
         for layer, hits in right[""].items():
-            suffix = "" if layer == next(iter(right[""])) else f"_{layer}"
+            suffix = "" if layer == "hidden" else f"_{layer}"
             found: dict[str, Any] = {"layer": layer, "distance": "cosine" if self.cosine else "Euclidean"}
             found |= {"training_images": len(case.train)}
             measures.append(share(f"nearest_neighbour_accuracy{suffix}", hits, found))

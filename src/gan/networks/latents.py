@@ -69,16 +69,27 @@ class Latent(ABC):
 
 
 class Gaussian(Latent):
-    """z ~ N(0, I)."""
+    """z ~ N(0, deviation² I).
+
+    Args:
+        dim: the number of coordinates, at least 1.
+        deviation: standard deviation of each, positive.
+    """
+
+    def __init__(self, dim: int, deviation: float = 1.0) -> None:
+        super().__init__(dim)
+        check_number("(0, inf)", deviation=deviation)
+        self.deviation = deviation
 
     def draw(self, random, count):
-        return random.normal(count, self.dim)
+        z = random.normal(count, self.dim)
+        return z if self.deviation == 1 else z.mul_(self.deviation)
 
     def edges(self, count):
-        return torch.linspace(-6.5, 6.5, count + 1, dtype=torch.float64)
+        return torch.linspace(-6.5, 6.5, count + 1, dtype=torch.float64) * self.deviation
 
     def distribution_function(self, z):
-        return torch.special.ndtr(z)
+        return torch.special.ndtr(z / self.deviation)
 
 
 class Uniform(Latent):

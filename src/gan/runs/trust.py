@@ -48,6 +48,7 @@ ROLES = {
     r"loss(\.\w+)?": Role(("gan.losses.base.Loss",)),
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
     r"(penalty|auxiliary)\.\w+\.weight": _SCHEDULE,
+    r"likelihood": Role(("gan.losses.likelihoods.Likelihood",)),
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
     r"latent": Role(("gan.networks.latents.Latent",)),
     r"optim\.schedule\.\w+|optim\.momentum": _SCHEDULE,
