@@ -86,6 +86,20 @@ def test_probability_of_real_is_the_mass_of_the_classes(inner):
     assert torch.allclose(output.logits.sigmoid(), together[:, :3].sum(1), atol=1e-6)
 
 
+def test_class_logits_get_the_noise_before_the_last_layer():
+    """As the last layer in the authors' code, while the features that G matches are without it."""
+    torch.manual_seed(0)
+    inner = noisy_mlp.Discriminator(SHAPE, [12], input_noise=0.0, noise=0.5)
+    network, given = conditioning.ClassLogits(inner, image_shape=SHAPE, classes=3), batch(1)
+    many = Batch(images=given.images.expand(20_000, *SHAPE), labels=given.labels.expand(20_000))
+    output = network(many)
+    assert torch.allclose(output.features, inner.features(many.images))
+    deviations = output.classes.std(0) / network.classes.weight.norm(dim=1)
+    assert torch.allclose(deviations, torch.full((3,), 0.5), rtol=0.05)
+    network.eval()
+    assert torch.allclose(network(many).classes, network.classes(output.features), atol=1e-6)
+
+
 def test_code_head_has_a_parameter_per_value_and_per_number(inner):
     network = conditioning.CodeHead(inner, image_shape=SHAPE, categorical=[10, 3], continuous=2, hidden=7)
     output = network(batch())

@@ -100,6 +100,10 @@ class Discriminator(Network):
         """
         raise UserError(f"model.discriminator: {type(self).__name__} has no features for a further head.")
 
+    def perturbed(self, features: Tensor) -> Tensor:
+        """The features with the noise, if any, that the last layer gets in training."""
+        return features
+
     def logit(self, features: Tensor) -> Tensor:
         """The last layer: ``logit(features(images))`` is ``score(images)``."""
         raise NotImplementedError(f"{type(self).__name__} defines features, but not logit")

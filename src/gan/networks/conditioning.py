@@ -175,16 +175,16 @@ class ClassLogits(ClassHead):
     """The class logits l alone: D(x) = Z / (Z + 1) with Z = Σ exp(l_k), so that D's logit is log Z.
 
     K + 1 classes, where the logit of "generated" is 0. Salimans et al. 2016, "Improved Techniques for Training GANs",
-    section 5. The inner discriminator's last layer is not used.
+    section 5. They take the place of the inner discriminator's last layer, and get the noise before it.
 
     Args:
         **head: see :class:`ClassHead`.
     """
 
     def forward(self, batch: Batch) -> Output:
-        features = self.network.features(batch.images).flatten(1)
-        classes = self.classes(features)
-        return Output(logits=classes.logsumexp(1), classes=classes, features=features)
+        features = self.network.features(batch.images)
+        classes = self.classes(self.network.perturbed(features).flatten(1))
+        return Output(logits=classes.logsumexp(1), classes=classes, features=features.flatten(1))
 
 
 class CodeHead(Head):

@@ -72,5 +72,8 @@ class Discriminator(base.Discriminator):
     def features(self, x: Tensor) -> Tensor:
         return self.layers[:-2](x.flatten(1))  # (B, hidden[-1]), before the last noise
 
+    def perturbed(self, features: Tensor) -> Tensor:
+        return self.layers[-2](features)
+
     def logit(self, features: Tensor) -> Tensor:
-        return self.layers[-2:](features).squeeze(1)
+        return self.layers[-1](self.perturbed(features)).squeeze(1)
