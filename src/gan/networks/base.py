@@ -57,6 +57,11 @@ class Generator(Network):
     def _conditional(self) -> list[Conditional]:
         return [layer for layer in self.modules() if isinstance(layer, Conditional)]
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it or one of its layers gets the label of each example."""
+        return bool(self.classes or self._conditional)
+
     def load_trained(self, weights: dict[str, Tensor]) -> None:
         """Loads the weights of the generator in ``start_from``; raises RuntimeError if they do not fit."""
         raise NotImplementedError
