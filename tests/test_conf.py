@@ -157,6 +157,10 @@ def test_second_stage_without_start_from_is_refused(tmp_path):
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
         (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "compares the examples of a batch"),
+        *(
+            ([*words, "+data.labels_per_class=5"], "^data.labels_per_class leaves out labels that model.discriminator")
+            for words in (["conditioning=concatenation"], ["conditioning=projection"], ["experiment=cgan"])
+        ),
         (["model=mlp_bn", "data.batch_size=1"], "^data.batch_size must be at least 2 for batch normalization"),
         (["model=moments", "data=gaussian", "data.batch_size=1"], "as in model.discriminator, got 1"),
         (

@@ -87,6 +87,8 @@ class Discriminator(Network):
 
     #: whether ``Output.logits`` is minus a reconstruction error and ``Output.features`` the code
     is_energy: ClassVar[bool] = False
+    #: whether it compares each image with its label, so that every real image must have one
+    compares_labels: ClassVar[bool] = False
     #: the outputs beside logits by which a trained D describes an image, such as ``classes``
     offers: ClassVar[frozenset[str]] = frozenset()
 

@@ -71,6 +71,8 @@ class Discriminator(mlp.Discriminator):
         super().__init__([math.prod(image_shape) + classes], hidden, **layers)
         self.classes = classes
 
+    compares_labels = True
+
     features = base.Discriminator.features  # type: ignore[assignment]  # none of images alone
 
     def forward(self, batch: Batch) -> Output:

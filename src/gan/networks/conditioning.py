@@ -82,6 +82,7 @@ class LabelChannel(Wrapper):
 
     #: channels that the inner discriminator's images have in addition
     further_channels = 1
+    compares_labels = True
 
     def __init__(self, discriminator: base.Discriminator, image_shape: Sequence[int], classes: int) -> None:
         super().__init__(discriminator)
@@ -139,6 +140,8 @@ class Projection(Head):
         classes: number of classes, at least 2.
         **head: see :class:`Head`.
     """
+
+    compares_labels = True
 
     def __init__(self, discriminator: base.Discriminator, *, classes: int, **head: Any) -> None:
         super().__init__(discriminator, **head)

@@ -52,7 +52,15 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
     with limit_networks(cfg, saved["state_dict"], f"ckpt_path={cfg.ckpt_path}") if saved else nullcontext():
         method = module(cfg)
     experiment = Experiment(data=data, module=method, trainer=build_trainer(cfg))
-    mixing = [name for name, network in networks_of(experiment.module).items() if network.mixes_batch]
+    networks = networks_of(experiment.module)
+    if data.labels_per_class is not None:
+        for name, network in networks.items():
+            if getattr(network, "compares_labels", False):
+                raise UserError(
+                    f"data.labels_per_class leaves out labels that model.{name} needs with every real image; set it to "
+                    "null, or take conditioning=auxiliary_classifier."
+                )
+    mixing = [name for name, network in networks.items() if network.mixes_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
             f"trainer.devices: model.{mixing[0]} compares the examples of a batch, of which each of "
