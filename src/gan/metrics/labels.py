@@ -32,6 +32,9 @@ class ClassFrechet(Metric):
 
     needs, better = frozenset({"features", "labels"}), "lower"
 
+    def least_images(self) -> dict[str, int]:
+        return {"class": LEAST}
+
     def __call__(self, case: Case) -> list[Measure]:
         labels, of_test = known(case.samples), known(case.test)
         values = []
