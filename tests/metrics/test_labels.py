@@ -88,5 +88,5 @@ def test_errors_of_a_discriminator_on_test_images(metric, model, value):
 
 def test_codes_without_categories_have_no_matching():
     test = with_labels(points(torch.zeros(4, 2)), torch.tensor([0, 0, 1, 1]))
-    with pytest.raises(ValueError, match="latent.categorical is empty"):
+    with pytest.raises(ValueError, match=r"latent\.categorical is empty"):
         MatchedError()(Case(test, test, test, test, [], Model(Output())))

@@ -21,8 +21,8 @@ from gan.runs.run import Run
 class Completions(Figure):
     """A test image per column: given pixels, fillings with different z, search in z, original.
 
-    The lower, upper, right and left half and the center are missing in turn: ``completion_GENERATOR.png``. The search is
-    in the z of whole images, with nothing given. A generator with labels gets those of the test images.
+    The lower, upper, right and left half and the center are missing in turn: ``completion_GENERATOR.png``. The search
+    is in the z of whole images, with nothing given. A generator with labels gets those of the test images.
 
     Args:
         generator: ``raw`` or ``ema``; None for the EMA if there is one.
