@@ -82,4 +82,7 @@ class Discriminator(mlp.Discriminator):
 def check_classes(classes: int) -> None:
     """Raises ValueError if there are fewer than two classes."""
     if classes < 2:
-        raise ValueError(f"classes must be at least 2, got {classes}: conditional networks need data with classes")
+        raise ValueError(
+            f"classes must be at least 2, got {classes}: conditional networks need data with classes; if a folder has "
+            "some, give data.classes"
+        )
