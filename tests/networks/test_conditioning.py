@@ -9,6 +9,7 @@ from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.networks import (
     base,
+    completion,
     conditioning,
     convolutional,
     dcgan,
@@ -42,6 +43,10 @@ DISCRIMINATORS = {
 def inner(request):
     torch.manual_seed(0)
     return DISCRIMINATORS[request.param](SHAPE).eval()
+
+
+def with_encoder(inner):
+    return completion.Completing(inner, 5, SHAPE, [6])
 
 
 def batch(count=6, shape=SHAPE):
@@ -143,6 +148,27 @@ def test_label_embedding_is_added_to_z():
     assert torch.allclose(network(z, halves), inner(z + network.embedding.weight[:, :2].mean(1)), atol=1e-6)
     with pytest.raises(ValueError, match="needs labels"):
         network(z)
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: conditioning.LabelEmbedding(inner, 5, 3), with_encoder])
+def test_a_wrapped_generator_starts_as_the_inner_one(wrap):
+    class Inner(mlp.Generator):
+        start_from = "first.ckpt"
+
+        def load_trained(self, weights):
+            self.layers[0].load_state_dict(weights)
+
+        def adapt_to_data(self, mean_image):
+            self.mean = mean_image()
+
+    inner = Inner(5, SHAPE, [16])
+    network = wrap(inner)
+    assert network.start_from == "first.ckpt"
+    network.load_trained({"weight": torch.ones(16, 5), "bias": torch.zeros(16)})
+    network.adapt_to_data(lambda: 7)
+    assert inner.layers[0].weight.eq(1).all()
+    assert inner.mean == 7
+    assert wrap(mlp.Generator(5, SHAPE, [16])).start_from is None
 
 
 def test_embedding_equals_concatenation_in_the_first_layer():

@@ -78,6 +78,28 @@ class Generator(Network):
         """
 
 
+class GeneratorWrapper(Generator):
+    """A generator around another one, which starts as that one would.
+
+    Args:
+        generator: the inner one.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.network = generator
+
+    @property
+    def start_from(self) -> str | None:  # type: ignore[override]
+        return self.network.start_from
+
+    def load_trained(self, weights: dict[str, Tensor]) -> None:
+        self.network.load_trained(weights)
+
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
+        self.network.adapt_to_data(mean_image)
+
+
 class Discriminator(Network):
     """A batch to an output for each example, see :class:`gan.core.batch.Output`.
 

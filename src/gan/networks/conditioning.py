@@ -5,7 +5,7 @@ A discriminator's wrapper shares its features φ(x), the input of its last layer
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from gan.networks.normalization import Normalization
 from gan.networks.sampling import evaluating
 
 
-class LabelEmbedding(base.Generator):
+class LabelEmbedding(base.GeneratorWrapper):
     """G(z + e_y) with a learned vector e_y for each class.
 
     Concatenating the one-hot label to z would be the same for the first layer W: it would get W z + V y, and here it
@@ -33,9 +33,9 @@ class LabelEmbedding(base.Generator):
     """
 
     def __init__(self, generator: base.Generator, latent_dim: int, classes: int) -> None:
-        super().__init__()
+        super().__init__(generator)
         check_classes(classes)
-        self.network, self.classes = generator, classes
+        self.classes = classes
         self.embedding = nn.Linear(classes, latent_dim, bias=False)
         nn.init.normal_(self.embedding.weight)
 
@@ -43,9 +43,6 @@ class LabelEmbedding(base.Generator):
         if labels is None:
             raise ValueError("a conditional generator needs labels beside z")
         return self.network(z + self.embedding(one_hot(labels, self.classes)), labels)
-
-    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        self.network.adapt_to_data(mean_image)
 
 
 class Wrapper(base.Discriminator):
