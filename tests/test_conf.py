@@ -111,6 +111,12 @@ def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_tr
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
+def test_infogan_takes_as_many_updates_as_the_authors(tmp_path):
+    """Their launcher asks for 50 epochs of 100 updates."""
+    cfg = composed(tmp_path, "experiment=infogan")
+    assert cfg.trainer.max_epochs * (50_000 // cfg.data.batch_size) == pytest.approx(5_000, rel=0.02)
+
+
 def on_digits(preset):
     """Whether a preset leaves the choice of the data to the command line."""
     return not re.search(r"override /data:", (CONF / f"{preset.replace('=', '/')}.yaml").read_text(encoding="utf-8"))
