@@ -91,6 +91,7 @@ class GeneratorWrapper(Generator):
 
     @property
     def start_from(self) -> str | None:  # type: ignore[override]
+        """The inner generator's checkpoint to start from, or None."""
         return self.network.start_from
 
     def load_trained(self, weights: dict[str, Tensor]) -> None:
