@@ -18,6 +18,8 @@ REFUSALS = {
     r"[\w.]+: Interpolation key '[\w.]+' not found; choose parts that go together\.": "codes without their prior",
     r"latent draws no labels, which this generator needs; .*": "a conditional generator without labels",
     r"method=completion needs a generator that is given pixels.*": "completion without its generator",
+    r"data\.labels_per_class leaves out labels that model\.\w+ needs .*": "a D of labels without them",
+    r"auxiliary\.\w+\.generated=true needs a generator with labels; .*": "classes of samples without one",
     r"(loss|auxiliary\.\w+) needs a discriminator with \w+; take .*": "a term of a head that D has not",
     r"model\.discriminator: \w+ has no features for a further head\.": "a head on a D without a last layer",
     r"latent\.dim must be above \d+, the length of the codes, got \d+\.": "codes that do not fit z",

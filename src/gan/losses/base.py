@@ -99,6 +99,8 @@ class Term(nn.Module):
     needs_gradient_at: ClassVar[str | None] = None
     #: the outputs of D that the term uses beside logits, each with an option that gives D such a head
     needs_outputs: ClassVar[Mapping[str, str]] = {}
+    #: whether the term uses the labels with which examples are generated
+    needs_labels: bool = False
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()

@@ -200,6 +200,8 @@ class GAN(Method):
                     if getattr(pair.fake_output, output) is None:
                         key = f"auxiliary.{name}" if name else "loss"
                         raise UserError(f"{key} needs a discriminator with {output}; take {option}.")
+                if term.needs_labels and not self.generator.needs_labels:
+                    raise UserError(f"auxiliary.{name}.generated=true needs a generator with labels; set it to false.")
             if (logits := pair.real_output.logits) is not None:
                 expect_shape("model.discriminator", logits, logits.shape[:1])
             return [*self.loss.report(pair), *names]

@@ -54,6 +54,13 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
         method = module(cfg)
     experiment = Experiment(data=data, module=method, trainer=build_trainer(cfg))
     networks = networks_of(experiment.module)
+    if data.labels_per_class is not None:
+        for name, network in networks.items():
+            if getattr(network, "compares_labels", False):
+                raise UserError(
+                    f"data.labels_per_class leaves out labels that model.{name} needs with every real image; set it to "
+                    "null, or take conditioning=auxiliary_classifier."
+                )
     mixing = [name for name, network in networks.items() if network.needs_whole_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
