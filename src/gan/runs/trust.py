@@ -49,6 +49,8 @@ ROLES = {
     r"(penalty|auxiliary)\.\w+": Role(("gan.losses.base.Term",)),
     r"(penalty|auxiliary)\.\w+\.weight": _SCHEDULE,
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
+    r"history": Role(("gan.methods.history.History",)),
+    r"lookahead": Role(("gan.methods.lookahead.Lookahead",)),
     r"latent": Role(("gan.networks.latents.Latent",)),
     r"optim\.schedule\.\w+|optim\.momentum": _SCHEDULE,
     r"optim\.\w+": Role(("torch.optim.Optimizer",), ("gan.optim", "torch.optim")),
