@@ -32,8 +32,8 @@ class Replay(History):
     In each step of D, of b examples, b / 2 are the latest and b / 2 are drawn from the buffer; then b / 2 random
     entries of the buffer are replaced by latest ones. Until it is full, these are appended, and while it is empty all b
     are the latest. Labels and latents are stored with the images. Each of several processes holds the whole buffer, so
-    that its contents do not depend on their number. Shrivastava et al. 2017, "Learning from simulated and unsupervised images
-    through adversarial training", section 2.3.
+    that its contents do not depend on their number. Shrivastava et al. 2017, "Learning from simulated and unsupervised
+    images through adversarial training", section 2.3.
 
     Args:
         capacity: number of entries, at least b / 2; the paper gives none, published code 50 b.
