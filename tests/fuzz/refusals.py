@@ -19,6 +19,7 @@ REFUSALS = {
     r"latent draws no labels, which this generator needs; .*": "a conditional generator without labels",
     r"method=completion needs a generator that is given pixels.*": "completion without its generator",
     r"(loss|auxiliary\.\w+) needs a discriminator with \w+; take .*": "a term of a head that D has not",
+    r"[\w.]+: auxiliary has no key '\w+'\..*": "a setting of a term that another choice replaces",
     r"model\.discriminator: \w+ has no features for a further head\.": "a head on a D without a last layer",
     r"latent\.dim must be above \d+, the length of the codes, got \d+\.": "codes that do not fit z",
     r"data\.channels=2: .*figures=plane.*": "a grid of images from points",
