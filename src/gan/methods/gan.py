@@ -10,12 +10,11 @@ from gan.core.batch import Batch
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
 from gan.core.random import RandomRows
-from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
+from gan.losses.base import Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
+from gan.methods.history import History
+from gan.methods.lookahead import Lookahead
 from gan.networks.base import Discriminator, Network, expect_shape
-
-History = Callable[[Batch, RandomRows], Batch]
-Lookahead = Callable[[Pair, Mapping[str, Term]], DiscriminatorFn]
 
 
 class GAN(Method):
@@ -65,6 +64,11 @@ class GAN(Method):
         self.discriminator, self.loss, self.terms = discriminator, loss, nn.ModuleDict(terms or {})
         if simultaneous and same_batch:
             raise ValueError("same_batch needs alternating updates: set optim.simultaneous=false")
+        if simultaneous and (history or lookahead):
+            raise ValueError(
+                "history and lookahead give D and G different inputs, so they need alternating updates: set "
+                "optim.simultaneous=false"
+            )
         self.k, self.g_steps, self.simultaneous, self.same_batch = k, g_steps, simultaneous, same_batch
         self.history, self.lookahead = history, lookahead
         if discriminator_ema:
