@@ -55,9 +55,11 @@ def load_trained(generator: Generator) -> None:
     """Loads the weights of another run's generator into a generator that starts from it."""
     if generator.start_from is None:
         return
-    key = "model.generator.start_from"
+    key = generator.start_key
     saved = checkpoint.read(generator.start_from, key)
-    weights = {k.removeprefix("generator."): v for k, v in saved["state_dict"].items() if k.startswith("generator.")}
+    names = ["generator_ema."] * generator.start_from_ema + ["generator."]
+    prefix = next((name for name in names if any(key.startswith(name) for key in saved["state_dict"])), names[-1])
+    weights = {k.removeprefix(prefix): v for k, v in saved["state_dict"].items() if k.startswith(prefix)}
     try:
         generator.load_trained(weights)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from gan.figures.neighbours import Neighbours
 from gan.figures.one_dimension import OneDimension
 from gan.figures.plane import Plane
 from gan.figures.progress import Progress
+from gan.figures.reconstruction import ImageInterpolation, ImageTraversal, Reconstructions
 from gan.figures.theory import Theory
 from gan.figures.traversal import Traversal
 
@@ -21,11 +22,14 @@ __all__ = [
     "Completions",
     "Curves",
     "Grid",
+    "ImageInterpolation",
+    "ImageTraversal",
     "Interpolation",
     "Neighbours",
     "OneDimension",
     "Plane",
     "Progress",
+    "Reconstructions",
     "Theory",
     "Traversal",
 ]

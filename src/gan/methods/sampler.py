@@ -60,6 +60,7 @@ class Sampler:
         self.generator(name)
         return name
 
+    @torch.no_grad()
     def latents(self, count: int, seed: int, stream: str = "samples", label: int | None = None) -> Drawn:
         """Draws ``count`` latents from the prior, on the CPU.
 
@@ -78,6 +79,7 @@ class Sampler:
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
         return self.method.latent(random, self.wanted(count, label))
 
+    @torch.no_grad()
     def numbered_latents(self, count: int, seed: int, label: int | None = None) -> Drawn:
         """As :meth:`latents`, but latent i and its label are functions of (seed, i), whatever the count.
 
