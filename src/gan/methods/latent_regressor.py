@@ -10,6 +10,7 @@ from gan.methods.base import Due, Logs
 from gan.methods.encoding import Encoding
 from gan.networks.base import Network
 from gan.networks.sampling import evaluating
+from gan.networks.trained import Trained
 
 
 class LatentRegressor(Encoding):
@@ -23,18 +24,15 @@ class LatentRegressor(Encoding):
         **base: see :class:`gan.methods.encoding.Encoding`.
 
     Raises:
-        UserError: the generator starts from no trained one.
+        UserError: the generator is not one that starts from another run.
     """
 
     player_names = ("encoder",)
 
     def __init__(self, **base) -> None:
         super().__init__(**base)
-        if self.generator.start_from is None:
-            raise UserError(
-                "method=latent_regressor needs a trained generator: give conditioning=trained and "
-                "conditioning.generator.start_from=RUN/checkpoints/last.ckpt."
-            )
+        if not isinstance(self.generator, Trained):
+            raise UserError("method=latent_regressor needs the generator of another run; take conditioning=trained.")
 
     @property
     def trained_networks(self) -> dict[str, tuple[Network, ...]]:

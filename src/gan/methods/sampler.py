@@ -168,8 +168,8 @@ class Sampler:
             name: ``raw`` or ``ema``.
             images: (N, C, H, W), float32 in [0, 1] or uint8.
         """
-        encoder = self.encoder(name)
-        return self.method.code(torch.cat(list(_outputs(encoder, images))), self.generator(name))
+        outputs = torch.cat(list(_outputs(self.encoder(name), images)))
+        return self.method.code_layer(self.generator(name))(outputs)
 
     def describe_by(self, encoder: Encoder, images: Tensor) -> dict[str, Tensor]:
         """An encoder's outputs in evaluation mode: ``code`` (N, dim), and ``hidden`` (N, F) of its last hidden layer.

@@ -12,13 +12,13 @@ class Trained(base.Generator):
 
     Args:
         generator: the network, as in the other run.
-        start_from: the other run's checkpoint.
+        start_from: the other run's checkpoint; None for random weights.
         ema: whether to take the EMA of its weights, if it has one.
     """
 
     start_key: ClassVar[str] = "conditioning.generator.start_from"
 
-    def __init__(self, generator: base.Generator, start_from: str, ema: bool = True) -> None:
+    def __init__(self, generator: base.Generator, start_from: str | None, ema: bool = True) -> None:
         super().__init__()
         self.network, self.classes = generator, generator.classes
         self.start_from, self.start_from_ema = start_from, ema
