@@ -133,6 +133,8 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
         *("experiment=acgan", "conditioning=codes", "method=completion"),
         f"conditioning=class_logits loss=feature_matching {FEW_LABELS}",
         f"experiment=catgan {FEW_LABELS}",
+        "view=packed penalty=[r1,r2]",
+        "view=packed loss=wasserstein penalty=gradient_penalty",
     ],
 )
 def test_two_processes_equal_one_for_other_methods(tmp_path, chosen):

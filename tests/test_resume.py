@@ -68,6 +68,8 @@ def test_resumed_run_has_the_same_weights_and_curves(configure, run_training, tm
         ["penalty=r1", "g_steps=2", "optim/schedule=exponential", "trainer.precision=bf16-mixed"],
         ["ema.decay=0", "trainer.limit_train_batches=7"],
         ["optim=sgd2014", "optim.momentum.updates=20"],
+        ["penalty=r1", "penalty.r1.weight={_target_:gan.optim.schedules.Cosine,end:0.1}", "optim/schedule=cosine"],
+        ["view=packed", "penalty=[r1,r2]"],
         # wide enough for oneDNN's products, and their second derivatives
         ["model.generator.hidden=[1024,512]", "model.discriminator.hidden=[1024,512]", "penalty=r1"],
     ],

@@ -51,6 +51,20 @@ def test_splits_stack_their_own_digits_whatever_the_seed(small_root):
     assert one.samples_to_score == 25_600
 
 
+def test_number_of_training_images_may_be_chosen(small_root):
+    """The first ones are those of the default; the other splits do not change."""
+    common = {"root": small_root, "validation_size": 20, "channels": 3} | COMMON
+    plain, more, fewer = (StackedMNIST(**common | {"triples": count}) for count in (None, 90, 9))
+    for data in (plain, more, fewer):
+        data.setup()
+    assert {name: len(split) for name, split in more.splits.items()} == {"train": 90, "valid": 20, "test": 10}
+    assert torch.equal(more.splits["train"].images[:40], plain.splits["train"].images)
+    assert torch.equal(fewer.splits["train"].labels, plain.splits["train"].labels[:9])
+    assert torch.equal(more.splits["test"].images, plain.splits["test"].images)
+    with pytest.raises(ValueError, match="triples must be a whole number of at least 1, or null, got 0"):
+        StackedMNIST(**common | {"triples": 0})
+
+
 def test_validation_split_may_be_empty(small_root):
     data = StackedMNIST(root=small_root, validation_size=0, channels=3, **COMMON)
     data.setup()

@@ -8,6 +8,7 @@ from gan.core.batch import Batch, Output
 from gan.losses.base import Pair
 from gan.losses.penalties import R1, R2
 from gan.networks.mlp import Discriminator
+from gan.optim.schedules import Cosine
 
 
 class Quadratic(nn.Module):
@@ -54,6 +55,18 @@ def test_joint_pass_gives_the_penalties_and_gradients_of_separate_passes():
         results.append([*values, *outputs, *torch.autograd.grad(sum(values), network.parameters(), allow_unused=True)])
     torch.testing.assert_close(results[0], results[1])
     assert not real.images.requires_grad
+
+
+def test_scheduled_weight_is_that_of_the_iteration():
+    network, real = Quadratic(3.0), Batch(images=torch.rand(5, 1, 4, 4))
+    falling, plain = R1(weight=Cosine(1.0, 0.1)), R1(weight=1.0).discriminator(Pair(network, real, real))
+    place = falling.weight.data_ptr()
+    for iteration, factor in ((0, 1.0), (10, 0.55), (20, 0.1)):
+        falling.begin_iteration(iteration, 20)
+        found = falling.discriminator(Pair(network, real, real))
+        assert found.item() == pytest.approx(factor * plain.item(), rel=1e-6)
+    assert falling.weight.data_ptr() == place  # the memory that a captured update reads
+    assert not falling.state_dict()  # a function of the iteration
 
 
 def test_negative_weight_is_refused():

@@ -25,7 +25,7 @@ from gan.core.errors import UserError, did_you_mean, one_line
 from gan.runs.launch import is_requeued
 
 #: groups whose parts are built one by one: the user can remove any part and add others
-COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary")
+COLLECTIONS = ("callbacks", "logger", "figures", "metrics", "penalty", "auxiliary", "view")
 ADDING = (OverrideType.ADD, OverrideType.FORCE_ADD)
 
 

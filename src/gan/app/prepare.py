@@ -40,7 +40,7 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
 def warn_of_mixed_examples(method: Method) -> None:
     """Logs one line for each penalty on gradients of single examples that D's normalization mixes."""
     discriminator = getattr(method, "discriminator", None)
-    if discriminator is None or not discriminator.mixes_batch:
+    if discriminator is None or not discriminator.needs_whole_batch:
         return
     for name, term in method.objectives.items():
         if term.needs_independence:
@@ -84,7 +84,7 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
 
 
 def check_networks(method: Method, data: Source) -> list[str]:
-    """Runs every network once on two examples, in evaluation mode.
+    """Runs every network once on two examples, or on the examples of two logits of D, in evaluation mode.
 
     Returns:
         The names of the scalars that the training will log.
@@ -93,10 +93,11 @@ def check_networks(method: Method, data: Source) -> list[str]:
         UserError: shapes do not fit, or a loss or term needs an output that a network does not have.
     """
     shape = (data.channels, data.image_size, data.image_size)
-    labels = torch.full((2,), 0 if data.classes else -1)
+    count = 2 * getattr(getattr(method, "discriminator", None), "pack", 1)
+    labels = torch.full((count,), 0 if data.classes else -1)
     method.eval()
     try:
-        return method.check(Batch(images=torch.zeros(2, *shape), labels=labels))
+        return method.check(Batch(images=torch.zeros(count, *shape), labels=labels))
     except (RuntimeError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"model does not fit images of shape {shape}: {one_line(error)}.") from error
     finally:

@@ -50,6 +50,11 @@ class Pair:
                 squares = squared_norms(both.logits, inputs)
                 self._squares = {"real": squares[:count], "fake": squares[count:]}
 
+    @property
+    def pack(self) -> int:
+        """Number of examples that share a logit."""
+        return getattr(self.discriminator, "pack", 1)
+
     def outputs(self, batch: Batch) -> Output:
         """D's output in float32; losses are computed in float32 under any precision."""
         return self.discriminator(batch).map(lambda value: value.float())

@@ -14,8 +14,9 @@ class GradientPenalty(Term):
     """weight · E (‖∇f(x̂)‖ - 1)², x̂ = ε x + (1 - ε) G(z), with ε uniform on [0, 1) for each example.
 
     x and G(z) are paired by their position in the batch. A conditional critic gets the label of x. The norm is over
-    all values of one example, so D must not use batch normalization or compare examples in another way. Gulrajani et
-    al. 2017, "Improved training of Wasserstein GANs", equation 3 (weight 10).
+    all values of one example, so D must not use batch normalization or compare examples in another way; examples that
+    share a logit have one norm and one ε. Gulrajani et al. 2017, "Improved training of Wasserstein GANs", equation 3
+    (weight 10).
 
     Args:
         weight: λ of the paper, at least 0.
@@ -30,7 +31,7 @@ class GradientPenalty(Term):
         self.one_sided = one_sided
 
     def discriminator(self, pair: Pair) -> Tensor:
-        epsilon = pair.random.uniform(len(pair.real))
+        epsilon = pair.random.uniform(len(pair.real) // pair.pack).repeat(pair.pack)
 
         def between(real: Tensor, fake: Tensor) -> Tensor:
             if not real.is_floating_point():

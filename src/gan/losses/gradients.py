@@ -16,7 +16,7 @@ def squared_gradients(discriminator: Callable[[Batch], Output], at: Batch) -> Te
         at: the inputs; the caller's tensors are not changed to require gradients.
 
     Returns:
-        (B,), at least 0; each norm is over all values of one example.
+        (B,), at least 0; each norm is over all values of one example, or of the examples that share a logit.
     """
     inputs = as_leaves(at)
     # In float32 under every precision: 16 bits would round the gradient, which is the objective here.
@@ -30,10 +30,14 @@ def as_leaves(batch: Batch) -> Batch:
 
 
 def squared_norms(logits: Tensor, leaves: Batch) -> Tensor:
-    """‖∇t‖² of each example, (B,), for logits (B,) that were computed from ``leaves``, float32."""
+    """‖∇t‖² of each logit, (B,), for logits (B,) that were computed from ``leaves``, float32.
+
+    Where m examples share a logit, logit j is of the rows j, j + B, … of ``leaves``, and its norm is over all of them.
+    """
     # The gradient of the sum over the batch holds the gradient of each example.
     gradients = torch.autograd.grad(logits.float().sum(), _floats(leaves), create_graph=True, allow_unused=True)
-    return torch.stack([g.square().flatten(1).sum(1) for g in gradients if g is not None]).sum(0)
+    squares = torch.stack([g.square().flatten(1).sum(1) for g in gradients if g is not None]).sum(0)
+    return squares if len(squares) == len(logits) else squares.view(-1, len(logits)).sum(0)
 
 
 def _floats(leaves: Batch) -> list[Tensor]:

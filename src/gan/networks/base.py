@@ -26,6 +26,14 @@ class Network(nn.Module, ABC):
         """
         return any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in self.modules())
 
+    @property
+    def needs_whole_batch(self) -> bool:
+        """Whether a batch may not be divided over processes, and an example's gradient depends on the others.
+
+        As ``mixes_batch``, but for networks that only take several examples as one, which processes can do as well.
+        """
+        return self.mixes_batch
+
     def constrain(self) -> None:
         """Called after each update: projects the weights of constrained layers back into their bounds."""
         for layer in self._constrained:
@@ -88,6 +96,10 @@ class Discriminator(Network):
     is_energy: ClassVar[bool] = False
     #: the outputs beside logits by which a trained D describes an image, such as ``classes``
     offers: ClassVar[frozenset[str]] = frozenset()
+    #: whether it uses or predicts something of a single example, such as its label
+    describes_examples: ClassVar[bool] = False
+    #: number of examples that share a logit
+    pack: int = 1
     #: whether it needs ``Batch.z``: there is no D(x) of an image alone
     needs_z: ClassVar[bool] = False
 

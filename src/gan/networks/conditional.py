@@ -66,6 +66,8 @@ class Discriminator(mlp.Discriminator):
         **layers: see :class:`gan.networks.mlp.Discriminator`.
     """
 
+    describes_examples = True
+
     def __init__(self, image_shape: Sequence[int], hidden: Sequence[int], classes: int, **layers: Any) -> None:
         check_classes(classes)
         super().__init__([math.prod(image_shape) + classes], hidden, **layers)

@@ -64,8 +64,34 @@ class Wrapper(base.Discriminator):
         return self.network.mixes_batch
 
     @property
+    def needs_whole_batch(self) -> bool:
+        return self.network.needs_whole_batch
+
+    @property
     def is_energy(self) -> bool:  # type: ignore[override]
         return self.network.is_energy
+
+    @property
+    def offers(self) -> frozenset[str]:  # type: ignore[override]
+        return self.network.offers
+
+    @property
+    def describes_examples(self) -> bool:  # type: ignore[override]
+        return self.network.describes_examples
+
+    @property
+    def pack(self) -> int:  # type: ignore[override]
+        return self.network.pack
+
+    @staticmethod
+    def inner_channels(channels: int, **arguments: Any) -> int:
+        """The channels that the inner discriminator is built for.
+
+        Args:
+            channels: of the images that the wrapper gets.
+            **arguments: the wrapper's, without the inner discriminator.
+        """
+        return channels
 
 
 class LabelChannel(Wrapper):
@@ -80,14 +106,17 @@ class LabelChannel(Wrapper):
         classes: number of classes, at least 2.
     """
 
-    #: channels that the inner discriminator's images have in addition
-    further_channels = 1
+    describes_examples = True
 
     def __init__(self, discriminator: base.Discriminator, image_shape: Sequence[int], classes: int) -> None:
         super().__init__(discriminator)
         check_classes(classes)
         self.classes = classes
         self.maps = nn.Parameter(torch.empty(classes, 1, *image_shape[1:]).uniform_(-1, 1))
+
+    @staticmethod
+    def inner_channels(channels: int, **arguments: Any) -> int:
+        return channels + 1
 
     def forward(self, batch: Batch) -> Output:
         maps = torch.tensordot(one_hot(batch.labels, self.classes), self.maps, 1)  # (B, 1, H, W)
@@ -106,6 +135,8 @@ class Head(Wrapper):
     Attributes:
         width: F, the number of features.
     """
+
+    describes_examples = True
 
     def __init__(
         self,

@@ -1,5 +1,9 @@
-"""Schedules: (updates done, updates of the whole run) -> factor on the initial learning rate, or the momentum."""
+"""Schedules of the learning rate (as a factor on the initial one), the momentum or the weight of a term.
 
+Each maps (updates done, updates of the whole run) to the value.
+"""
+
+import math
 from abc import ABC, abstractmethod
 
 from gan.core.checks import check_integer, check_number
@@ -10,7 +14,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def __call__(self, update: int, total: int) -> float:
-        """The factor on the initial rate for the next update, in [0, 1].
+        """The factor on the initial rate for the next update, in [0, 1]; or the momentum or weight itself.
 
         Args:
             update: updates done so far, from 0.
@@ -74,3 +78,39 @@ class Ramp(Schedule):
 
     def __call__(self, update: int, total: int) -> float:
         return self.start + (self.end - self.start) * min(1.0, update / self.updates)
+
+
+class Cosine(Schedule):
+    """Half a cosine from ``start`` to ``end``, reached at the share ``until`` of the run, then ``end``.
+
+    For a rate the values are factors on the initial one. A term's weight uses them directly, see
+    :class:`gan.losses.base.Term`: Huang et al. 2024, "The GAN is dead; long live the GAN!", lower γ of R1 and R2 so.
+
+    Args:
+        start, end: the values, at least 0.
+        until: the share of the run, in (0, 1].
+    """
+
+    def __init__(self, start: float = 1.0, end: float = 0.0, until: float = 1.0) -> None:
+        check_number("[0, inf)", start=start, end=end)
+        check_number("(0, 1]", until=until)
+        self.start, self.end, self.until = start, end, until
+
+    def __call__(self, update: int, total: int) -> float:
+        done = min(1.0, update / (self.until * total))
+        return self.end + (self.start - self.end) * (1 + math.cos(math.pi * done)) / 2
+
+
+class Geometric(Schedule):
+    """From ``start`` to ``end`` by the same factor at each update, start^(1 - t) · end^t: a term's falling weight.
+
+    Args:
+        start, end: the values, above 0.
+    """
+
+    def __init__(self, start: float, end: float) -> None:
+        check_number("(0, inf)", start=start, end=end)
+        self.start, self.end = start, end
+
+    def __call__(self, update: int, total: int) -> float:
+        return self.start * (self.end / self.start) ** min(1.0, update / total)

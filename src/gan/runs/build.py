@@ -4,6 +4,7 @@ import inspect
 import logging
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -17,7 +18,7 @@ from gan.core.random import derive
 from gan.data.base import Source
 from gan.methods.base import Method
 from gan.methods.player import Player
-from gan.networks.base import Network
+from gan.networks.base import Discriminator, Network
 from gan.runs.instantiate import SHARED, check_references, check_texts, chosen, explain, lookup, part, target_of
 from gan.runs.limits import limit_networks
 from gan.runs.precision import resolve_precision
@@ -52,17 +53,22 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
     with limit_networks(cfg, saved["state_dict"], f"ckpt_path={cfg.ckpt_path}") if saved else nullcontext():
         method = module(cfg)
     experiment = Experiment(data=data, module=method, trainer=build_trainer(cfg))
-    mixing = [name for name, network in networks_of(experiment.module).items() if network.mixes_batch]
+    networks = networks_of(experiment.module)
+    mixing = [name for name, network in networks.items() if network.needs_whole_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
             f"trainer.devices: model.{mixing[0]} compares the examples of a batch, of which each of "
             f"{experiment.trainer.world_size} processes has a part; give trainer.devices=1."
         )
-    if mixing and data.batch_size == 1:  # without pixels torch fails in the first step, with them it normalizes each
+    pack = getattr(networks.get("discriminator"), "pack", 1)
+    # without pixels torch fails in the first step, with them it normalizes each
+    if mixing and data.batch_size < 2 * pack:
         raise UserError(
-            f"data.batch_size must be at least 2 for batch normalization and other comparisons of a batch's examples, "
-            f"as in model.{mixing[0]}, got 1."
+            f"data.batch_size must be at least {2 * pack} for batch normalization and other comparisons of a batch's "
+            f"examples, as in model.{mixing[0]}, got {data.batch_size}."
         )
+    if data.batch_size % pack:
+        raise UserError(f"data.batch_size must be a multiple of view.packed.pack={pack}, got {data.batch_size}.")
     return experiment
 
 
@@ -100,16 +106,23 @@ def module(cfg: DictConfig) -> Method:
 
 
 def build_network(cfg: DictConfig, name: str) -> Network:
-    """A network of ``model``, inside its wrapper of ``conditioning`` if one is chosen."""
-    wrapper = f"conditioning.{name}"
-    if not chosen(cfg, wrapper):
-        return part(cfg, f"model.{name}")
-    made = part(cfg, wrapper, _partial_=True)
-    shape = {}
-    if further := getattr(made.func, "further_channels", 0):
-        channels, *sides = lookup(cfg, f"model.{name}.image_shape") or [0]
-        shape = {"image_shape": [channels + further, *sides]}
-    return explain(wrapper, cfg.conditioning[name], made, part(cfg, f"model.{name}", **shape))
+    """A network of ``model``, inside its wrapper of ``conditioning`` and, if it is D, those of ``view``.
+
+    Each wrapper is built for the images that it gets from the one around it. The first of ``view`` is the outermost.
+    """
+    is_seen = issubclass(get_object(target_of(cfg, f"model.{name}")), Discriminator)
+    keys = [f"view.{view}" for view in cfg.get("view") or {}] if is_seen else []
+    wrappers = []
+    shape = given = list(lookup(cfg, f"model.{name}.image_shape") or [0])
+    for key in filter(partial(chosen, cfg), [*keys, f"conditioning.{name}"]):
+        node, make = OmegaConf.select(cfg, key), part(cfg, key, _partial_=True)
+        wrappers.append((key, node, make if "image_shape" not in make.keywords else partial(make, image_shape=shape)))
+        if inner := getattr(make.func, "inner_channels", None):
+            shape = [explain(key, node, inner, shape[0], **make.keywords), *shape[1:]]
+    network = part(cfg, f"model.{name}", **({} if shape == given else {"image_shape": shape}))
+    for key, node, make in reversed(wrappers):
+        network = explain(key, node, make, network)
+    return network
 
 
 def constructor_arguments(cls: type) -> tuple[list[str], set[str]]:

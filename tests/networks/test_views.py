@@ -1,0 +1,167 @@
+"""Wrappers of D: which examples it sees together, and the penalties on what it sees."""
+
+import pytest
+import torch
+
+from gan.core.batch import Batch, Output
+from gan.core.errors import UserError
+from gan.core.random import RandomRows
+from gan.losses.adversarial import NonSaturating
+from gan.losses.base import Pair
+from gan.losses.gradient_penalty import Dragan, GradientPenalty
+from gan.losses.penalties import R1, R2
+from gan.networks import base, conditional, conditioning, mlp
+from gan.networks.views import Packed, packs
+from gan.runs.build import build
+from tests.test_conf import BARE, composed
+
+
+class Quadratic(base.Discriminator):
+    """t(x) = ½ a ‖x‖², so that ∇t = a x."""
+
+    def __init__(self, a=3.0):
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.tensor(a))
+
+    def score(self, images):
+        return 0.5 * self.a * images.square().flatten(1).sum(1)
+
+
+def numbered(count, channels=1, offset=0.0):
+    """Images 1×2 whose pixels are (i, -i) in channel 0, 100 more in the next one, …"""
+    rows = torch.arange(count).float().view(-1, 1, 1, 1) + offset
+    image = torch.cat([rows, -rows], 3)
+    return torch.cat([image + 100 * channel for channel in range(channels)], 1)
+
+
+def test_pack_j_has_the_rows_j_and_j_plus_the_number_of_packs():
+    packed = packs(numbered(6, channels=2), 3)
+    assert packed.shape == (2, 6, 1, 2)
+    assert packed[0, :, 0, 0].tolist() == [0, 100, 2, 102, 4, 104]
+    assert packed[1, :, 0, 0].tolist() == [1, 101, 3, 103, 5, 105]
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_packs_do_not_depend_on_the_number_of_processes(world):
+    whole = packs(numbered(12), 2)
+    for rank in range(world):
+        assert torch.equal(packs(numbered(12)[rank::world], 2), whole[rank::world])
+
+
+def test_score_of_a_pack_is_that_of_its_images_as_channels():
+    torch.manual_seed(0)
+    inner = mlp.Discriminator((2, 1, 2), [5])
+    network, images = Packed(inner, 2), torch.rand(6, 1, 1, 2)
+    expected = inner.score(torch.cat([images[:3], images[3:]], 1))
+    assert torch.equal(network(Batch(images=images, labels=torch.arange(6))).logits, expected)
+
+
+def test_loss_is_the_mean_over_packs_and_reaches_every_image():
+    network = Packed(Quadratic(), 2)
+    real, fake = (Batch(images=numbered(4, offset=k / 10).requires_grad_(True)) for k in (1, 2))
+    pair = Pair(network, real, fake)
+    # ½ · 3 · 2 · (i² + (i + 2)²) for the rows i and i + 2
+    squares = [3 * ((i + 0.1) ** 2 + (i + 2.1) ** 2) for i in range(2)]
+    assert pair.real_output.logits.tolist() == pytest.approx(squares, rel=1e-5)
+    loss = NonSaturating().discriminator(pair)
+    expected = torch.nn.functional.softplus(-pair.real_output.logits).mean()
+    expected = expected + torch.nn.functional.softplus(pair.fake_output.logits).mean()
+    assert torch.equal(loss, expected)
+    (at_samples,) = torch.autograd.grad(NonSaturating().generator(pair), fake.images)
+    assert (at_samples.flatten(1).abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize(("term", "offset"), [(R1, 0.1), (R2, 0.2)])
+def test_penalty_has_one_norm_for_each_pack(term, offset):
+    network = Packed(Quadratic(), 2)
+    real, fake = (Batch(images=numbered(6, offset=k)) for k in (0.1, 0.2))
+    penalty = term(weight=2.0).discriminator(Pair(network, real, fake))
+    norms = [9 * 2 * ((i + offset) ** 2 + (i + 3 + offset) ** 2) for i in range(3)]  # a² ‖x‖² of both images
+    assert penalty.item() == pytest.approx(sum(norms) / 3, rel=1e-5)
+    (slope,) = torch.autograd.grad(penalty, network.network.a)
+    assert slope.item() == pytest.approx(2 / 3 * sum(norms) / 3, rel=1e-5)
+
+
+def test_interpolation_has_one_point_for_each_pack():
+    """The penalty of Packed on images is that of its inner D on the images as channels, with the same numbers."""
+    inner = Quadratic(0.4)
+    real, fake = torch.rand(6, 1, 1, 2), torch.rand(6, 1, 1, 2)
+    for term in (GradientPenalty(), Dragan(deviation=0.0)):
+        values = []
+        for network, view in ((Packed(inner, 2), lambda x: x), (inner, lambda x: packs(x, 2))):
+            random = RandomRows(generator=torch.Generator().manual_seed(3))
+            values.append(term.discriminator(Pair(network, Batch(view(real)), Batch(view(fake)), random)))
+        assert values[0].item() == pytest.approx(values[1].item(), rel=1e-6)
+
+
+def test_pack_of_one_is_the_network_itself():
+    inner = mlp.Discriminator((1, 1, 2), [5])
+    network, images = Packed(inner, 1), torch.rand(4, 1, 1, 2)
+    assert torch.equal(network(Batch(images=images)).logits, inner.score(images))
+    assert (network.mixes_batch, network.needs_whole_batch, network.pack) == (False, False, 1)
+
+
+def test_packs_forbid_a_joint_pass_but_not_several_processes():
+    network = Packed(mlp.Discriminator((2, 1, 2), [5]), 2)
+    assert (network.mixes_batch, network.needs_whole_batch, network.pack) == (True, False, 2)
+    normalized = Packed(mlp.Discriminator((2, 1, 2), [5], batch_norm=True), 2)
+    assert (normalized.mixes_batch, normalized.needs_whole_batch) == (True, True)
+
+
+def test_discriminators_of_single_examples_are_refused():
+    shape = (2, 8, 8)
+    inner = mlp.Discriminator(shape, [5])
+    for network in (
+        conditional.Discriminator(shape, [5], classes=3),
+        conditioning.ClassHead(inner, image_shape=shape, classes=3),
+        conditioning.LabelChannel(mlp.Discriminator((3, 8, 8), [5]), shape, classes=3),
+    ):
+        with pytest.raises(UserError, match=r"view.packed: a pack has no single label, code or z"):
+            Packed(network, 2)
+
+
+def test_wrapper_passes_on_what_the_inner_discriminator_is():
+    class Inner(base.Discriminator):
+        is_energy, offers, describes_examples, pack = True, frozenset({"classes"}), True, 3
+
+        def forward(self, batch):
+            return Output(logits=batch.images.sum((1, 2, 3)))
+
+    network = conditioning.Wrapper(Inner())
+    found = (network.is_energy, network.offers, network.describes_examples, network.pack)
+    assert found == (True, {"classes"}, True, 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["data.batch_size=8"],
+        ["view.packed.pack=4", "model=dcgan", "data.batch_size=8"],
+        ["loss=relativistic", "penalty=[r1,r2]", "view.packed.pack=3", "data.batch_size=9"],
+        ["loss=wasserstein", "penalty=gradient_penalty", "data.batch_size=8"],
+        ["loss=ebgan", "model=energy", "data.batch_size=8"],
+        ["data=ring", "model=points", "optim.simultaneous=true", "data.batch_size=8"],
+    ],
+)
+def test_packed_training_takes_steps_of_both_players(tmp_path, run_training, words):
+    module = run_training(composed(tmp_path, "view=packed", *words, *BARE, "trainer.max_steps=2")).module
+    assert module.iteration == 2
+    assert all(p.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["view.packed.pack=3"], r"data.batch_size must be a multiple of view.packed.pack=3, got 64"),
+        (["view.packed.pack=0"], r"view.packed.pack must be a whole number of at least 1, got 0"),
+        (["conditioning=projection"], r"view.packed: a pack has no single label, code or z"),
+        (["model=conditional"], r"view.packed: a pack has no single label, code or z"),
+        (
+            ["model=mlp_bn", "+model.discriminator.batch_norm=true", "data.batch_size=2"],
+            r"data.batch_size must be at least 4 for batch normalization",
+        ),
+    ],
+)
+def test_packs_that_cannot_be_are_refused_in_one_line(configure, words, message):
+    with pytest.raises(UserError, match=message):
+        build(configure("view=packed", *words))
