@@ -19,7 +19,7 @@ from gan.metrics import distances, kernel, manifold, memorization
 from gan.metrics.features import Components, Pixels, Shipped, Stacked
 from gan.metrics.features.classifier import Classifier, Recipe, augment, look
 from gan.metrics.parzen import _log_sum_exp
-from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
+from gan.networks.latents import Gaussian, Spherical, Truncated, Uniform, lerp, slerp
 from gan.networks.sampling import sample
 from gan.runs import build
 
@@ -113,7 +113,9 @@ def outputs_of_a_step(module, shape, precision):
     return [fake, *outputs, *losses, *report.values()], fake
 
 
-@pytest.mark.parametrize("latent", [Gaussian(5), Uniform(5), Spherical(5)], ids=lambda latent: type(latent).__name__)
+@pytest.mark.parametrize(
+    "latent", [Gaussian(5), Uniform(5), Spherical(5), Truncated(5)], ids=lambda latent: type(latent).__name__
+)
 def test_latents_are_drawn_on_the_gpu(fake_mode, latent):
     start, end = latent.draw(RandomRows(GPU), 4), latent.draw(RandomRows(GPU), 4)
     path = torch.linspace(0, 1, 3, device=GPU)

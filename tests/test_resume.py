@@ -105,7 +105,7 @@ def check_resume(configure, run_training, tmp_path, choices, whole, stop_at):
     assert rest.module.iteration == whole.module.iteration
     assert_same_bits(weights(whole), weights(rest))
     expected, found = scalars(tmp_path / "whole"), scalars(tmp_path / "rest")
-    assert expected["loss/generator"], "the run is too short to have curves"
+    assert any(name.startswith("loss/") for name in expected), "the run is too short to have curves"
     for name, points in expected.items():
         assert [p for p in points if p[0] > stop_at] == found.get(name, []), name
     for a, b in zip(whole.trainer.optimizers, rest.trainer.optimizers, strict=True):

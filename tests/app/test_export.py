@@ -1,7 +1,9 @@
 """export.py: the files, their folder, and its error messages."""
 
 import builtins
+import contextlib
 import errno
+import re
 import shutil
 from pathlib import Path
 
@@ -96,3 +98,27 @@ def test_an_unknown_generator_or_format_is_one_line(trained, tmp_path, command):
     assert (status, "Did you mean 'html'?" in output) == (1, True)
     status, output = command("export.py", tmp_path, "run=nowhere")
     assert (status, "run=nowhere: no such folder" in output) == (1, True)
+
+
+@pytest.mark.parametrize("method", ["vae", "autoencoder", "bigan"])
+def test_an_encoder_is_written_and_the_reader_of_the_card_reads_it(tmp_path, method):
+    widths = "[8,8]" if method == "bigan" else "[8]"
+    words = [f"method={method}", f"model.encoder.hidden={widths}", f"model.generator.hidden={widths}"]
+    cfg = small(tmp_path / "run", *words, f"++model.discriminator.hidden={widths}", "trainer.max_steps=2")
+    trained_experiment(cfg)
+    run = open_run(tmp_path / "run", device="cpu")
+    written = gan.export(run, folder=tmp_path / "here")
+    assert {"encoder.safetensors", "encoder.json"} <= {path.name for path in written}
+    text, found = (tmp_path / "here" / "README.md").read_text(encoding="utf-8"), {"print": lambda *_: None}
+    with contextlib.chdir(tmp_path / "here"):
+        for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+            exec(block, found)
+    images = found["examples"]["images"]
+    assert torch.allclose(found["codes"], run.sampler.encode("ema", images), atol=1e-5)
+    assert torch.allclose(found["reconstructions"], run.sampler.reconstruct("ema", images), atol=1e-5)
+
+
+def test_without_an_encoder_the_files_are_those_of_a_generator(trained, tmp_path):
+    written = gan.export(open_run(trained, device="cpu"), folder=tmp_path / "here")
+    assert not any("encoder" in path.name for path in written)
+    assert "Encoder" not in (tmp_path / "here" / "README.md").read_text(encoding="utf-8")

@@ -138,6 +138,7 @@ def test_other_losses_and_penalties_take_a_step(configure, run_training, words):
         (["loss=began"], "method=bigan needs a loss of D's scores alone"),
         (["loss=catgan"], "method=bigan needs a loss of D's scores alone"),
         (["model.encoder.latent_dim=4"], r"model.encoder returns shape \(2, 4\), expected \(2, 3\)"),
+        (["method=gan", "model=bigan"], "model.discriminator is given z with each image, .*; take method=bigan"),
         (["trainer.devices=2", "trainer.accelerator=cpu"], "compares the examples of a batch"),
         (["model.discriminator.hidden=[8]"], "hidden needs two layers or more"),
     ],

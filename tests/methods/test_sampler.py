@@ -8,7 +8,7 @@ import torch
 from gan.core.batch import Output
 from gan.methods import sampler
 from gan.methods.sampler import Sampler
-from gan.networks import conditional, latents
+from gan.networks import conditional, latents, learned
 
 
 def of(latent):
@@ -16,6 +16,7 @@ def of(latent):
 
 
 PRIORS = [latents.Gaussian(7), latents.Uniform(3), latents.Spherical(5), conditional.Labelled(9, classes=10)]
+PRIORS += [latents.Truncated(4), latents.Mixture(4), learned.Learned(4, points=20)]
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: type(prior).__name__)

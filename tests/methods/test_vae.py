@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from gan.app.prepare import prepare
 from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.core.random import RandomRows
@@ -170,3 +171,14 @@ def test_encoder_of_the_wrong_size_is_reported(configure, run_training):
         run_training(configure(*SMALL, "model.encoder.per_code=1"))
     with pytest.raises(UserError, match="beta must be a number of at least 0"):
         build(configure(*SMALL, "method.beta=-1"))
+
+
+def test_points_of_the_plane_are_no_bernoulli_pixels(tmp_path):
+    words = ["data=ring", "method=vae", "latent.dim=2", "trainer=cpu", "callbacks=none", "logger=none"]
+    cfg = composed(*words)
+    cfg.output_dir = str(tmp_path)
+    with pytest.raises(UserError, match=r"Bernoulli pixels lie in \[0, 1\], unlike .*take likelihood=gaussian"):
+        prepare(build(cfg), cfg)
+    cfg = composed(*words, "likelihood=gaussian")
+    cfg.output_dir = str(tmp_path)
+    prepare(build(cfg), cfg)

@@ -7,7 +7,7 @@ import torch
 
 from gan.core.errors import UserError
 from gan.networks import fitted, mlp
-from gan.networks.fitted import GaussianFit
+from gan.networks.fitted import GaussianFit, Whitening
 
 SHAPE = (1, 3, 3)
 
@@ -40,7 +40,7 @@ def test_samples_have_the_moments_and_whitening_inverts():
     fit, codes = made(), torch.randn(500, 3) @ torch.randn(3, 3) - 1
     fit.observe(codes)
     fit.fit()
-    z = fit.whiten(codes)
+    z = Whitening(fit)(codes)
     assert torch.allclose(torch.cov(z.T, correction=0), torch.eye(3), atol=1e-3)
     assert torch.allclose(z.mean(0), torch.zeros(3), atol=1e-4)
     assert torch.allclose(fit(z), fit.decode(codes), atol=1e-5)
@@ -49,7 +49,7 @@ def test_samples_have_the_moments_and_whitening_inverts():
 def test_before_the_first_batch_codes_are_latents():
     fit, z = made(), torch.randn(4, 3)
     assert torch.equal(fit(z), fit.decode(z))
-    assert torch.equal(fit.whiten(z), z)
+    assert torch.equal(Whitening(fit)(z), z)
 
 
 def test_a_coordinate_without_variance_does_no_harm():

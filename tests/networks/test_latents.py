@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from gan.core.random import RandomRows
-from gan.networks.latents import Gaussian, Spherical, Uniform, lerp, slerp
+from gan.networks.latents import Gaussian, Mixture, Spherical, Truncated, Uniform, lerp, slerp
 
 
-@pytest.mark.parametrize("latent", [Gaussian(16), Uniform(16), Spherical(16)])
+@pytest.mark.parametrize("latent", [Gaussian(16), Uniform(16), Spherical(16), Mixture(16, 200, share=0.5)])
 def test_prior_has_zero_mean_and_unit_variance(latent):
     z = latent.draw(RandomRows(generator=torch.Generator().manual_seed(0)), 40_000)
     assert z.shape == (40_000, 16)
@@ -30,12 +30,70 @@ def test_spherical_prior_lies_on_the_sphere():
     assert torch.allclose(norms, torch.full((100,), 3.0))
 
 
-@pytest.mark.parametrize("latent", [Gaussian(3), Uniform(3), Spherical(3)])
+@pytest.mark.parametrize("latent", [Gaussian(3), Uniform(3), Spherical(3), Truncated(3), Mixture(3)])
 def test_own_random_generator_keeps_the_global_random_state(latent):
     before = torch.get_rng_state()
     a, b = (latent.draw(RandomRows(generator=torch.Generator().manual_seed(7)), 5) for _ in range(2))
     assert torch.equal(a, b)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def seeded():
+    return RandomRows(generator=torch.Generator().manual_seed(0))
+
+
+def test_deviation_of_a_gaussian_scales_it():
+    assert torch.equal(Gaussian(4, deviation=5.0).draw(seeded(), 9), 5 * Gaussian(4).draw(seeded(), 9))
+    assert Gaussian(1, 5.0).distribution_function(torch.tensor(5.0)).item() == pytest.approx(0.8413447)
+
+
+@pytest.mark.parametrize("bound", [0.5, 2.0, 4.0])
+def test_truncated_prior_is_a_gaussian_within_its_bound(bound):
+    """The same quantiles as a Gaussian of which values beyond the bound were drawn again."""
+    z = Truncated(1, bound).draw(seeded(), 200_000)[:, 0]
+    assert z.abs().max() <= bound
+    whole = torch.randn(2_000_000, generator=torch.Generator().manual_seed(1))
+    kept = whole[whole.abs() <= bound][:200_000]
+    at = torch.linspace(0.01, 0.99, 9)
+    assert torch.allclose(z.quantile(at), kept.quantile(at), atol=0.02)
+    density = math.exp(-(bound**2) / 2) / math.sqrt(2 * math.pi)
+    variance = 1 - 2 * bound * density / math.erf(bound / math.sqrt(2))
+    assert z.var().item() == pytest.approx(variance, rel=0.02)
+
+
+def test_truncated_prior_has_the_distribution_function_of_its_draws():
+    prior = Truncated(1, 1.5)
+    z = prior.draw(seeded(), 100_000)[:, 0].double()
+    for at in (-1.5, -1.0, 0.0, 0.7, 1.5):
+        share = (z <= at).double().mean().item()
+        assert prior.distribution_function(torch.tensor(at)).item() == pytest.approx(share, abs=0.01)
+    edges, masses = prior.cells(30)
+    assert (edges[0], edges[-1]) == (-1.5, 1.5)
+    assert masses.sum().item() == pytest.approx(1)
+
+
+def test_mixture_has_gaussians_around_its_centers():
+    prior = Mixture(3, components=4, share=0.99, seed=5)
+    assert torch.allclose(prior.centers.mean(0), torch.zeros(3), atol=1e-6)
+    assert prior.centers.square().mean().item() == pytest.approx(0.99, rel=1e-5)
+    z = prior.draw(seeded(), 40_000)
+    nearest = (z[:, None] - prior.centers).norm(dim=2)
+    index = nearest.argmin(1)
+    counts = torch.bincount(index, minlength=4)
+    assert (counts - 10_000).abs().max() < 500
+    for i in range(4):
+        rest = z[index == i] - prior.centers[i]
+        assert torch.allclose(rest.std(0), torch.full((3,), 0.1), atol=0.01)
+    assert torch.equal(prior.centers, Mixture(3, 4, 0.99, 5).centers)
+    assert not torch.equal(prior.centers, Mixture(3, 4, 0.99, 6).centers)
+
+
+def test_rows_of_two_processes_are_those_of_one():
+    for prior in (Truncated(3), Mixture(3)):
+        whole = prior.draw(seeded(), 8)
+        for rank in (0, 1):
+            random = RandomRows(rank=rank, world=2, generator=torch.Generator().manual_seed(0))
+            assert torch.equal(prior.draw(random, 4), whole[rank::2])
 
 
 def test_latent_dim_must_be_positive():

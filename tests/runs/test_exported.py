@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from gan.app.sample import export
 from gan.core.errors import UserError
+from gan.core.random import RandomRows, derive
 from gan.runs import build
 from gan.runs.exported import CHECKSUM, checksum, load_generator
 from gan.runs.run import Run
@@ -58,3 +59,22 @@ def test_generator_inside_a_wrapper_is_read(configure, tmp_path):
     generator, latent = load_generator(path)
     z, labels = torch.randn(3, latent.dim), torch.tensor([2, 0, 9])
     assert torch.equal(generator(z, labels), module.generator.eval()(z, labels))
+
+
+@pytest.mark.parametrize("words", [["latent=learned", "latent.points=5"], ["method=autoencoder"]], ids=" ".join)
+def test_trained_prior_and_fitted_gaussian_are_read(configure, tmp_path, words):
+    cfg = configure(*words)
+    module = build.module(cfg)
+    with torch.no_grad():
+        for value in [*module.latent.parameters()] if hasattr(module.latent, "parameters") else []:
+            value.normal_()
+        if "method=autoencoder" in words:
+            module.generator.observe(torch.randn(50, cfg.latent.dim) * 3 + 1)
+            module.generator.fit()
+    run = Run(tmp_path, cfg, lambda: module)
+    path = export(run, "raw", tmp_path / "g.safetensors")
+    generator, latent = load_generator(path)
+    z, labels = run.sampler.latents(6, seed=1)
+    random = RandomRows(generator=torch.Generator().manual_seed(derive(1, "samples")))
+    assert torch.equal(latent(random, labels)[0], z)
+    assert torch.equal(generator(z), run.sampler.sample("raw", z))

@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from gan.core.batch import Batch
 from gan.core.errors import UserError, one_line
-from gan.data.base import Source
+from gan.data.base import ImageData, Source
 from gan.methods.base import Method
 from gan.networks.base import Generator
 from gan.runs import checkpoint
@@ -33,8 +33,19 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
         method.generator.adapt_to_data(data.mean_image)
         load_trained(method.generator)
     method.restart_ema()
+    check_pixels(method, data)
     warn_of_mixed_examples(method)
     return check_networks(method, data)
+
+
+def check_pixels(method: Method, data: Source) -> None:
+    """Raises UserError if the data are no images, and the method's likelihood is one of pixels in [0, 1]."""
+    likelihood = getattr(method, "likelihood", None)
+    if likelihood is not None and likelihood.needs_pixels and not isinstance(data, ImageData):
+        raise UserError(
+            f"likelihood: {type(likelihood).__name__} pixels lie in [0, 1], unlike {data.describe()}; take "
+            "likelihood=gaussian."
+        )
 
 
 def warn_of_mixed_examples(method: Method) -> None:
@@ -55,9 +66,11 @@ def load_trained(generator: Generator) -> None:
     """Loads the weights of another run's generator into a generator that starts from it."""
     if generator.start_from is None:
         return
-    key = "model.generator.start_from"
+    key = generator.start_key
     saved = checkpoint.read(generator.start_from, key)
-    weights = {k.removeprefix("generator."): v for k, v in saved["state_dict"].items() if k.startswith("generator.")}
+    names = ["generator_ema."] * generator.start_from_ema + ["generator."]
+    prefix = next((name for name in names if any(key.startswith(name) for key in saved["state_dict"])), names[-1])
+    weights = {k.removeprefix(prefix): v for k, v in saved["state_dict"].items() if k.startswith(prefix)}
     try:
         generator.load_trained(weights)
     except RuntimeError as error:

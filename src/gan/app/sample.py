@@ -19,7 +19,8 @@ from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
 from gan.figures.base import Comparison, Figure
 from gan.figures.drawing import check_channels
-from gan.runs.exported import CHECKSUM, checksum
+from gan.networks.base import Network
+from gan.runs.exported import CHECKSUM, LATENT, checksum
 from gan.runs.folder import runs_in
 from gan.runs.instantiate import check_texts, part
 from gan.runs.run import Run, open_run
@@ -126,7 +127,7 @@ def export(run: Run, name: str, path: Path) -> Path:
 
     Metadata: ``config`` (JSON) is the run's configuration, whose ``model.generator`` builds the network; ``latent``
     (JSON) is its prior; ``image_shape`` (JSON) is the shape of its samples; ``generator`` is raw or ema; ``sha256`` is
-    the checksum of the weights and of the other metadata.
+    the checksum of the weights and of the other metadata. The weights of a trained prior have names in ``latent:``.
     """
     from safetensors.torch import save
 
@@ -141,6 +142,8 @@ def export(run: Run, name: str, path: Path) -> Path:
         "config": json.dumps(config),
     }
     weights = {key: value.cpu().contiguous() for key, value in generator.state_dict().items()}
+    if isinstance(latent := run.module.latent, Network):  # a trained prior has weights, too
+        weights |= {f"{LATENT}{key}": value.cpu().contiguous() for key, value in latent.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     content = save(weights, metadata | {CHECKSUM: checksum(weights, metadata)})
     with write_whole(path) as unfinished:

@@ -101,11 +101,12 @@ def supported_metrics(
         "test": len(splits[reference.split]),
         "class": least_of_a_class(splits[reference.split].labels, classes),
     }
+    extractor = getattr(reference.net, "name", type(reference.net).__name__.lower())  # no name unless it is prepared
     reasons: dict[Metric, tuple[str, str]] = {}
     for metric in metrics:
         if missing := metric.needs - given:
             reasons[metric] = (
-                f"{' and '.join(sorted(missing))}, which neither features={reference.net.name} nor this method gives",
+                f"{' and '.join(sorted(missing))}, which neither features={extractor} nor this method gives",
                 "take other metrics, or features=trained for data with classes",
             )
             continue

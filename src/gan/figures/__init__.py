@@ -10,22 +10,29 @@ from gan.figures.grid import Grid
 from gan.figures.interpolation import Interpolation
 from gan.figures.neighbours import Neighbours
 from gan.figures.one_dimension import OneDimension
+from gan.figures.photos import Attributes, Photos
 from gan.figures.plane import Plane
 from gan.figures.progress import Progress
+from gan.figures.reconstruction import ImageInterpolation, ImageTraversal, Reconstructions
 from gan.figures.theory import Theory
 from gan.figures.traversal import Traversal
 
 __all__ = [
+    "Attributes",
     "ClassGrid",
     "ClassInterpolation",
     "Completions",
     "Curves",
     "Grid",
+    "ImageInterpolation",
+    "ImageTraversal",
     "Interpolation",
     "Neighbours",
     "OneDimension",
+    "Photos",
     "Plane",
     "Progress",
+    "Reconstructions",
     "Theory",
     "Traversal",
 ]

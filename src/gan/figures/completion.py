@@ -13,6 +13,7 @@ from gan.core.images import scale
 from gan.core.random import derive
 from gan.figures.base import Figure, describe
 from gan.figures.drawing import add_caption, check_channels, grid, save_picture
+from gan.methods.projection import find_latents
 from gan.networks.completion import Completing
 from gan.networks.sampling import evaluating
 from gan.runs.run import Run
@@ -87,21 +88,7 @@ def halves(side: int) -> Tensor:
 
 
 def search(generator: Callable[[Tensor], Tensor], z: Tensor, images: Tensor, masks: Tensor, steps: int) -> Tensor:
-    """Images filled by G(z), with z that minimizes the squared error of the given pixels plus .001 ‖z‖².
-
-    Args:
-        generator: latents (N, dim) to images (N, C, H, W), in evaluation mode.
-        z: where the search starts.
-        images: (N, C, H, W) in [0, 1].
-        masks: (N, 1, H, W), 1 where a pixel is given.
-        steps: of Adam at a rate of .05.
-    """
-    z = z.clone().requires_grad_()
-    optimizer = torch.optim.Adam([z], lr=0.05)
-    with torch.enable_grad():
-        for _ in range(steps):
-            error = ((generator(z) - images) * masks).square().flatten(1).sum(1)
-            (z.grad,) = torch.autograd.grad((error + 0.001 * z.square().sum(1)).sum(), z)
-            optimizer.step()
+    """Images filled by G(z), with z from :func:`gan.methods.projection.find_latents`; arguments as there."""
+    z = find_latents(generator, z, images, steps, masks=masks)
     with torch.no_grad():
         return masks * images + (1 - masks) * generator(z)

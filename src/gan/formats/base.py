@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from torch import Tensor, nn
+
 from gan.formats.trace import Program, trace
 from gan.runs.run import Run
 
@@ -28,6 +30,29 @@ def trace_generator(run: Run, generator: str) -> Program:
     Raises UserError for a network that torch cannot trace.
     """
     return trace(run.sampler.generator(generator), *run.sampler.latents(2, seed=0))
+
+
+def trace_encoder(run: Run, generator: str) -> Program:
+    """The encoder beside the generator of that name as a list of operations: images, named ``z``, to latents."""
+    network = Encoding(run.sampler.encoder(generator), run.module.code_layer(run.sampler.generator(generator)))
+    z, labels = run.sampler.latents(2, seed=0)
+    return trace(network, run.sampler.sample(generator, z, labels), labels, "model.encoder")
+
+
+class Encoding(nn.Module):
+    """Images (B, C, H, W) to latents (B, dim).
+
+    Args:
+        encoder: images to its outputs.
+        last: outputs to latents.
+    """
+
+    def __init__(self, encoder: nn.Module, last: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.last = encoder, last
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:  # the names of a program's inputs
+        return self.last(self.encoder(z))
 
 
 def describe(run: Run, generator: str, program: Program) -> dict:

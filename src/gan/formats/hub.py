@@ -1,13 +1,13 @@
 """Weights, configuration and model card: the folder that ``huggingface_hub`` uploads and loads."""
 
 import json
-from importlib.resources import files
+from importlib import resources
 from typing import Any
 
 import torch
 
 import gan
-from gan.formats.base import Format, describe, trace_generator
+from gan.formats.base import Format, describe, trace_encoder, trace_generator
 from gan.formats.trace import Operation, Program, Value, name_of
 from gan.runs.run import Run
 
@@ -16,6 +16,8 @@ EXAMPLES = 16  # samples in the folder, to check a reader with
 
 class Safetensors(Format):
     """``model.safetensors``, ``config.json``, ``README.md`` with a reader, and ``examples.safetensors``.
+
+    With an encoder also ``encoder.safetensors`` and ``encoder.json``; the same reader maps images to latents.
 
     The reader in the card is plain torch: ``config.json`` lists the operations of the network. Names and values of the
     weights are those of the generator's ``state_dict()``, so that ``load_state_dict`` takes them too.
@@ -28,13 +30,23 @@ class Safetensors(Format):
         about = describe(run, generator, program)
         z, labels = run.sampler.latents(EXAMPLES, seed=0)
         examples = {"z": z, "labels": labels, "images": run.sampler.sample(generator, z, labels)}
-        weights = {name: value.cpu().contiguous().clone() for name, value in program.weights.items()}
-        return {
-            "model.safetensors": save(weights, {"format": "pt"}),
-            "config.json": json.dumps(about | encode(program), indent=1, ensure_ascii=False).encode(),
-            "examples.safetensors": save(examples, {"format": "pt"}),
-            "README.md": card(run, about).encode(),
-        }
+        files, text = written(program, "model", "config", about), card(run, about)
+        if "encoder" in run.sampler.offers:
+            examples["codes"] = run.sampler.encode(generator, examples["images"]).cpu().contiguous()
+            files |= written(trace_encoder(run, generator), "encoder", "encoder", {})
+            text += resources.files("gan.formats").joinpath("encoder_card.md").read_text(encoding="utf-8")
+        return files | {"examples.safetensors": save(examples, {"format": "pt"}), "README.md": text.encode()}
+
+
+def written(program: Program, weights: str, config: str, about: dict[str, Any]) -> dict[str, bytes]:
+    """A program as ``WEIGHTS.safetensors`` and ``CONFIG.json``, the latter with further entries ``about``."""
+    from safetensors.torch import save
+
+    values = {name: value.cpu().contiguous().clone() for name, value in program.weights.items()}
+    return {
+        f"{weights}.safetensors": save(values, {"format": "pt"}),
+        f"{config}.json": json.dumps(about | encode(program), indent=1, ensure_ascii=False).encode(),
+    }
 
 
 def encode(program: Program) -> dict[str, Any]:
@@ -68,7 +80,7 @@ def _encode_argument(argument: Any) -> Any:
 
 def card(run: Run, about: dict) -> str:
     """The model card, in Markdown."""
-    text = files("gan.formats").joinpath("card.md").read_text(encoding="utf-8")
+    text = resources.files("gan.formats").joinpath("card.md").read_text(encoding="utf-8")
     channels, height, width = about["image_shape"]
     settings = [f"{key}={value}" for key, value in about["latent"].items() if key != "distribution"]
     rows = {

@@ -47,19 +47,20 @@ class Program:
     exported: ExportedProgram
 
 
-def trace(network: nn.Module, z: Tensor, labels: Tensor) -> Program:
+def trace(network: nn.Module, z: Tensor, labels: Tensor, key: str = "model.generator") -> Program:
     """The operations of a network in evaluation mode, on the CPU, for any batch size.
 
     Args:
         network: maps latents and labels to images; unchanged.
         z: an example, (B, dim) with B > 1.
         labels: int64 (B,).
+        key: of the network, for messages.
 
     Raises:
         UserError: torch cannot trace the network, for example because its forward branches on values.
     """
     network = copy.deepcopy(network).cpu().eval()
-    exported = _export(network, z, labels)
+    exported = _export(network, z, labels, key)
     signature = exported.graph_signature
     named = signature.inputs_to_parameters | signature.inputs_to_buffers | signature.inputs_to_lifted_tensor_constants
     (output,) = signature.user_outputs
@@ -72,7 +73,7 @@ def trace(network: nn.Module, z: Tensor, labels: Tensor) -> Program:
     )
 
 
-def _export(network: nn.Module, z: Tensor, labels: Tensor) -> ExportedProgram:
+def _export(network: nn.Module, z: Tensor, labels: Tensor, key: str) -> ExportedProgram:
     batch = torch.export.Dim("batch")
     try:
         with torch.no_grad(), warnings.catch_warnings():
@@ -81,9 +82,7 @@ def _export(network: nn.Module, z: Tensor, labels: Tensor) -> ExportedProgram:
             return exported.run_decompositions({})  # no in-place operations, else as the network calls them
     except Exception as error:  # torch has a class of errors for each stage
         message = one_line(error).split(". ")[0]
-        raise UserError(
-            f"model.generator ({type(network).__name__}): torch.export cannot trace it: {message[:200]}."
-        ) from error
+        raise UserError(f"{key} ({type(network).__name__}): torch.export cannot trace it: {message[:200]}.") from error
 
 
 def _operations(exported: ExportedProgram, named: dict[str, str]) -> Iterator[Operation]:

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +13,9 @@ from gan.core.checks import check_number
 
 class Likelihood(ABC):
     """p(x | z), given the generator's output for z."""
+
+    #: whether it is defined for pixels in [0, 1] alone
+    needs_pixels: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, outputs: Tensor, images: Tensor) -> Tensor:
@@ -28,6 +32,8 @@ class Bernoulli(Likelihood):
 
     Pixels between 0 and 1 count as probabilities; the result then is no likelihood, and its least value not 0.
     """
+
+    needs_pixels = True
 
     def __call__(self, outputs: Tensor, images: Tensor) -> Tensor:
         return bernoulli_cross_entropy(outputs, images)

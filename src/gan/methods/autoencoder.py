@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import nn
 
 from gan.core.batch import Batch
 from gan.core.errors import UserError
@@ -11,7 +11,7 @@ from gan.methods.base import Due, Logs
 from gan.methods.encoding import Encoding
 from gan.methods.gan import GAN
 from gan.networks.base import Network
-from gan.networks.fitted import GaussianFit
+from gan.networks.fitted import GaussianFit, Whitening
 
 
 class Autoencoder(Encoding):
@@ -57,9 +57,9 @@ class Autoencoder(Encoding):
         self.generator.fit()  # before its EMA copies it
         super().after_step(player)
 
-    def code(self, outputs: Tensor, generator: nn.Module) -> Tensor:
+    def code_layer(self, generator: nn.Module) -> nn.Module:
         assert isinstance(generator, GaussianFit)
-        return generator.whiten(outputs)
+        return Whitening(generator)
 
 
 class AdversarialAutoencoder(Encoding, GAN):

@@ -36,20 +36,30 @@ class Encoding(Method):
         """The encoders by the names of the generators: ``raw``, and ``ema`` if there is one."""
         return {"raw": self.encoder} | ({"ema": self.encoder_ema} if self.encoder_ema is not None else {})
 
-    def code(self, outputs: Tensor, generator: nn.Module) -> Tensor:
-        """The latents z (B, dim) of images, which G maps to their reconstructions.
+    def code_layer(self, generator: nn.Module) -> nn.Module:
+        """A layer from the encoder's outputs (B, per_code · dim) to the latents z (B, dim) of reconstructions.
 
         Args:
-            outputs: of the encoder, (B, per_code · dim).
-            generator: which of :meth:`generators` will get the latents.
+            generator: which of :meth:`generators` gets the latents.
         """
-        return outputs[:, : self.latent.dim]
+        return First(self.latent.dim)
 
     def check(self, batch: Batch) -> list[str]:
         with torch.no_grad():
             shape = (len(batch), self.per_code * self.latent.dim)
             expect_shape("model.encoder", self.encoder(batch.images), shape)
         return super().check(batch)
+
+
+class First(nn.Module):
+    """The first ``dim`` of some columns."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        return outputs[:, : self.dim]
 
 
 def add_encoder_ema(method: Encoding, state: dict[str, Any], *_: Any) -> None:

@@ -198,7 +198,13 @@ class GAN(Method):
         if self.loss.needs_energy and not self.discriminator.is_energy:
             raise UserError("loss is one of energies: model.discriminator must be an autoencoder, take model=energy.")
         with torch.no_grad():
-            pair = Pair(self.discriminator, self.real(batch), self.fake(batch))
+            real, fake = self.real(batch), self.fake(batch)
+            if self.discriminator.needs_z and real.z is None:
+                raise UserError(
+                    "model.discriminator is given z with each image, which this method has of samples alone; take "
+                    "method=bigan."
+                )
+            pair = Pair(self.discriminator, real, fake)
             for name, term in self.objectives.items():
                 for output, option in term.needs_outputs.items():
                     if getattr(pair.fake_output, output) is None:

@@ -60,6 +60,7 @@ class Sampler:
         self.generator(name)
         return name
 
+    @torch.no_grad()
     def latents(self, count: int, seed: int, stream: str = "samples", label: int | None = None) -> Drawn:
         """Draws ``count`` latents from the prior, on the CPU.
 
@@ -78,6 +79,7 @@ class Sampler:
         random = RandomRows(generator=torch.Generator().manual_seed(derive(seed, stream)))
         return self.method.latent(random, self.wanted(count, label))
 
+    @torch.no_grad()
     def numbered_latents(self, count: int, seed: int, label: int | None = None) -> Drawn:
         """As :meth:`latents`, but latent i and its label are functions of (seed, i), whatever the count.
 
@@ -174,8 +176,8 @@ class Sampler:
             name: ``raw`` or ``ema``.
             images: (N, C, H, W), float32 in [0, 1] or uint8.
         """
-        encoder = self.encoder(name)
-        return self.method.code(torch.cat(list(_outputs(encoder, images))), self.generator(name))
+        outputs = torch.cat(list(_outputs(self.encoder(name), images)))
+        return self.method.code_layer(self.generator(name))(outputs)
 
     def describe_by(self, encoder: Encoder, images: Tensor) -> dict[str, Tensor]:
         """An encoder's outputs in evaluation mode: ``code`` (N, dim), and ``hidden`` (N, F) of its last hidden layer.

@@ -54,24 +54,28 @@ class NearestNeighbour(Metric):
 
     def __init__(self, cosine: bool = False) -> None:
         self.cosine = cosine
+        self._control: tuple[Any, dict[str, Tensor] | None] = (None, None)  # of the latest model: raw and ema share it
 
     def __call__(self, case: Case) -> list[Measure]:
-        encoders = {"": case.model.encoder(case.generator)}
-        if (control := case.model.untrained_encoder(case.train.stored)) is not None:
-            encoders["untrained"] = control
-        right = {name: self.right(case, encoder) for name, encoder in encoders.items()}
-        measures = []
-        for layer, hits in right[""].items():
+        control, measures = self.control(case), []
+        for layer, hits in self.right(case, case.model.encoder(case.generator)).items():
             suffix = "" if layer == "hidden" else f"_{layer}"
             found: dict[str, Any] = {"layer": layer, "distance": "cosine" if self.cosine else "Euclidean"}
             found |= {"training_images": len(case.train)}
             measures.append(share(f"nearest_neighbour_accuracy{suffix}", hits, found))
             if control is not None:
-                value, error = paired_difference(hits, right["untrained"][layer])
-                found = {"untrained": float(right["untrained"][layer].mean())} | found
+                value, error = paired_difference(hits, control[layer])
+                found = {"untrained": float(control[layer].mean())} | found
                 details = {"standard_error_over": "images, paired"}
                 measures.append(Measure(f"nearest_neighbour_gain{suffix}", value, "", error, details, found))
         return measures
+
+    def control(self, case: Case) -> dict[str, Tensor] | None:
+        """As :meth:`right`, of the encoder before training; None if its weights cannot be had."""
+        if self._control[0] is not case.model:
+            encoder = case.model.untrained_encoder(case.train.stored)
+            self._control = (case.model, None if encoder is None else self.right(case, encoder))
+        return self._control[1]
 
     def right(self, case: Case, encoder: torch.nn.Module) -> dict[str, Tensor]:
         """Whether each test image has the class of its nearest neighbor, float64 (N,) on the CPU, by layer."""

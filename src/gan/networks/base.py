@@ -53,6 +53,10 @@ class Generator(Network):
     """
 
     start_from: str | None = None
+    #: the key of ``start_from``, for messages
+    start_key: ClassVar[str] = "model.generator.start_from"
+    #: whether these are the weights of its EMA, if there is one
+    start_from_ema: bool = False
     #: number of classes of the labels that it needs; 0 if it works without labels
     classes: int = 0
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.core.checks import check_integer, check_number
 from gan.core.processes import mean_over_processes
@@ -47,10 +47,6 @@ class GaussianFit(base.Generator):
         """Images (B, C, H, W) of codes (B, latent_dim)."""
         return self.network(codes, labels)
 
-    def whiten(self, codes: Tensor) -> Tensor:
-        """The z (B, latent_dim) that :meth:`forward` maps to the images of these codes (B, latent_dim)."""
-        return torch.linalg.solve_triangular(self.factor, (codes - self.mean).T, upper=False).T
-
     @torch.no_grad()
     def observe(self, codes: Tensor) -> None:
         """Updates the running moments by the codes (B, latent_dim) of a batch, in place."""
@@ -71,3 +67,22 @@ class GaussianFit(base.Generator):
 
     def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
         self.network.adapt_to_data(mean_image)
+
+
+class Whitening(nn.Module):
+    """The inverse of a fit: codes (B, dim) to the z (B, dim) that ``fit`` maps to the images of these codes.
+
+    Args:
+        fit: with whose moments; later changes of them count.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, fit: GaussianFit) -> None:
+        super().__init__()
+        self.register_buffer("mean", fit.mean)
+        self.register_buffer("factor", fit.factor)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return torch.linalg.solve_triangular(self.factor, (codes - self.mean).T, upper=False).T

@@ -10,13 +10,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gan.core.errors import UserError, one_line
-from gan.networks.base import Generator
+from gan.networks.base import Generator, Network
 from gan.networks.latents import Latent
 from gan.runs.build import build_network
 from gan.runs.instantiate import part
 from gan.runs.limits import limit_networks
 from gan.runs.run import trusted_config
 
+LATENT = "latent:"  # before the names of the weights of a prior that was trained with G
 CHECKSUM = "sha256"  # the entry of the metadata; the format itself has no checksum
 
 
@@ -64,5 +65,8 @@ def load_generator(path: str | Path, trust: str | Collection[str] | None = None)
         generator, latent = build_network(cfg, "generator"), part(cfg, "latent")
         if not isinstance(generator, Generator):
             raise UserError(f"{path}: model.generator is a {type(generator).__name__}, no generator.")
-        generator.load_state_dict(weights)
+        of_latent = {key.removeprefix(LATENT): v for key, v in weights.items() if key.startswith(LATENT)}
+        generator.load_state_dict({key: v for key, v in weights.items() if not key.startswith(LATENT)})
+        if isinstance(latent, Network):
+            latent.load_state_dict(of_latent)
     return generator.eval(), latent
