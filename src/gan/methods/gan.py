@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from gan.core.batch import Batch
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
-from gan.core.random import RandomRows
 from gan.losses.base import Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
 from gan.methods.history import History
