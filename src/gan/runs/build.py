@@ -127,7 +127,7 @@ def build_network(cfg: DictConfig, name: str) -> Network:
     shape = given = list(lookup(cfg, f"model.{name}.image_shape") or [0])
     for key in filter(partial(chosen, cfg), [*keys, f"conditioning.{name}"]):
         node, make = OmegaConf.select(cfg, key), part(cfg, key, _partial_=True)
-        wrappers.append((key, node, make if "image_shape" not in make.keywords else partial(make, image_shape=shape)))
+        wrappers.append((key, node, partial(make, image_shape=shape) if shape != given else make))
         if inner := getattr(make.func, "inner_channels", None):
             shape = [explain(key, node, inner, shape[0], **make.keywords), *shape[1:]]
     network = part(cfg, f"model.{name}", **({} if shape == given else {"image_shape": shape}))
