@@ -30,3 +30,30 @@ def test_discriminator_adds_noise_in_training_only():
     features = relu(second(relu(first(images.flatten(1)))))
     assert torch.allclose(network.features(images), features)
     assert torch.allclose(network.score(images), last(features).squeeze(1))
+
+
+def test_hidden_units_start_with_inputs_of_variance_one_despite_the_noise():
+    torch.manual_seed(0)
+    shape = (1, 40, 40)
+    network = noisy_mlp.Discriminator(shape, [900, 800], input_noise=0.4, noise=0.7, pixels=0.2)
+    x = torch.rand(500, 1600) * 0.6**0.5  # mean square .2
+    for layer in network.layers[:5]:
+        x = layer(x)
+        if isinstance(layer, torch.nn.Linear):
+            assert 0.9 < x.square().mean() < 1.1
+
+
+def test_lengths_of_hidden_weights_stay_and_their_directions_move():
+    torch.manual_seed(0)
+    network = noisy_mlp.Discriminator(SHAPE, [12, 7], normalization=Weight())
+    before = [layer.weight.detach().clone() for layer in network.layers if isinstance(layer, torch.nn.Linear)]
+    optimizer = torch.optim.SGD(network.parameters(), lr=5.0)
+    for _ in range(3):
+        optimizer.zero_grad()
+        network.score(torch.rand(6, *SHAPE)).square().sum().backward()
+        optimizer.step()
+    after = [layer.weight for layer in network.layers if isinstance(layer, torch.nn.Linear)]
+    for old, new in zip(before[:2], after[:2], strict=True):
+        assert torch.allclose(new.norm(dim=1), old.norm(dim=1), atol=1e-6)
+        assert not torch.allclose(new, old, atol=1e-3)
+    assert not torch.allclose(after[2].norm(dim=1), before[2].norm(dim=1), atol=1e-3)

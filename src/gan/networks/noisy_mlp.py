@@ -8,10 +8,10 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from gan.core.checks import check_number
 from gan.networks import base
 from gan.networks.layers import Noise
-from gan.networks.normalization import Normalization
-from gan.networks.resnet import he_weights
+from gan.networks.normalization import Normalization, fixed_length
 
 
 class Generator(base.Generator):
@@ -38,16 +38,19 @@ class Generator(base.Generator):
 
 
 class Discriminator(base.Discriminator):
-    """ReLU layers with Gaussian noise on their inputs, then one logit. Weights start by He et al. 2015.
+    """ReLU layers with Gaussian noise on their inputs, then one logit.
 
-    In place of that start the authors' code scales each layer by its outputs for the first 500 images.
+    The weights of a hidden unit have a fixed length, so that D cannot scale its features up until the noise no longer
+    matters. It gives the unit's input a variance of 1 for pixels of mean square ``pixels``; the authors' code takes it
+    from the outputs for the first 500 images.
 
     Args:
         image_shape: (C, H, W) of the images.
         hidden: widths of the hidden layers.
         input_noise: standard deviation of the noise on the pixels, at least 0.
         noise: that before each later layer.
-        normalization: of all weights.
+        pixels: mean square of the pixels, .1 for MNIST; above 0.
+        normalization: of the weights of the last layer.
     """
 
     def __init__(
@@ -56,14 +59,21 @@ class Discriminator(base.Discriminator):
         hidden: Sequence[int],
         input_noise: float = 0.3,
         noise: float = 0.5,
+        pixels: float = 0.1,
         normalization: Normalization | None = None,
     ) -> None:
         super().__init__()
+        check_number("(0, inf)", pixels=pixels)
         normalized = (normalization or Normalization()).weights
         widths = [math.prod(image_shape), *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = [Noise(input_noise)]
+        square = pixels + input_noise**2
         for n_in, n_out in pairwise(widths):
-            layers += [normalized(he_weights(nn.Linear(n_in, n_out), 0.0)), nn.ReLU(), Noise(noise)]
+            layer = nn.Linear(n_in, n_out)
+            nn.init.normal_(layer.weight, std=(n_in * square) ** -0.5)
+            nn.init.zeros_(layer.bias)
+            layers += [fixed_length(layer), nn.ReLU(), Noise(noise)]
+            square = 0.5 + noise**2  # of ReLU's outputs for inputs of variance 1, with noise
         self.layers = nn.Sequential(*layers, normalized(nn.Linear(widths[-1], 1)))
 
     def score(self, x: Tensor) -> Tensor:

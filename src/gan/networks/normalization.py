@@ -8,7 +8,7 @@ activation, asks for :meth:`Normalization.outputs`.
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, parametrize
 
 from gan.core.checks import ArgumentError, check_integer
 from gan.networks.layers import Conditional, one_hot
@@ -199,3 +199,26 @@ class SpectralWeight(parametrizations._SpectralNorm):
     def forward(self, weight: Tensor) -> Tensor:
         with torch.autocast(weight.device.type, enabled=False):
             return super().forward(weight)
+
+
+class FixedLength(nn.Module):
+    """A parametrization: each row of the weights keeps its initial length, and only its direction is trained.
+
+    Args:
+        weight: the initial weights (outputs, inputs).
+    """
+
+    length: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("length", weight.detach().norm(dim=1, keepdim=True))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight * (self.length / weight.norm(dim=1, keepdim=True))
+
+
+def fixed_length(layer: nn.Linear) -> nn.Linear:
+    """The layer, in place, with a :class:`FixedLength` of its weights."""
+    parametrize.register_parametrization(layer, "weight", FixedLength(layer.weight))
+    return layer
