@@ -177,9 +177,7 @@ def test_points_of_the_plane_are_no_bernoulli_pixels(tmp_path):
     words = ["data=ring", "method=vae", "latent.dim=2", "trainer=cpu", "callbacks=none", "logger=none"]
     cfg = composed(*words)
     cfg.output_dir = str(tmp_path)
-    with pytest.raises(
-        UserError, match=r"Bernoulli pixels lie in \[0, 1\], unlike .*take likelihood=gaussian"
-    ):
+    with pytest.raises(UserError, match=r"Bernoulli pixels lie in \[0, 1\], unlike .*take likelihood=gaussian"):
         prepare(build(cfg), cfg)
     cfg = composed(*words, "likelihood=gaussian")
     cfg.output_dir = str(tmp_path)
