@@ -111,6 +111,12 @@ def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_tr
     assert all(p.isfinite().all() for p in game.module.parameters())
 
 
+def test_infogan_takes_as_many_updates_as_the_authors(tmp_path):
+    """Their launcher asks for 50 epochs of 100 updates."""
+    cfg = composed(tmp_path, "experiment=infogan")
+    assert cfg.trainer.max_epochs * (50_000 // cfg.data.batch_size) == pytest.approx(5_000, rel=0.02)
+
+
 def on_digits(preset):
     """Whether a preset leaves the choice of the data to the command line."""
     return not re.search(r"override /data:", (CONF / f"{preset.replace('=', '/')}.yaml").read_text(encoding="utf-8"))
@@ -157,6 +163,10 @@ def test_second_stage_without_start_from_is_refused(tmp_path):
         (["figures=gradient_norms", "logger=none"], "figures.gradient_norms: no curves are written"),
         (["figures=neighbours", "data=gaussian", "model=scalar"], "this needs a set of images"),
         (["model=mlp_bn", "trainer=ddp", "trainer.accelerator=cpu"], "compares the examples of a batch"),
+        *(
+            ([*words, "+data.labels_per_class=5"], "^data.labels_per_class leaves out labels that model.discriminator")
+            for words in (["conditioning=concatenation"], ["conditioning=projection"], ["experiment=cgan"])
+        ),
         (["model=mlp_bn", "data.batch_size=1"], "^data.batch_size must be at least 2 for batch normalization"),
         (["model=moments", "data=gaussian", "data.batch_size=1"], "as in model.discriminator, got 1"),
         (

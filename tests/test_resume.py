@@ -70,6 +70,9 @@ def test_resumed_run_has_the_same_weights_and_curves(configure, run_training, tm
         ["optim=sgd2014", "optim.momentum.updates=20"],
         ["penalty=r1", "penalty.r1.weight={_target_:gan.optim.schedules.Cosine,end:0.1}", "optim/schedule=cosine"],
         ["view=packed", "penalty=[r1,r2]"],
+        ["history=replay", "history.capacity=300"],
+        ["view=[augmented,minibatch_discrimination]", "auxiliary=historical_average"],
+        ["lookahead=unrolled", "lookahead.steps=2"],
         # wide enough for oneDNN's products, and their second derivatives
         ["model.generator.hidden=[1024,512]", "model.discriminator.hidden=[1024,512]", "penalty=r1"],
     ],

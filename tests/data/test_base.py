@@ -191,6 +191,14 @@ def test_labels_are_balanced_and_drawn_by_the_seed():
     assert not torch.equal(chosen[1], chosen[2])
 
 
+def test_labels_beyond_the_classes_are_refused():
+    images = torch.zeros(9, 1, 4, 4, dtype=torch.uint8)
+    for classes in (0, 3):
+        Classes(images, classes=classes).setup()
+    with pytest.raises(UserError, match=r"data.classes=2, but the images have labels from 0 to 2"):
+        Classes(images, classes=2).setup()
+
+
 class Unlabelled(Fake):
     def load(self):
         return {"train": Split(self.images, torch.full((len(self.images),), -1))}

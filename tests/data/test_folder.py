@@ -591,6 +591,7 @@ def test_streamed_run_and_its_resume_equal_the_run_in_memory(configure, run_trai
         (["data.root={empty}"], r"data.root=.*empty holds no images \(PNG, JPEG"),
         (["data.root={flat}", "data.classes=3"], r"data.classes=3, but the class subfolders in data.root=.*: none"),
         (["data.root={two}", "data.classes=3"], r"data.classes=3, but .*: 2 \(a, b\)"),
+        (["data.root={more}", "data.classes=3"], r"data.classes=3: class c in data.root=.* has no training images"),
         (["data.root={bad}"], r"none of the 1 images in data.root=.* can be read, such as x.png \(it is empty\)"),
         (["data.root={flat}", "data.batch_size=33"], r"data.batch_size=33 is more than the 32 training images"),
     ],
@@ -601,7 +602,9 @@ def test_data_errors_are_reported_before_the_first_step(configure, flat, tmp_pat
     (tmp_path / "bad" / "x.png").touch()
     for name in ("a", "b"):
         write(tmp_path / "two" / name / "1.png", 1)
-    places = {name: tmp_path / name for name in ("empty", "bad", "two")} | {"flat": flat}
+        write(tmp_path / "more" / "train" / name / "1.png", 1)
+    write(tmp_path / "more" / "test" / "c" / "1.png", 1)
+    places = {name: tmp_path / name for name in ("empty", "bad", "two", "more")} | {"flat": flat}
     cfg = configure("data=folder", "data.batch_size=2", *(choice.format(**places) for choice in choices))
     game = build(cfg)
     with pytest.raises(UserError, match=message):

@@ -7,6 +7,7 @@ import torch
 
 from gan.core.errors import UserError
 from gan.data.mixture import Grid, Ring
+from gan.metrics.features import Components
 from gan.runs.build import build
 from tests.test_resume import check_resume
 
@@ -66,6 +67,26 @@ def test_mean_image_epoch_length_and_description():
     assert Grid(**GRID).describe() == "Grid: endless points, 5×5 modes on a grid of spacing 2, deviation 0.05"
     assert data.samples_to_score == 2500
     assert torch.equal(data.draw(5, seeded(3)).images, data.labelled(5, seeded(3)).images)
+
+
+@pytest.mark.parametrize(("words", "count"), [(["data.side=10"], 100), ([], 25), (["data.side=3"], 9)])
+def test_classes_features_and_modes_of_a_grid_follow_its_side(configure, words, count):
+    cfg = configure("data=grid", *words)
+    data = build(cfg).data
+    data.setup()
+    assert cfg.data.classes == data.classes == len(data.centres) == count
+    assert data.splits["test"].labels.max() == count - 1
+    features = Components()
+    features.prepare(data)
+    points = data.splits["test"][:500]
+    seen = features(points.images)
+    assert seen.log_probabilities.shape == (500, count)
+    assert (seen.log_probabilities.argmax(1) == points.labels).float().mean() > 0.99
+
+
+def test_a_side_that_is_no_number_is_refused_in_one_line(configure):
+    with pytest.raises(UserError, match=r"data.side must be a whole number of at least 1, got a"):
+        build(configure("data=grid", "data.side=a"))
 
 
 @pytest.mark.parametrize("source", ["ring", "grid"])

@@ -13,10 +13,12 @@ from gan.app.command_line import CONF
 from gan.app.train import train
 from gan.core.errors import UserError
 from gan.core.images import scale
+from gan.data.base import Split
 from gan.evaluation.evaluate import evaluate, supported_metrics
 from gan.evaluation.records import FLOOR, read
 from gan.evaluation.reference import choose_images, load_reference
 from gan.metrics import (
+    ClassFrechet,
     ClassHistogram,
     DensityCoverage,
     Frechet,
@@ -132,10 +134,34 @@ def test_metric_that_needs_more_images_is_left_out(run, metric, caplog):
             assert supported_metrics([metric], reference, num_samples=count) == [metric]
 
 
+@pytest.mark.parametrize(
+    ("hidden", "count", "there"), [(None, 400, None), (None, 12, 0), ("class 3", 400, 1), ("a label", 400, 0)]
+)
+def test_classes_with_too_few_images_are_reported_before_the_samples(configure, run_training, hidden, count, there):
+    """Each class needs two samples, two test images and two of the floor's images."""
+    cfg = configure("conditioning=concatenation", "latent=labelled", "trainer.max_steps=1", "logger=none")
+    run_training(cfg)
+    run = open_run(cfg.output_dir)
+    splits, test = run.load_data().splits, run.data.splits["test"]
+    if hidden == "class 3":
+        splits["test"] = test[torch.cat([(test.labels != 3).nonzero()[:, 0], (test.labels == 3).nonzero()[:1, 0]])]
+    if hidden == "a label":
+        splits["test"] = Split(test.images, torch.where(torch.arange(len(test)) == 7, -1, test.labels))
+    reference = load_reference(run.data, Shipped("digits"), CPU, [ClassFrechet()])
+    if there is None:
+        rows, _ = evaluate(run.sampler, reference, [ClassFrechet()], ["raw"], num_samples=count)
+        assert [row.generator for row in rows] == ["raw", FLOOR]
+        return
+    run.sampler.sample = None
+    kinds = "samples, training and test images of each class"
+    with pytest.raises(UserError, match=f"^ClassFrechet needs at least 2 {kinds}, there are {there};"):
+        evaluate(run.sampler, reference, [ClassFrechet()], ["raw"], num_samples=count)
+
+
 def test_every_metric_names_numbers_of_images():
     for path in (CONF / "metrics").glob("*.yaml"):
         for metric in instantiate(OmegaConf.load(path)).values() if path.stem not in ("all", "none") else ():
-            assert metric.least_images().keys() <= {"samples", "test"}, path
+            assert metric.least_images().keys() <= {"samples", "test", "class"}, path
 
 
 @pytest.mark.parametrize(("words", "ends"), [(["metrics=[kernel]"], True), (["metrics=[kernel,frechet]"], False)])

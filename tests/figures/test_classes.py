@@ -35,10 +35,11 @@ def test_rows_go_from_a_class_to_the_next(labelled, tmp_path):
             assert torch.allclose(tile(picture, row, column)[0], images[row, 0], atol=1 / 255)
 
 
-def test_a_generator_without_labels_is_refused(digits):
+def test_a_generator_without_labels_is_refused(digits, tmp_path):
     for figure in (ClassGrid(), ClassInterpolation()):
-        with pytest.raises(UserError, match=r"needs a generator with labels \(latent=labelled\)"):
-            figure.check(digits)
+        for draw in (figure.check, lambda run, figure=figure: figure(run, tmp_path)):
+            with pytest.raises(UserError, match=r"needs a generator with labels \(latent=labelled\)"):
+                draw(digits)
 
 
 def test_samples_of_one_class(labelled, digits):
@@ -49,3 +50,7 @@ def test_samples_of_one_class(labelled, digits):
         labelled.sampler.latents(5, 0, label=10)
     with pytest.raises(UserError, match=r"label=0: .* its generator has no classes"):
         digits.sampler.latents(5, 0, label=0)
+    with pytest.raises(UserError, match="label=10: there is no such class in this run; its classes are 0 to 9"):
+        labelled.sampler.sample("raw", z, torch.tensor([0, 3, 10, 0, 0]))
+    with pytest.raises(UserError, match=r"label=2: .* its generator has no classes"):
+        digits.sampler.sample("raw", digits.sampler.latents(5, 0)[0], torch.full((5,), 2))

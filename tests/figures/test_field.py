@@ -5,6 +5,7 @@ import torch
 from gan.figures.drawing import MARGIN, SIDE, draw_arrows, paint
 from gan.figures.field import RESOLUTION, see_field
 from gan.losses.adversarial import NonSaturating
+from gan.losses.relativistic import Relativistic
 from gan.losses.wasserstein import Wasserstein
 from gan.networks.base import Discriminator
 
@@ -37,6 +38,14 @@ def test_arrows_follow_the_negative_gradient_of_gs_loss():
     _, arrows = see_field(Method(NonSaturating()), REAL, samples[:, :, None, None])
     logits = 2 * samples[:, 0] + samples[:, 1]
     expected = (1 - logits.sigmoid())[:, None] * torch.tensor([2.0, 1.0]) / 3  # -d/dx of softplus(-t), a mean of three
+    assert torch.allclose(arrows, expected, atol=1e-6)
+
+
+def test_pairing_loss_takes_more_samples_than_real_points():
+    samples = torch.tensor([[0.3, -0.2], [0.0, 0.5], [2.0, 2.0]])
+    _, arrows = see_field(Method(Relativistic(NonSaturating())), REAL, samples[:, :, None, None])
+    difference = 2 * samples[:, 0] + samples[:, 1] - torch.tensor([-3.0, 3.0, -3.0])
+    expected = (1 - difference.sigmoid())[:, None] * torch.tensor([2.0, 1.0]) / 3
     assert torch.allclose(arrows, expected, atol=1e-6)
 
 

@@ -21,6 +21,7 @@ from gan.methods.tricks import use_fast_layers
 from gan.networks.sampling import sample
 from gan.runs.build import build
 from gan.training import Monitor
+from tests.conftest import composed
 
 SMALL = ["trainer.max_epochs=2", "data.batch_size=200", "callbacks=none", "logger=none"]  # 6 batches an epoch
 NO_DROPOUT = ["ema.decay=0", "model.discriminator.dropout=0"]
@@ -328,6 +329,26 @@ def test_only_trainable_restores_requires_grad_after_an_exception(configure, run
         fail()
     assert weight.requires_grad
     assert not bias.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["normalization@model.generator.normalization=conditional_batch", "model=dcgan", "data.image_size=16"],
+            r"latent draws no labels, which this generator needs; take latent=labelled",
+        ),
+        (
+            ["conditioning=class_logits", "auxiliary=class_labels"],
+            r"auxiliary.classes.generated=true needs a generator with labels; set it to false",
+        ),
+    ],
+)
+def test_labels_of_real_images_are_not_those_of_samples(words, message):
+    """Without labels of its own a latent passes on those of the real batch, which G would not get after training."""
+    cfg = composed(*words)
+    with pytest.raises(UserError, match=message):
+        prepare(build(cfg), cfg)
 
 
 def test_sample_restores_the_training_mode():

@@ -1,6 +1,7 @@
 """Metrics of classes against counts by hand."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -61,21 +62,31 @@ def test_renamed_classes_have_no_error_and_further_clusters_do():
     assert matched(split, labels).value == pytest.approx(5 / 30)
 
 
+GUESSES = torch.tensor([[0.0, 1, 7], [2, 1, -7], [3, 0, 9], [1, 0, 0]])
+
+
 class Model:
-    def __init__(self, output):
+    def __init__(self, output, categorical=()):
         self.describe = lambda images, generator: output
+        self.method = SimpleNamespace(latent=SimpleNamespace(categorical=categorical))
 
 
 @pytest.mark.parametrize(
-    ("metric", "output", "value"),
+    ("metric", "model", "value"),
     [
-        (ClassifierError(), Output(classes=certain(torch.tensor([0, 1, 1, 1]), 2)), 0.25),
-        (ClusterError(), Output(classes=certain(torch.tensor([1, 0, 0, 0]), 2)), 0.25),
-        (MatchedError(2), Output(codes=torch.tensor([[0.0, 1, 7], [2, 1, -7], [3, 0, 9], [1, 0, 0]])), 0.25),
+        (ClassifierError(), Model(Output(classes=certain(torch.tensor([0, 1, 1, 1]), 2))), 0.25),
+        (ClusterError(), Model(Output(classes=certain(torch.tensor([1, 0, 0, 0]), 2))), 0.25),
+        (MatchedError(), Model(Output(codes=GUESSES), (2,)), 0.25),  # the last column is another code
     ],
 )
-def test_errors_of_a_discriminator_on_test_images(metric, output, value):
+def test_errors_of_a_discriminator_on_test_images(metric, model, value):
     test = with_labels(points(torch.zeros(4, 2)), torch.tensor([0, 0, 1, 1]))
     nothing = points(torch.zeros(0, 1))
-    (measure,) = metric(Case(nothing, nothing, nothing, test, [], Model(output)))
+    (measure,) = metric(Case(nothing, nothing, nothing, test, [], model))
     assert measure.value == pytest.approx(value)
+
+
+def test_codes_without_categories_have_no_matching():
+    test = with_labels(points(torch.zeros(4, 2)), torch.tensor([0, 0, 1, 1]))
+    with pytest.raises(ValueError, match=r"latent\.categorical is empty"):
+        MatchedError()(Case(test, test, test, test, [], Model(Output())))

@@ -9,6 +9,7 @@ from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.networks import (
     base,
+    completion,
     conditioning,
     convolutional,
     dcgan,
@@ -42,6 +43,10 @@ DISCRIMINATORS = {
 def inner(request):
     torch.manual_seed(0)
     return DISCRIMINATORS[request.param](SHAPE).eval()
+
+
+def with_encoder(inner):
+    return completion.Completing(inner, 5, SHAPE, [6])
 
 
 def batch(count=6, shape=SHAPE):
@@ -84,6 +89,20 @@ def test_probability_of_real_is_the_mass_of_the_classes(inner):
     output = conditioning.ClassLogits(inner, image_shape=SHAPE, classes=3)(batch())
     together = torch.cat([output.classes, torch.zeros(6, 1)], 1).softmax(1)
     assert torch.allclose(output.logits.sigmoid(), together[:, :3].sum(1), atol=1e-6)
+
+
+def test_class_logits_get_the_noise_before_the_last_layer():
+    """As the last layer in the authors' code, while the features that G matches are without it."""
+    torch.manual_seed(0)
+    inner = noisy_mlp.Discriminator(SHAPE, [12], input_noise=0.0, noise=0.5)
+    network, given = conditioning.ClassLogits(inner, image_shape=SHAPE, classes=3), batch(1)
+    many = Batch(images=given.images.expand(20_000, *SHAPE), labels=given.labels.expand(20_000))
+    output = network(many)
+    assert torch.allclose(output.features, inner.features(many.images))
+    deviations = output.classes.std(0) / network.classes.weight.norm(dim=1)
+    assert torch.allclose(deviations, torch.full((3,), 0.5), rtol=0.05)
+    network.eval()
+    assert torch.allclose(network(many).classes, network.classes(output.features), atol=1e-6)
 
 
 def test_code_head_has_a_parameter_per_value_and_per_number(inner):
@@ -129,6 +148,27 @@ def test_label_embedding_is_added_to_z():
     assert torch.allclose(network(z, halves), inner(z + network.embedding.weight[:, :2].mean(1)), atol=1e-6)
     with pytest.raises(ValueError, match="needs labels"):
         network(z)
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: conditioning.LabelEmbedding(inner, 5, 3), with_encoder])
+def test_a_wrapped_generator_starts_as_the_inner_one(wrap):
+    class Inner(mlp.Generator):
+        start_from = "first.ckpt"
+
+        def load_trained(self, weights):
+            self.layers[0].load_state_dict(weights)
+
+        def adapt_to_data(self, mean_image):
+            self.mean = mean_image()
+
+    inner = Inner(5, SHAPE, [16])
+    network = wrap(inner)
+    assert network.start_from == "first.ckpt"
+    network.load_trained({"weight": torch.ones(16, 5), "bias": torch.zeros(16)})
+    network.adapt_to_data(lambda: 7)
+    assert inner.layers[0].weight.eq(1).all()
+    assert inner.mean == 7
+    assert wrap(mlp.Generator(5, SHAPE, [16])).start_from is None
 
 
 def test_embedding_equals_concatenation_in_the_first_layer():

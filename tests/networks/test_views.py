@@ -11,7 +11,7 @@ from gan.losses.base import Pair
 from gan.losses.gradient_penalty import Dragan, GradientPenalty
 from gan.losses.penalties import R1, R2
 from gan.networks import base, conditional, conditioning, mlp
-from gan.networks.views import Packed, packs
+from gan.networks.views import Augmented, Packed, packs, shifted
 from gan.runs.build import build
 from tests.test_conf import BARE, composed
 
@@ -165,3 +165,77 @@ def test_packed_training_takes_steps_of_both_players(tmp_path, run_training, wor
 def test_packs_that_cannot_be_are_refused_in_one_line(configure, words, message):
     with pytest.raises(UserError, match=message):
         build(configure("view=packed", *words))
+
+
+def test_shift_moves_each_image_by_its_own_pixels():
+    images = torch.arange(1.0, 9.0).view(2, 1, 2, 2)
+    assert shifted(images, torch.tensor([1, -1]), 2, 0.5).flatten(1).tolist() == [[0.5, 0.5, 1, 2], [7, 8, 0.5, 0.5]]
+    assert shifted(images, torch.tensor([1, 0]), 3, 0.0).flatten(1).tolist() == [[0, 1, 0, 3], [5, 6, 7, 8]]
+    assert torch.equal(shifted(images, torch.tensor([2, -2]), 3, 0.5), torch.full((2, 1, 2, 2), 0.5))
+
+
+class Keeps(base.Discriminator):
+    """Its features are what it sees."""
+
+    def forward(self, batch):
+        return Output(logits=batch.images.flatten(1).sum(1), features=batch.images)
+
+
+def augmented(images, seed=0, **changes):
+    torch.manual_seed(seed)
+    none = {"brightness": 0.0, "translation": 0.0, "cutout": 0.0}
+    network = Augmented(Keeps(), images.shape[1:], **none | changes).train()
+    return network(Batch(images=images, labels=torch.zeros(len(images)))).features
+
+
+def test_each_change_is_that_of_the_paper():
+    images = 0.2 + 0.6 * torch.rand(200, 2, 8, 8)
+    assert torch.equal(augmented(images), images)
+    brighter = augmented(images, brightness=0.25) - images
+    assert brighter.flatten(1).std(1).max() < 1e-6  # one number for each image
+    ends = brighter.flatten(1)[:, 0]
+    assert ends.abs().max() <= 0.25 + 1e-6
+    assert (ends.min(), ends.max()) < (torch.tensor(-0.23), torch.tensor(0.26))
+    assert ends.max() > 0.23
+    moved = augmented(images, translation=0.125, fill=0.0)  # by at most one pixel in each direction
+    found = set()
+    for before, after in zip(images, moved, strict=True):
+        padded = torch.nn.functional.pad(before, (1, 1, 1, 1))
+        windows = {(y, x): padded[:, y : y + 8, x : x + 8] for y in range(3) for x in range(3)}
+        found |= {place for place, window in windows.items() if torch.equal(window, after)}
+    assert len(found) == 9
+    holes = augmented(images, cutout=0.5, fill=0.0) == 0
+    assert torch.equal(holes[:, 0], holes[:, 1])
+    sizes = holes[:, 0].flatten(1).sum(1)
+    assert (sizes.min(), sizes.max()) == (4, 16)  # 4×4, and 2×2 of it in a corner
+    rows = holes[:, 0].any(2).sum(1) * holes[:, 0].any(1).sum(1)
+    assert torch.equal(rows, sizes)  # rectangles
+
+
+def test_gradient_flows_through_the_changes_to_the_pixels_that_are_seen():
+    images = (2 + torch.rand(20, 1, 8, 8)).requires_grad_(True)  # none is the fill
+    seen = augmented(images, brightness=0.25, translation=0.125, cutout=0.5, fill=0.0)
+    (slope,) = torch.autograd.grad(seen.sum(), images)
+    assert set(slope.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(slope.sum((1, 2, 3)), (seen != 0).sum((1, 2, 3)).float())
+
+
+def test_images_are_not_changed_in_evaluation():
+    network, images = Augmented(Keeps(), (1, 8, 8)), torch.rand(3, 1, 8, 8)
+    assert torch.equal(network.eval()(Batch(images=images)).features, images)
+    assert not torch.equal(network.train()(Batch(images=images)).features, images)
+
+
+def test_views_are_applied_in_the_order_in_which_they_are_named(configure):
+    network = build(configure("view=[augmented,packed]")).module.discriminator
+    assert [type(n).__name__ for n in (network, network.network)] == ["Augmented", "Packed"]
+    assert network.network.network.layers[0].in_features == 2 * 64
+    network = build(configure("view=[packed,augmented]", "conditioning=none")).module.discriminator
+    assert [type(n).__name__ for n in (network, network.network)] == ["Packed", "Augmented"]
+    projected = build(configure("view=augmented", "conditioning=projection")).module.discriminator
+    assert [type(n).__name__ for n in (projected, projected.network)] == ["Augmented", "Projection"]
+
+
+def test_points_are_not_augmented(configure):
+    with pytest.raises(UserError, match=r"view.augmented shifts and cuts images of at least 4×4 pixels"):
+        build(composed("unused", "data=ring", "model=points", "view=augmented"))

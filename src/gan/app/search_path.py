@@ -29,6 +29,8 @@ from gan.core.errors import UserError, did_you_mean
 from gan.runs.foreign import read_yaml
 
 CONF = Path(__file__).parents[3] / "conf"
+# A side that is no whole number is left as it is; the class that gets it raises the error.
+OmegaConf.register_new_resolver("square", lambda side: side * side if isinstance(side, int) else side, replace=True)
 SEARCH_PATH = "hydra.searchpath"
 
 

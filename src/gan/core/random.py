@@ -7,7 +7,7 @@ keep its own rows.
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -73,6 +73,11 @@ class RandomRows:
     rank: int = 0
     world: int = 1
     generator: torch.Generator | None = None
+
+    @property
+    def everywhere(self) -> "RandomRows":
+        """The same rows on every process: ``count`` rows in all."""
+        return replace(self, rank=0, world=1)
 
     def uniform(self, count: int, *shape: int) -> Tensor:
         """Uniform on [0, 1), float32 (count, *shape)."""

@@ -228,6 +228,7 @@ class ImageData(Source):
                 raise UserError(
                     f"data.batch_size={self.batch_size} is more than the {len(splits['train'])} training images."
                 )
+            self._check_labels(splits)
             self.splits = splits
             if self.labels_per_class is not None:
                 self.labelled()  # its errors come before the training
@@ -282,6 +283,12 @@ class ImageData(Source):
         if (least := min(map(len, rows))) < wanted:
             raise UserError(f"data.labels_per_class={wanted}: a class has only {least} training images.")
         return train[torch.cat(rows)]
+
+    def _check_labels(self, splits: dict[str, Split]) -> None:
+        """Raises UserError for a label beyond the classes, if there are classes."""
+        largest = max((int(split.labels.max()) for split in splits.values() if len(split)), default=-1)
+        if self.classes and largest >= self.classes:
+            raise UserError(f"data.classes={self.classes}, but the images have labels from 0 to {largest}.")
 
     def _fit(self, split: Split) -> Split:
         """The split resized to ``image_size``; also checks its channels."""

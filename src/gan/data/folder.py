@@ -82,7 +82,7 @@ class Folder(ImageData):
         warn_of_dark(self.pixels, self.white)
         self.streams = self.pixels.gibibytes > self.memory
         self.class_names = class_names(listed, named)
-        self._check_classes()
+        self._check_classes({class_of(file, named) for file in splits["train"]})
         everything = Split(images_of(self.pixels, self.streams), self._labels(listed, named))
         return cut(everything, {name: self._count(part) for name, part in splits.items()})
 
@@ -105,12 +105,18 @@ class Folder(ImageData):
         kept = (file for file in files if file.path not in self.pixels.corrupt)
         return torch.tensor([numbers.get(class_of(file, named), -1) for file in kept], dtype=torch.int64)
 
-    def _check_classes(self) -> None:
+    def _check_classes(self, trained: set[str]) -> None:
+        """Raises UserError for another number of classes, and for one that is not in ``trained``."""
         found = len(self.class_names)
         if self.classes not in (0, found):
             listed = f"{found} ({', '.join(self.class_names[:10])}{', …' if found > 10 else ''})" if found else "none"
             raise UserError(
                 f"data.classes={self.classes}, but the class subfolders in data.root={self.root}: {listed}."
+            )
+        if self.classes and (missing := [name for name in self.class_names if name not in trained]):
+            raise UserError(
+                f"data.classes={self.classes}: class {missing[0]} in data.root={self.root} has no training images; add "
+                "some or remove the class."
             )
 
 

@@ -57,8 +57,9 @@ def evaluate(
         UserError: no metric is supported, or the samples are not finite.
     """
     count = num_samples or default_count(reference)
-    chosen = supported_metrics(metrics, reference, sampler.offers, count)
     z, labels = sampler.latents(count, seed)
+    classes = [labels.cpu(), reference.labels_of_some("train", count, seed)]
+    chosen = supported_metrics(metrics, reference, sampler.offers, count, classes)
     samples = {name: sampler.sample(name, z, labels) for name in generators}
     if strange := [name for name, images in samples.items() if not images.isfinite().all()]:
         raise UserError(f"the samples of the {strange[0]} generator are not finite: there is nothing to measure.")
@@ -82,10 +83,12 @@ def supported_metrics(
     reference: ReferenceImages,
     offers: frozenset[str] = frozenset(),
     num_samples: int | None = None,
+    classes: Sequence[Tensor] = (),
 ) -> list[Metric]:
     """The metrics whose needs the feature extractor, the model (``offers``) and the numbers of images meet.
 
-    Logs a line for each of the others.
+    ``classes`` are the labels of the samples and of the floor's images, int64 (N,), if they are drawn.
+    Logs a line for each of the metrics left out.
 
     Raises:
         UserError: there is none.
@@ -96,6 +99,7 @@ def supported_metrics(
     counts = {
         "samples": min(num_samples or default_count(reference), len(splits["train"])),  # as many for the floor
         "test": len(splits[reference.split]),
+        "class": least_of_a_class(splits[reference.split].labels, classes),
     }
     extractor = getattr(reference.net, "name", type(reference.net).__name__.lower())  # no name unless it is prepared
     reasons: dict[Metric, tuple[str, str]] = {}
@@ -108,7 +112,11 @@ def supported_metrics(
             continue
         for what, least in metric.least_images().items():
             if counts[what] < least:
-                kind = "samples and training images" if what == "samples" else f"{reference.split} images"
+                kind = {
+                    "samples": "samples and training images",
+                    "test": f"{reference.split} images",
+                    "class": f"samples, training and {reference.split} images of each class",
+                }[what]
                 reasons[metric] = (
                     f"at least {least:,} {kind}, there are {counts[what]:,}",
                     "take other metrics, or more images",
@@ -119,3 +127,13 @@ def supported_metrics(
     for line in lines:
         log.info("left out: %s", line)
     return [metric for metric in metrics if metric not in reasons]
+
+
+def least_of_a_class(labels: Tensor, others: Sequence[Tensor]) -> int:
+    """The smallest number of images of one class: of each class in ``labels`` (N,), there and in each of the others.
+
+    0 if an image has no label.
+    """
+    if not len(labels) or bool((labels < 0).any()):
+        return 0
+    return min(int((some == number).sum()) for number in labels.unique() for some in (labels, *others))

@@ -102,6 +102,11 @@ class ReferenceImages:
             self._some[key] = self.see(chosen.images, chosen.labels)
         return self._some[key]
 
+    def labels_of_some(self, split: str, count: int, seed: int) -> Tensor:
+        """The labels of :meth:`some` images, without the images."""
+        labels = self.data.splits[split].labels
+        return choose_images(Split(labels, labels), count, seed).labels
+
 
 def load_reference(
     data: Source, net: FeatureExtractor, device: torch.device, metrics: Sequence[Metric], split: str = "test"

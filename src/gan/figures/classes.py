@@ -43,6 +43,7 @@ class ClassGrid(ClassFigure):
     """A row for each class; each column has the same z: ``classes_GENERATOR.png``."""
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
+        self.check(run)
         name, classes = run.sampler.choose(self.generator), run.data.classes
         z, _ = run.sampler.latents(self.columns, self.seed, label=0)
         labels = torch.arange(classes).repeat_interleave(self.columns)
@@ -54,6 +55,7 @@ class ClassInterpolation(ClassFigure):
     """Each row goes from a class to the next one at fixed z, in equal steps: ``class_interpolation_GENERATOR.png``."""
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
+        self.check(run)
         name, classes = run.sampler.choose(self.generator), run.data.classes
         z, _ = run.sampler.latents(classes, self.seed, label=0)
         start = torch.arange(classes)

@@ -1,5 +1,7 @@
 """Missing pixels filled by a generator that is given the others, beside filling by a search in z."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +22,8 @@ from gan.runs.run import Run
 class Completions(Figure):
     """A test image per column: given pixels, fillings with different z, search in z, original.
 
-    The lower, upper, right and left half and the center are missing in turn: ``completion_GENERATOR.png``.
+    The lower, upper, right and left half and the center are missing in turn: ``completion_GENERATOR.png``. The search
+    is in the z of whole images, with nothing given. A generator with labels gets those of the test images.
 
     Args:
         generator: ``raw`` or ``ema``; None for the EMA if there is one.
@@ -44,36 +47,35 @@ class Completions(Figure):
 
     def check(self, run: Run) -> None:
         check_channels(run.data.channels)
-        if not run.data.has_fixed_examples or "completion" not in run.cfg.method._target_:
+        if not isinstance(run.module.generator, Completing):
             raise UserError("figures: Completions needs method=completion.")
+        run.load_images()
 
     def __call__(self, run: Run, folder: Path) -> list[Path]:
+        self.check(run)
         name = run.sampler.choose(self.generator)
         generator = run.sampler.generator(name)
-        if not isinstance(generator, Completing):
-            raise UserError("figures: Completions needs method=completion.")
-        images, masks = self.examples(run)
-        z, labels = run.sampler.latents(self.fillings * len(images), self.seed)
+        images, labels, masks = self.examples(run)
+        z, _ = run.sampler.latents(self.fillings * len(images), self.seed)
         device = next(generator.parameters()).device
-        images, masks, z, labels = (value.to(device) for value in (images, masks, z, labels))
+        images, labels, masks, z = (value.to(device) for value in (images, labels, masks, z))
         with evaluating(generator):
             with torch.no_grad():
-                rows = [
-                    generator(some, few, images, masks)
-                    for some, few in zip(z.chunk(self.fillings), labels.chunk(self.fillings), strict=True)
-                ]
-            found = search(generator.network, z[: len(images)], images, masks, self.search_steps)
+                rows = [generator(some, labels, images, masks) for some in z.chunk(self.fillings)]
+            whole = partial(generator, labels=labels)  # nothing given
+            found = search(whole, z[: len(images)], images, masks, self.search_steps)
         shown = torch.cat([masks * images + (1 - masks) / 2, *rows, found, images]).cpu()
         remark = f"given pixels, {self.fillings} fillings by G, filling by search in z, original"
         picture = add_caption(grid(shown, len(images)), f"{describe(run, name)} · {remark}")
         return [save_picture(picture, folder / f"completion_{name}.png")]
 
-    def examples(self, run: Run) -> tuple[Tensor, Tensor]:
-        """Test images (N, C, H, W) in [0, 1] and their masks (N, 1, H, W)."""
-        test = run.data.splits["test"].images
+    def examples(self, run: Run) -> tuple[Tensor, Tensor, Tensor]:
+        """Test images (N, C, H, W) in [0, 1], their labels (N,) and masks (N, 1, H, W)."""
+        test = run.load_images().splits["test"]
         order = torch.randperm(len(test), generator=torch.Generator().manual_seed(derive(self.seed, "completion")))
-        images = scale(test[order[: self.columns]])
-        return images, torch.stack([halves(images.shape[-1])[i % 5] for i in range(len(images))])
+        some = test[order[: self.columns]]
+        images = scale(some.images)
+        return images, some.labels, torch.stack([halves(images.shape[-1])[i % 5] for i in range(len(images))])
 
 
 def halves(side: int) -> Tensor:
@@ -85,7 +87,7 @@ def halves(side: int) -> Tensor:
     return masks
 
 
-def search(generator: torch.nn.Module, z: Tensor, images: Tensor, masks: Tensor, steps: int) -> Tensor:
+def search(generator: Callable[[Tensor], Tensor], z: Tensor, images: Tensor, masks: Tensor, steps: int) -> Tensor:
     """Images filled by G(z), with z from :func:`gan.methods.projection.find_latents`; arguments as there."""
     z = find_latents(generator, z, images, steps, masks=masks)
     with torch.no_grad():

@@ -42,7 +42,8 @@ def see_field(method: Method, real: Tensor, samples: Tensor) -> tuple[Tensor, Te
                 value = (output.logits - output.logits.median()).sigmoid()
         at = samples.to(method.device, copy=True).requires_grad_(True)
         with torch.enable_grad():
-            pair = Pair(discriminator, _batch(real[: len(at)].to(method.device)), _batch(at))
+            others = real[torch.arange(len(at)) % len(real)]  # as many: some losses compare them one by one
+            pair = Pair(discriminator, _batch(others.to(method.device)), _batch(at))
             (gradient,) = torch.autograd.grad(loss.generator(pair), at)
     finally:
         discriminator.train(was_training)

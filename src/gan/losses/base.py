@@ -1,6 +1,6 @@
 """Interfaces of losses and terms: pure functions of tensors, independent of networks and data sets."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -95,10 +95,14 @@ class Term(nn.Module):
 
     #: whether the term is defined only if D scores each example by itself
     needs_independence: ClassVar[bool] = False
+    #: whether it is of the players' weights themselves, which it gets by :meth:`bind`
+    reads_weights: ClassVar[bool] = False
     #: ``real`` or ``fake`` if the term uses :meth:`Pair.squared_gradients` there
     needs_gradient_at: ClassVar[str | None] = None
     #: the outputs of D that the term uses beside logits, each with an option that gives D such a head
     needs_outputs: ClassVar[Mapping[str, str]] = {}
+    #: whether the term uses the labels with which examples are generated
+    needs_labels: bool = False
 
     def __init__(self, weight: float | Callable[[int, int], float] = 1.0, every: int = 1) -> None:
         super().__init__()
@@ -111,6 +115,9 @@ class Term(nn.Module):
             self.register_buffer("weight", torch.zeros(()), persistent=False)
         else:
             self.weight: Any = weight
+
+    def bind(self, networks: Mapping[str, Sequence[nn.Module]]) -> None:
+        """Called once, before a checkpoint is loaded: the networks that each player trains, by its name."""
 
     def begin_iteration(self, iteration: int, total: int) -> None:
         """Called before the steps on each batch: sets the weight if it has a schedule."""

@@ -19,7 +19,8 @@ class ClassLabels(Term):
     labelled examples of its own (``data.labels_per_class``), these take the place of the real batch.
 
     Args:
-        generated: whether generated examples count; for semi-supervised learning they do not.
+        generated: whether generated examples count, which needs a generator with labels; in semi-supervised learning
+            they do not.
         **term: see :class:`gan.losses.base.Term`.
     """
 
@@ -27,7 +28,7 @@ class ClassLabels(Term):
 
     def __init__(self, generated: bool = True, **term: Any) -> None:
         super().__init__(**term)
-        self.generated = generated
+        self.generated = self.needs_labels = generated
 
     def discriminator(self, pair: Pair) -> Tensor:
         loss = self.on_real(pair)

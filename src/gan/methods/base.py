@@ -103,7 +103,7 @@ class Method(Optimization):
         Raises:
             UserError: a network does not fit the data or another network.
         """
-        if self.generator.classes and not self.latent.classes:
+        if self.generator.needs_labels and not self.latent.classes:
             raise UserError("latent draws no labels, which this generator needs; take latent=labelled.")
         z, labels = self.latent(RandomRows(self.device), batch.labels)
         expect_shape("model.generator", self.generator(z, labels), batch.images.shape)

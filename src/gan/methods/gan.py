@@ -9,13 +9,11 @@ from torch import Tensor, nn
 from gan.core.batch import Batch
 from gan.core.checks import check_integer
 from gan.core.errors import UserError
-from gan.core.random import RandomRows
-from gan.losses.base import DiscriminatorFn, Loss, Pair, Term
+from gan.losses.base import Loss, Pair, Term
 from gan.methods.base import Due, Logs, Method
+from gan.methods.history import History
+from gan.methods.lookahead import Lookahead
 from gan.networks.base import Discriminator, Network, expect_shape
-
-History = Callable[[Batch, RandomRows], Batch]
-Lookahead = Callable[[Pair, Mapping[str, Term]], DiscriminatorFn]
 
 
 class GAN(Method):
@@ -65,6 +63,11 @@ class GAN(Method):
         self.discriminator, self.loss, self.terms = discriminator, loss, nn.ModuleDict(terms or {})
         if simultaneous and same_batch:
             raise ValueError("same_batch needs alternating updates: set optim.simultaneous=false")
+        if simultaneous and (history or lookahead):
+            raise ValueError(
+                "history and lookahead give D and G different inputs, so they need alternating updates: set "
+                "optim.simultaneous=false"
+            )
         self.k, self.g_steps, self.simultaneous, self.same_batch = k, g_steps, simultaneous, same_batch
         self.history, self.lookahead = history, lookahead
         if discriminator_ema:
@@ -206,6 +209,8 @@ class GAN(Method):
                     if getattr(pair.fake_output, output) is None:
                         key = f"auxiliary.{name}" if name else "loss"
                         raise UserError(f"{key} needs a discriminator with {output}; take {option}.")
+                if term.needs_labels and not self.generator.needs_labels:
+                    raise UserError(f"auxiliary.{name}.generated=true needs a generator with labels; set it to false.")
             if (logits := pair.real_output.logits) is not None:
                 expect_shape("model.discriminator", logits, logits.shape[:1])
             return [*self.loss.report(pair), *names]

@@ -1,11 +1,13 @@
 """The latents of images by a search: what an encoder approximates."""
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def find_latents(
-    generator: nn.Module,
+    generator: Callable[..., Tensor],
     z: Tensor,
     images: Tensor,
     steps: int,

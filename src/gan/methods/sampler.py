@@ -98,13 +98,18 @@ class Sampler:
 
     def wanted(self, count: int, label: int | None) -> Tensor:
         """The requested classes, int64 (count,), -1 for none; raises UserError if there is no such class."""
+        if label is not None:
+            self.check_class(label)
+        return torch.full((count,), -1 if label is None else label)
+
+    def check_class(self, label: int) -> None:
+        """Raises UserError if there is no such class."""
         classes = self.method.latent.classes
-        if label is not None and label not in range(classes):
+        if label not in range(classes):
             known = (
                 f"its classes are 0 to {classes - 1}" if classes else "its generator has no classes (latent=labelled)"
             )
             raise UserError(f"label={label}: there is no such class in this run; {known}.")
-        return torch.full((count,), -1 if label is None else label)
 
     def sample(self, name: str, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images for given latents.
@@ -119,9 +124,12 @@ class Sampler:
             float32 (N, C, H, W) in [0, 1], on the CPU.
 
         Raises:
+            UserError: there is no such class.
             NotFiniteError: samples of finite latents are not finite, because the training has diverged.
         """
         labels = torch.full((len(z),), -1) if labels is None else labels
+        if not labels.is_floating_point() and len(labels) and (largest := int(labels.max())) >= 0:
+            self.check_class(largest)
         images = torch.cat(list(self._parts(self.generator(name), z, labels)))
         if z.isfinite().all() and not images.isfinite().all():
             raise NotFiniteError(

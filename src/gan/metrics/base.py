@@ -126,7 +126,10 @@ class Metric(ABC):
     better: ClassVar[Literal["lower", "higher"] | None] = None
 
     def least_images(self) -> dict[str, int]:
-        """The smallest numbers of ``samples`` and of ``test`` images; one suffices for what is not named."""
+        """The smallest numbers of ``samples`` and of ``test`` images, and of images of each ``class``.
+
+        One suffices for what is not named, none of a class.
+        """
         return {}
 
     @abstractmethod

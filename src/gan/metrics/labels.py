@@ -5,7 +5,6 @@ import math
 import torch
 from torch import Tensor
 
-from gan.core.checks import check_integer
 from gan.metrics.base import Case, Images, Measure, Metric
 from gan.metrics.frechet import frechet_distance
 
@@ -31,6 +30,9 @@ class ClassFrechet(Metric):
     """The mean over classes of the Fréchet distance between a class's samples and its test images."""
 
     needs, better = frozenset({"features", "labels"}), "lower"
+
+    def least_images(self) -> dict[str, int]:
+        return {"class": LEAST}
 
     def __call__(self, case: Case) -> list[Measure]:
         labels, of_test = known(case.samples), known(case.test)
@@ -62,19 +64,15 @@ class MatchedError(Metric):
 
     Clusters are the values of the first categorical code that D guesses (Chen et al. 2016, "InfoGAN", section 7.2).
     Clusters beyond the number of classes are matched to none.
-
-    Args:
-        values: number of values of that code, at least 2.
     """
 
     needs, better = frozenset({"codes"}), "lower"
 
-    def __init__(self, values: int = 10) -> None:
-        check_integer("[2, inf)", values=values)
-        self.values = values
-
     def __call__(self, case: Case) -> list[Measure]:
-        clusters = case.model.describe(case.test.pixels, case.generator).codes[:, : self.values].argmax(1)
+        categorical = case.model.method.latent.categorical
+        if not categorical:
+            raise ValueError("latent.categorical is empty: there is no code whose values could be classes")
+        clusters = case.model.describe(case.test.pixels, case.generator).codes[:, : categorical[0]].argmax(1)
         return [matched(clusters, known(case.test).cpu())]
 
 

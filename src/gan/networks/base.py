@@ -69,6 +69,11 @@ class Generator(Network):
     def _conditional(self) -> list[Conditional]:
         return [layer for layer in self.modules() if isinstance(layer, Conditional)]
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it or one of its layers gets the label of each example."""
+        return bool(self.classes or self._conditional)
+
     def load_trained(self, weights: dict[str, Tensor]) -> None:
         """Loads the weights of the generator in ``start_from``; raises RuntimeError if they do not fit."""
         raise NotImplementedError
@@ -85,6 +90,29 @@ class Generator(Network):
         """
 
 
+class GeneratorWrapper(Generator):
+    """A generator around another one, which starts as that one would.
+
+    Args:
+        generator: the inner one.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.network = generator
+
+    @property
+    def start_from(self) -> str | None:  # type: ignore[override]
+        """The inner generator's checkpoint to start from, or None."""
+        return self.network.start_from
+
+    def load_trained(self, weights: dict[str, Tensor]) -> None:
+        self.network.load_trained(weights)
+
+    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
+        self.network.adapt_to_data(mean_image)
+
+
 class Discriminator(Network):
     """A batch to an output for each example, see :class:`gan.core.batch.Output`.
 
@@ -94,6 +122,8 @@ class Discriminator(Network):
 
     #: whether ``Output.logits`` is minus a reconstruction error and ``Output.features`` the code
     is_energy: ClassVar[bool] = False
+    #: whether it compares each image with its label, so that every real image must have one
+    compares_labels: ClassVar[bool] = False
     #: the outputs beside logits by which a trained D describes an image, such as ``classes``
     offers: ClassVar[frozenset[str]] = frozenset()
     #: whether it uses or predicts something of a single example, such as its label
@@ -117,6 +147,10 @@ class Discriminator(Network):
             UserError: this discriminator has no last layer for features.
         """
         raise UserError(f"model.discriminator: {type(self).__name__} has no features for a further head.")
+
+    def perturbed(self, features: Tensor) -> Tensor:
+        """The features with the noise, if any, that the last layer gets in training."""
+        return features
 
     def logit(self, features: Tensor) -> Tensor:
         """The last layer: ``logit(features(images))`` is ``score(images)``."""

@@ -1,6 +1,6 @@
 """A generator that is given a part of the image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from gan.core.random import RandomRows
 from gan.networks import base, encoder
 
 
-class Completing(base.Generator):
+class Completing(base.GeneratorWrapper):
     """G(z + E(given pixels, mask)), with the given pixels as they are and the missing ones from G.
 
     Any generator can be the inner one. With nothing given it generates whole images.
@@ -31,10 +31,9 @@ class Completing(base.Generator):
         hidden: Sequence[int],
         slope: float = 0.2,
     ) -> None:
-        super().__init__()
-        channels, *self.sides = image_shape
-        self.network, self.channels = generator, channels
-        self.encoder = encoder.Encoder([channels + 1, *self.sides], hidden, latent_dim, slope=slope)
+        super().__init__(generator)
+        self.channels, *self.sides = image_shape
+        self.encoder = encoder.Encoder([self.channels + 1, *self.sides], hidden, latent_dim, slope=slope)
 
     def forward(
         self, z: Tensor, labels: Tensor | None = None, images: Tensor | None = None, masks: Tensor | None = None
@@ -56,9 +55,6 @@ class Completing(base.Generator):
     def code(self, z: Tensor, images: Tensor, masks: Tensor) -> Tensor:
         """The inner generator's latents (B, latent_dim) for given pixels."""
         return z + self.encoder(torch.cat([masks * images, masks], 1))
-
-    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        self.network.adapt_to_data(mean_image)
 
 
 def rectangles(random: RandomRows, count: int, side: int, empty: float = 0.125) -> Tensor:

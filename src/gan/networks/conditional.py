@@ -73,6 +73,8 @@ class Discriminator(mlp.Discriminator):
         super().__init__([math.prod(image_shape) + classes], hidden, **layers)
         self.classes = classes
 
+    compares_labels = True
+
     features = base.Discriminator.features  # type: ignore[assignment]  # none of images alone
 
     def forward(self, batch: Batch) -> Output:
@@ -82,4 +84,7 @@ class Discriminator(mlp.Discriminator):
 def check_classes(classes: int) -> None:
     """Raises ValueError if there are fewer than two classes."""
     if classes < 2:
-        raise ValueError(f"classes must be at least 2, got {classes}: conditional networks need data with classes")
+        raise ValueError(
+            f"classes must be at least 2, got {classes}: conditional networks need data with classes; if a folder has "
+            "some, give data.classes"
+        )

@@ -5,7 +5,7 @@ A discriminator's wrapper shares its features φ(x), the input of its last layer
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from gan.networks.normalization import Normalization
 from gan.networks.sampling import evaluating
 
 
-class LabelEmbedding(base.Generator):
+class LabelEmbedding(base.GeneratorWrapper):
     """G(z + e_y) with a learned vector e_y for each class.
 
     Concatenating the one-hot label to z would be the same for the first layer W: it would get W z + V y, and here it
@@ -33,9 +33,9 @@ class LabelEmbedding(base.Generator):
     """
 
     def __init__(self, generator: base.Generator, latent_dim: int, classes: int) -> None:
-        super().__init__()
+        super().__init__(generator)
         check_classes(classes)
-        self.network, self.classes = generator, classes
+        self.classes = classes
         self.embedding = nn.Linear(classes, latent_dim, bias=False)
         nn.init.normal_(self.embedding.weight)
 
@@ -43,9 +43,6 @@ class LabelEmbedding(base.Generator):
         if labels is None:
             raise ValueError("a conditional generator needs labels beside z")
         return self.network(z + self.embedding(one_hot(labels, self.classes)), labels)
-
-    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        self.network.adapt_to_data(mean_image)
 
 
 class Wrapper(base.Discriminator):
@@ -107,6 +104,7 @@ class LabelChannel(Wrapper):
     """
 
     describes_examples = True
+    compares_labels = True
 
     def __init__(self, discriminator: base.Discriminator, image_shape: Sequence[int], classes: int) -> None:
         super().__init__(discriminator)
@@ -171,6 +169,8 @@ class Projection(Head):
         **head: see :class:`Head`.
     """
 
+    compares_labels = True
+
     def __init__(self, discriminator: base.Discriminator, *, classes: int, **head: Any) -> None:
         super().__init__(discriminator, **head)
         check_classes(classes)
@@ -206,16 +206,16 @@ class ClassLogits(ClassHead):
     """The class logits l alone: D(x) = Z / (Z + 1) with Z = Σ exp(l_k), so that D's logit is log Z.
 
     K + 1 classes, where the logit of "generated" is 0. Salimans et al. 2016, "Improved Techniques for Training GANs",
-    section 5. The inner discriminator's last layer is not used.
+    section 5. They take the place of the inner discriminator's last layer, and get the noise before it.
 
     Args:
         **head: see :class:`ClassHead`.
     """
 
     def forward(self, batch: Batch) -> Output:
-        features = self.network.features(batch.images).flatten(1)
-        classes = self.classes(features)
-        return Output(logits=classes.logsumexp(1), classes=classes, features=features)
+        features = self.network.features(batch.images)
+        classes = self.classes(self.network.perturbed(features).flatten(1))
+        return Output(logits=classes.logsumexp(1), classes=classes, features=features.flatten(1))
 
 
 class CodeHead(Head):

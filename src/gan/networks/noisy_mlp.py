@@ -15,7 +15,7 @@ from gan.networks.resnet import he_weights
 
 
 class Generator(base.Generator):
-    """Softplus layers with batch normalization, then a sigmoid layer with normalized weights.
+    """Dense layers, each with batch normalization and then softplus, and a sigmoid layer with normalized weights.
 
     Args:
         latent_dim: length of z.
@@ -29,7 +29,7 @@ class Generator(base.Generator):
         widths = [latent_dim, *base.check_widths("hidden", hidden)]
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.Softplus(), nn.BatchNorm1d(n_out)]
+            layers += [nn.Linear(n_in, n_out, bias=False), nn.BatchNorm1d(n_out), nn.Softplus()]
         last = parametrizations.weight_norm(nn.Linear(widths[-1], math.prod(self.image_shape)))
         self.layers = nn.Sequential(*layers, last, nn.Sigmoid())
 
@@ -72,5 +72,8 @@ class Discriminator(base.Discriminator):
     def features(self, x: Tensor) -> Tensor:
         return self.layers[:-2](x.flatten(1))  # (B, hidden[-1]), before the last noise
 
+    def perturbed(self, features: Tensor) -> Tensor:
+        return self.layers[-2](features)
+
     def logit(self, features: Tensor) -> Tensor:
-        return self.layers[-2:](features).squeeze(1)
+        return self.layers[-1](self.perturbed(features)).squeeze(1)

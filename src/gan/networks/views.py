@@ -1,12 +1,17 @@
 """Wrappers that change what a discriminator sees of its examples."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gan.core.batch import Batch, Output
-from gan.core.checks import check_integer
+from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
+from gan.core.processes import rank_and_world
+from gan.core.random import RandomRows
 from gan.networks import base
 from gan.networks.conditioning import Wrapper
 
@@ -56,3 +61,68 @@ class Packed(Wrapper):
 def packs(images: Tensor, count: int) -> Tensor:
     """(B, C, H, W) to (B / count, count · C, H, W): pack j has the rows j, j + B / count, … as its channels."""
     return images.unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
+
+
+class Augmented(Wrapper):
+    """D sees real and generated images after random changes through which gradients flow, in training alone.
+
+    Brightness, then a shift, then a square that is cut out; new random numbers for each image and pass. A penalty's
+    gradient is with respect to the images before the changes. Zhao et al. 2020, "Differentiable augmentation for
+    data-efficient GAN training".
+
+    Args:
+        discriminator: for images of the same shape.
+        image_shape: (C, H, W) of the images, at least 4×4 pixels.
+        brightness: largest change of all pixels of an image, at least 0; the paper's .5 for pixels in [-1, 1] is .25.
+        translation: largest shift in each direction as a share of the side, in [0, 1].
+        cutout: side of the square as a share of the image's, in [0, 1].
+        fill: value of pixels that are shifted in or cut out; the paper's 0 for pixels in [-1, 1] is .5.
+    """
+
+    def __init__(
+        self,
+        discriminator: base.Discriminator,
+        image_shape: Sequence[int],
+        brightness: float = 0.25,
+        translation: float = 0.125,
+        cutout: float = 0.5,
+        fill: float = 0.5,
+    ) -> None:
+        super().__init__(discriminator)
+        if min(image_shape[1:]) < 4:
+            raise UserError("view.augmented shifts and cuts images of at least 4×4 pixels; points have none.")
+        check_number("[0, inf)", brightness=brightness)
+        check_number("[0, 1]", translation=translation, cutout=cutout, fill=fill)
+        self.brightness, self.translation, self.cutout, self.fill = brightness, translation, cutout, fill
+
+    def forward(self, batch: Batch) -> Output:
+        return self.network(replace(batch, images=self.change(batch.images)) if self.training else batch)
+
+    def change(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) after the three changes."""
+        random = RandomRows(images.device, *rank_and_world())
+        count, sides = len(images), images.shape[2:]
+        images = images + (random.uniform(count, 1, 1, 1) * 2 - 1) * self.brightness
+        for axis, side in enumerate(sides, start=2):
+            most = int(side * self.translation + 0.5)
+            shifts = (random.uniform(count) * (2 * most + 1)).long() - most
+            images = shifted(images, shifts, axis, self.fill)
+        holes = []
+        for side in sides:
+            size = int(side * self.cutout + 0.5)
+            middles = (random.uniform(count, 1) * (side + 1 - size % 2)).long()
+            places = torch.arange(side, device=images.device) - middles + size // 2  # (B, side)
+            holes.append((places >= 0) & (places < size))
+        hole = holes[0][:, None, :, None] & holes[1][:, None, None, :]  # (B, 1, H, W)
+        return images.masked_fill(hole, self.fill)
+
+
+def shifted(images: Tensor, shifts: Tensor, axis: int, fill: float) -> Tensor:
+    """Images (B, C, H, W), each moved by its own number of pixels (B,) along an axis; ``fill`` comes in."""
+    side = images.shape[axis]
+    places = torch.arange(side, device=images.device) - shifts[:, None]  # (B, side)
+    inside = (places >= 0) & (places < side)
+    shape = [len(images), 1, 1, 1]
+    shape[axis] = side
+    moved = images.gather(axis, places.clamp(0, side - 1).view(shape).expand(images.shape))
+    return moved.masked_fill(~inside.view(shape), fill)

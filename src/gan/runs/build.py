@@ -54,6 +54,13 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
         method = module(cfg)
     experiment = Experiment(data=data, module=method, trainer=build_trainer(cfg))
     networks = networks_of(experiment.module)
+    if data.labels_per_class is not None:
+        for name, network in networks.items():
+            if getattr(network, "compares_labels", False):
+                raise UserError(
+                    f"data.labels_per_class leaves out labels that model.{name} needs with every real image; set it to "
+                    "null, or take conditioning=auxiliary_classifier."
+                )
     mixing = [name for name, network in networks.items() if network.needs_whole_batch]
     if mixing and experiment.trainer.world_size > 1:
         raise UserError(
@@ -97,6 +104,10 @@ def module(cfg: DictConfig) -> Method:
     given |= {name: lookup(cfg, where, False) for name, where in SHARED.items()}
     # Not passed through Hydra, which would copy the objects.
     method = explain(key, cfg[key], part(cfg, key, _partial_=True), **given)
+    for name, term in method.objectives.items():
+        if term.reads_weights and getattr(method, "simultaneous", False):
+            raise UserError(f"{name} is of the weights and needs alternating updates; take optim.simultaneous=false.")
+        term.bind(method.trained_networks)
     if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
         # D's step changes the common gradient scale, but here it comes after G's scaled gradient is computed.
         raise UserError("trainer.precision=16-mixed does not go with optim.simultaneous=true; take bf16-mixed.")

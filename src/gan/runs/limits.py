@@ -61,7 +61,7 @@ def limit_networks(cfg: DictConfig, weights: Mapping[str, Tensor], source: str) 
 def check_sizes(cfg: DictConfig, weights: int, source: str) -> None:
     """Raises UserError for a width, depth or image size that a checkpoint with so many weights cannot have."""
     plain = OmegaConf.to_container(cfg, resolve=True)
-    for part in ("model", "conditioning", "view", "latent"):
+    for part in ("model", "conditioning", "view", "history", "latent"):
         for key, size in sizes(plain.get(part), part):
             if size > (MAX_IMAGE if key.endswith("image_shape") else max(MAX_SIZE, weights)):
                 raise UserError(f"{source}: {key}={size:.6g} is too large for its {weights:,} weights.")

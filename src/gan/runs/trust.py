@@ -50,6 +50,8 @@ ROLES = {
     r"(penalty|auxiliary)\.\w+\.weight": _SCHEDULE,
     r"likelihood": Role(("gan.losses.likelihoods.Likelihood",)),
     r"constraint\.\w+": Role((), ("gan.optim.constraints",)),
+    r"history": Role(("gan.methods.history.History",)),
+    r"lookahead": Role(("gan.methods.lookahead.Lookahead",)),
     r"latent": Role(("gan.networks.latents.Latent",)),
     r"optim\.schedule\.\w+|optim\.momentum": _SCHEDULE,
     r"optim\.\w+": Role(("torch.optim.Optimizer",), ("gan.optim", "torch.optim")),

@@ -1,0 +1,194 @@
+"""The buffer of earlier samples against a list in Python, and against the faults of published ones."""
+
+import pytest
+import torch
+
+from gan.core.batch import Batch
+from gan.core.errors import UserError
+from gan.core.random import RandomRows
+from gan.methods.history import Replay
+from gan.runs.build import build
+from tests.test_conf import BARE
+
+
+def seeded(seed=0):
+    return RandomRows(generator=torch.Generator().manual_seed(seed))
+
+
+def numbered(first, count):
+    """Examples whose image, label and latent are their number."""
+    numbers = torch.arange(first, first + count)
+    return Batch(images=numbers.float().view(-1, 1, 1, 1), labels=numbers, z=numbers.float().view(-1, 1))
+
+
+def shown(replay, step, batch=6, random=None):
+    """The numbers that D sees in a step, whose latest examples are batch · step, …"""
+    seen = replay(numbered(step * batch + 1, batch), random or seeded(step))
+    assert torch.equal(seen.images.flatten(), seen.labels.float())
+    assert torch.equal(seen.z.flatten(), seen.labels.float())
+    return seen.labels.tolist()
+
+
+@pytest.mark.parametrize(("capacity", "batch"), [(7, 6), (3, 6), (12, 5), (9, 1)])
+def test_replay_equals_a_list_of_examples(capacity, batch):
+    replay, entries, half = Replay(capacity, (1, 1, 1), 1), [], batch // 2
+    for step in range(12):
+        random = seeded(step)
+        taken, order = random.uniform(half), random.uniform(capacity).argsort().tolist()
+        latest = list(range(step * batch + 1, (step + 1) * batch + 1))
+        old = [entries[int(u * len(entries))] for u in taken] if entries else latest[batch - half :]
+        assert shown(replay, step, batch) == latest[: batch - half] + old
+        places = order[:half] if len(entries) == capacity else range(len(entries), len(entries) + half)
+        for place, new in zip(places, latest, strict=False):
+            if place % capacity < len(entries):
+                entries[place % capacity] = new
+            else:
+                entries.append(new)
+        assert replay.filled == len(entries)
+        assert replay.labels[: len(entries)].tolist() == entries
+
+
+def is_filled(replay):
+    """The latest examples are kept."""
+    shown(replay, 0)
+    assert replay.filled == 3
+    assert replay.labels[:3].tolist() == [1, 2, 3]
+
+
+def falls_back_while_it_is_empty(replay):
+    """D sees the latest examples alone, and no zeros."""
+    assert shown(replay, 0) == [1, 2, 3, 4, 5, 6]
+
+
+def replays_once_it_has_entries(replay):
+    """In the second step half of the examples are from the first."""
+    shown(replay, 0)
+    seen = shown(replay, 1)
+    assert seen[:3] == [7, 8, 9]
+    assert set(seen[3:]) <= {1, 2, 3}
+
+
+def counts_its_entries(replay):
+    for step in range(5):
+        shown(replay, step)
+        assert replay.filled == min(3 * (step + 1), replay.capacity)
+
+
+def replaces_old_entries(replay):
+    """Once it is full, half of a batch is replaced in each step, and in the end every entry has been."""
+    for step in range(40):
+        before = set(replay.labels.tolist())
+        shown(replay, step)
+        assert len(set(replay.labels.tolist()) - before) == 3
+    assert replay.labels.min() > 12
+
+
+class StaysEmpty(Replay):
+    """The result of an append is discarded (mjdietzx/SimGAN, issue 22)."""
+
+    def forward(self, fake, random):
+        seen = super().forward(fake, random)
+        self.filled.zero_()
+        self.labels.zero_()
+        return seen
+
+
+class ShowsNothingFirst(Replay):
+    """An empty buffer's slice is no error, so that the fallback is never used."""
+
+    def forward(self, fake, random):
+        empty = self.filled == 0
+        seen = super().forward(fake, random)
+        return seen.map(lambda value: torch.cat([value[:3], 0 * value[3:]])) if empty else seen
+
+
+class DoesNotCount(Replay):
+    """The number of images is not increased, so that it is never full (xiaowei-hu/CycleGAN-tensorflow, issue 2)."""
+
+    def forward(self, fake, random):
+        before = self.filled.clone()
+        seen = super().forward(fake, random)
+        self.filled.copy_(before)
+        return seen
+
+
+class KeepsOldEntries(Replay):
+    """Entries of a full buffer are never replaced (asked of a CycleGAN port, issue 46)."""
+
+    def forward(self, fake, random):
+        before, full = self.state_dict(), self.filled == self.capacity
+        before = {name: value.clone() for name, value in before.items()}
+        seen = super().forward(fake, random)
+        if full:
+            self.load_state_dict(before)
+        return seen
+
+
+FAULTS = {
+    is_filled: StaysEmpty,
+    falls_back_while_it_is_empty: ShowsNothingFirst,
+    replays_once_it_has_entries: DoesNotCount,
+    counts_its_entries: DoesNotCount,
+    replaces_old_entries: KeepsOldEntries,
+}
+
+
+@pytest.mark.parametrize("check", FAULTS, ids=lambda check: check.__name__)
+def test_published_fault_is_absent_and_would_be_found(check):
+    check(Replay(12, (1, 1, 1), 1))
+    with pytest.raises(AssertionError):
+        check(FAULTS[check](12, (1, 1, 1), 1))
+
+
+def test_state_is_restored_into_the_same_memory():
+    replay, other = Replay(12, (1, 1, 1), 1), Replay(12, (1, 1, 1), 1)
+    places = {name: value.data_ptr() for name, value in other.named_buffers()}
+    for step in range(5):
+        shown(replay, step)
+    other.load_state_dict(replay.state_dict())
+    assert [shown(replay, step) for step in range(5, 9)] == [shown(other, step) for step in range(5, 9)]
+    assert places == {name: value.data_ptr() for name, value in other.named_buffers()}
+
+
+def test_every_process_draws_the_same_rows():
+    whole = seeded().uniform(4)
+    for rank in range(2):
+        rows = RandomRows(rank=rank, world=2, generator=torch.Generator().manual_seed(0)).everywhere
+        assert torch.equal(rows.uniform(4), whole)
+
+
+def test_discriminator_sees_earlier_samples_and_the_generator_does_not(configure, run_training):
+    """D's passes have real images, latest samples and earlier ones; G's have latest samples."""
+    cfg = configure("history=replay", "data.batch_size=8", *BARE, "trainer.max_steps=3")
+    game = build(cfg)
+    seen, made = [], []
+    game.module.discriminator.register_forward_pre_hook(lambda net, inputs: seen.append(inputs[0].images.clone()))
+    game.module.generator.register_forward_hook(lambda net, inputs, out: made.append(out.detach().clone()))
+    game.data.prepare_data()
+    game.data.setup("fit")
+    game.module.total_iterations = 3
+    game.trainer.fit(game.module, game.data)
+    first, _, second, of_g = made[:4]
+    assert torch.equal(seen[0][8:], first)
+    assert torch.equal(seen[2][8:12], second[:4])
+    for image in seen[2][12:]:
+        assert any(torch.equal(image, old) for old in first[:4])
+    assert torch.equal(seen[3], of_g)
+    assert game.module.history.filled == 12
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["optim.simultaneous=true"], "history and lookahead give D and G different inputs"),
+        (["history.capacity=0"], "history.capacity must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_impossible_replay_is_refused_in_one_line(configure, words, message):
+    with pytest.raises(UserError, match=message):
+        build(configure("history=replay", *words))
+
+
+def test_a_buffer_smaller_than_half_a_batch_is_refused():
+    with pytest.raises(UserError, match=r"history.capacity must be at least 3, half of a batch, got 2"):
+        shown(Replay(2, (1, 1, 1), 1), 0)
