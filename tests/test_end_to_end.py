@@ -130,7 +130,7 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
     "chosen",
     [
         *(f"experiment={name}" for name in ("wgan_gp", "cgan", "vae", "relativistic", "dragan", "ebgan", "began")),
-        *("experiment=acgan", "conditioning=codes", "method=completion"),
+        *("experiment=acgan", "conditioning=codes", "method=completion", "method=gmmn", "latent=learned"),
         f"conditioning=class_logits loss=feature_matching {FEW_LABELS}",
         f"experiment=catgan {FEW_LABELS}",
         "view=packed penalty=[r1,r2]",

@@ -32,7 +32,7 @@ def test_reader_of_the_model_card_computes_the_samples(case, tmp_path, monkeypat
     run = small_run(case, tmp_path)
     for name, content in Safetensors().files(run, "raw").items():
         (tmp_path / name).write_bytes(content)
-    (code,) = re.findall(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    code, *_ = re.findall(r"```python\n(.*?)```", (tmp_path / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
     space = {}
     exec(code, space)

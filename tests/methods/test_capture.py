@@ -31,7 +31,7 @@ CHOICES = [
     # SGD: Adam and batch normalization would amplify the rounding of the rates
     ["method=bigan", "optim=sgd", *(f"model.{name}.hidden=[16,16]" for name in ("generator", "discriminator"))],
     ["method=bigan", "optim=sgd", "optim.simultaneous=true", "model.discriminator.hidden=[16,16]"],
-    *(["method=" + name, "latent.dim=4"] for name in ("vae", "autoencoder", "adversarial_autoencoder")),
+    *(["method=" + name, "latent.dim=4"] for name in ("vae", "autoencoder", "adversarial_autoencoder", "gmmn")),
 ]
 
 

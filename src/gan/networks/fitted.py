@@ -34,7 +34,7 @@ class GaussianFit(base.Generator):
         check_integer("[1, inf)", latent_dim=latent_dim)
         check_number("(0, 1]", rate=rate)
         self.network, self.rate, self.classes = generator, rate, generator.classes
-        self.register_buffer("batches", torch.zeros(()))
+        self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
         self.register_buffer("first", torch.zeros(latent_dim))  # E c
         self.register_buffer("second", torch.zeros(latent_dim, latent_dim))  # E c cᵀ
         self.register_buffer("mean", torch.zeros(latent_dim))
@@ -51,7 +51,7 @@ class GaussianFit(base.Generator):
     def observe(self, codes: Tensor) -> None:
         """Updates the running moments by the codes (B, latent_dim) of a batch, in place."""
         self.batches.add_(1)
-        weight = self.batches.reciprocal().clamp_min(self.rate)
+        weight = self.batches.float().reciprocal().clamp_min(self.rate)
         self.first.lerp_(mean_over_processes(codes.mean(0)), weight)
         self.second.lerp_(mean_over_processes(codes.T @ codes / len(codes)), weight)
 
