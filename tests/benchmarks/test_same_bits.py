@@ -20,7 +20,8 @@ def test_hash_depends_on_bits_shape_and_dtype():
 
 @pytest.mark.slow
 def test_every_self_contained_preset_is_compared():
-    assert {path.stem for path in (CONF / "experiment").glob("*.yaml")} - set(presets()) == {"paper_tfd_2014_prepended"}
+    others = {"paper_tfd_2014_prepended", "latent_regressor"}  # which start from another run
+    assert {path.stem for path in (CONF / "experiment").glob("*.yaml")} - set(presets()) == others
 
 
 @pytest.mark.parametrize("preset", ["paper_cifar10_dense", "ring"])

@@ -21,11 +21,11 @@ from gan.runs.run import Run
 
 
 def some_test_images(run: Run, count: int, seed: int) -> Split:
-    """``count`` test images, float32 in [0, 1], and their classes, a function of the seed."""
+    """``count`` test images, float32 in [0, 1], and their classes (-1 if G has none), a function of the seed."""
     test = run.load_images().splits["test"]
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(derive(seed, "reconstruction")))
     some = test[order[:count]]
-    return Split(scale(some.images), some.labels)
+    return Split(scale(some.images), run.sampler.known(some.labels))
 
 
 def check_encoder(run: Run) -> None:

@@ -102,6 +102,10 @@ class Sampler:
             self.check_class(label)
         return torch.full((count,), -1 if label is None else label)
 
+    def known(self, labels: Tensor) -> Tensor:
+        """The labels of real images as the generator takes them: -1 if this run has no classes."""
+        return labels if self.method.latent.classes else torch.full_like(labels, -1)
+
     def check_class(self, label: int) -> None:
         """Raises UserError if there is no such class."""
         classes = self.method.latent.classes
@@ -212,7 +216,7 @@ class Sampler:
 
     def reconstruct(self, name: str, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """G(E(x)), float32 (N, C, H, W) in [0, 1], on the CPU; arguments as for :meth:`encode`."""
-        return self.sample(name, self.encode(name, images), labels)
+        return self.sample(name, self.encode(name, images), None if labels is None else self.known(labels))
 
     @staticmethod
     def _parts(generator: nn.Module, z: Tensor, labels: Tensor) -> Iterable[Tensor]:

@@ -89,7 +89,7 @@ class Augmented(Wrapper):
         fill: float = 0.5,
     ) -> None:
         super().__init__(discriminator)
-        if min(image_shape[1:]) < 4:
+        if min(image_shape[1:], default=0) < 4:  # empty for numbers
             raise UserError("view.augmented shifts and cuts images of at least 4×4 pixels; points have none.")
         check_number("[0, inf)", brightness=brightness)
         check_number("[0, 1]", translation=translation, cutout=cutout, fill=fill)
