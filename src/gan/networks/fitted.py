@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from gan.core.checks import check_integer, check_number
 from gan.core.processes import mean_over_processes
@@ -41,7 +42,7 @@ class GaussianFit(base.Generator):
         self.register_buffer("factor", torch.eye(latent_dim))
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.decode(self.mean + z @ self.factor.T, labels)
+        return self.decode(functional.linear(z, self.factor, self.mean), labels)
 
     def decode(self, codes: Tensor, labels: Tensor | None = None) -> Tensor:
         """Images (B, C, H, W) of codes (B, latent_dim)."""
