@@ -20,7 +20,9 @@ from gan.networks.base import Discriminator
 from gan.runs.build import build, part
 from gan.runs.precision import PRECISIONS
 from gan.runs.processes import Processes
+from gan.runs.run import Run
 from gan.runs.trust import is_trusted
+from gan.training.monitor import scalars_of
 from tests import conftest
 
 FILES = sorted(path.relative_to(CONF).with_suffix("") for path in CONF.rglob("*.yaml"))
@@ -109,6 +111,18 @@ def test_every_preset_trains_through_the_first_g_update(preset, tmp_path, run_tr
     game = run_training(cfg := with_digits(tmp_path, *words))
     assert game.module.iteration == cfg.k
     assert all(p.isfinite().all() for p in game.module.parameters())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_figures_of_a_preset_are_possible_after_its_training(preset, tmp_path):
+    cfg = with_digits(tmp_path, preset, *needs(preset), "trainer=cpu", "logger=csv", "metrics=none")
+    if not cfg.figures:
+        return
+    game = build(cfg)
+    run = Run(tmp_path, cfg, lambda: game.module, data=game.data)
+    run.scalars = [*prepare(game, cfg), *scalars_of(game.module.player_names)]
+    for name in cfg.figures:
+        part(cfg, f"figures.{name}").check(run)
 
 
 def test_infogan_takes_as_many_updates_as_the_authors(tmp_path):
