@@ -9,7 +9,8 @@ from gan.app.prepare import prepare
 from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.core.random import RandomRows
-from gan.methods.vae import bernoulli_cross_entropy, kl_to_standard_normal
+from gan.losses.likelihoods import Bernoulli
+from gan.methods.vae import kl_to_standard_normal
 from gan.runs.build import build
 from tests.conftest import composed
 from tests.test_resume import check_resume
@@ -33,9 +34,9 @@ def test_kl_equals_torch_and_a_monte_carlo_estimate():
 def test_cross_entropy_equals_the_bernoulli_likelihood():
     means, images = torch.rand(5, 1, 2, 2).clamp(0.01, 0.99), torch.rand(5, 1, 2, 2).round()
     expected = -torch.distributions.Bernoulli(means).log_prob(images).flatten(1).sum(1).mean()
-    assert bernoulli_cross_entropy(means, images).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert Bernoulli()(means, images).item() == pytest.approx(expected.item(), rel=1e-5)
     certain = torch.tensor([[0.0, 1.0]], requires_grad=True)
-    bernoulli_cross_entropy(certain, torch.tensor([[1.0, 1.0]])).backward()
+    Bernoulli()(certain, torch.tensor([[1.0, 1.0]])).backward()
     assert certain.grad.isfinite().all()
 
 
@@ -43,9 +44,9 @@ def test_elbo_is_tight_for_the_exact_posterior():
     """One Bernoulli pixel of mean 1/2 whatever z: log p(x) is -log 2, and the exact posterior is the prior."""
     half = torch.full((1000, 1), 0.5)
     x = torch.rand(1000, 1).round()
-    exact = bernoulli_cross_entropy(half, x) + kl_to_standard_normal(torch.zeros(1000, 2), torch.zeros(1000, 2))
+    exact = Bernoulli()(half, x) + kl_to_standard_normal(torch.zeros(1000, 2), torch.zeros(1000, 2))
     assert exact.item() == pytest.approx(math.log(2), abs=1e-6)
-    off = bernoulli_cross_entropy(half, x) + kl_to_standard_normal(torch.ones(1000, 2), torch.zeros(1000, 2))
+    off = Bernoulli()(half, x) + kl_to_standard_normal(torch.ones(1000, 2), torch.zeros(1000, 2))
     assert off.item() == pytest.approx(math.log(2) + 1, abs=1e-6)
 
 
@@ -152,7 +153,7 @@ def test_training_beats_the_mean_image(configure, run_training):
     latest = next(c for c in game.trainer.callbacks if type(c).__name__ == "Monitor").latest
     images = game.data.splits["train"].images.float() / 255
     mean = images.mean(0, keepdim=True).clamp(1e-6, 1 - 1e-6)
-    without_z = bernoulli_cross_entropy(mean.expand_as(images), images).item()
+    without_z = Bernoulli()(mean.expand_as(images), images).item()
     assert latest["loss/generator"] < without_z
     assert latest["loss/generator"] == pytest.approx(
         latest["elbo/reconstruction"] + latest["elbo/divergence"], rel=1e-5

@@ -21,6 +21,7 @@ from gan.networks import (
     resnet,
     sngan,
 )
+from gan.networks.fitted import GaussianFit
 from gan.networks.normalization import Batch as BatchNormalization
 from gan.networks.normalization import ConditionalBatch, Spectral, SpectralWeight
 from gan.runs import build
@@ -150,7 +151,10 @@ def test_label_embedding_is_added_to_z():
         network(z)
 
 
-@pytest.mark.parametrize("wrap", [lambda inner: conditioning.LabelEmbedding(inner, 5, 3), with_encoder])
+@pytest.mark.parametrize(
+    "wrap",
+    [lambda inner: conditioning.LabelEmbedding(inner, 5, 3), with_encoder, lambda inner: GaussianFit(inner, 5)],
+)
 def test_a_wrapped_generator_starts_as_the_inner_one(wrap):
     class Inner(mlp.Generator):
         start_from = "first.ckpt"

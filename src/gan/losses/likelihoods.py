@@ -36,7 +36,9 @@ class Bernoulli(Likelihood):
     needs_pixels = True
 
     def __call__(self, outputs: Tensor, images: Tensor) -> Tensor:
-        return bernoulli_cross_entropy(outputs, images)
+        with torch.autocast(outputs.device.type, enabled=False):  # autocast refuses this function on GPUs
+            each = binary_cross_entropy(outputs, images, reduction="none")
+        return each.flatten(1).sum(1).mean()
 
 
 class Gaussian(Likelihood):
@@ -61,10 +63,3 @@ class SquaredError(Likelihood):
 
     def __call__(self, outputs: Tensor, images: Tensor) -> Tensor:
         return 0.5 * (outputs - images).square().flatten(1).sum(1).mean()
-
-
-def bernoulli_cross_entropy(means: Tensor, images: Tensor) -> Tensor:
-    """-log p(x) under independent Bernoulli pixels, summed over pixels, averaged over images; both (B, …) in [0, 1]."""
-    with torch.autocast(means.device.type, enabled=False):  # autocast refuses this function on GPUs
-        each = binary_cross_entropy(means, images, reduction="none")
-    return each.flatten(1).sum(1).mean()

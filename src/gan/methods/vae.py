@@ -6,12 +6,10 @@ from torch import Tensor
 
 from gan.core.batch import Batch
 from gan.core.checks import check_number
-from gan.losses.likelihoods import Bernoulli, Likelihood, bernoulli_cross_entropy
+from gan.losses.likelihoods import Bernoulli, Likelihood
 from gan.methods.base import Due, Logs
 from gan.methods.encoding import Encoding
 from gan.networks.base import Network
-
-__all__ = ["VAE", "bernoulli_cross_entropy", "kl_to_standard_normal"]
 
 
 class VAE(Encoding):

@@ -1,7 +1,5 @@
 """A decoder with a Gaussian that is fitted to the codes of images, which makes an autoencoder a generator."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,7 +11,7 @@ from gan.networks import base
 RIDGE = 1e-5  # of the mean variance, added to each: a coordinate that all codes share has no variance
 
 
-class GaussianFit(base.Generator):
+class GaussianFit(base.GeneratorWrapper):
     """G(z) = decoder(μ + L z) for z from N(0, I), where the codes of images have mean μ and covariance L Lᵀ.
 
     The moments are running means over about the last 1 / ``rate`` batches, in buffers.
@@ -31,10 +29,10 @@ class GaussianFit(base.Generator):
     factor: Tensor
 
     def __init__(self, generator: base.Generator, latent_dim: int, rate: float = 0.01) -> None:
-        super().__init__()
+        super().__init__(generator)
         check_integer("[1, inf)", latent_dim=latent_dim)
         check_number("(0, 1]", rate=rate)
-        self.network, self.rate, self.classes = generator, rate, generator.classes
+        self.rate, self.classes = rate, generator.classes
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
         self.register_buffer("first", torch.zeros(latent_dim))  # E c
         self.register_buffer("second", torch.zeros(latent_dim, latent_dim))  # E c cᵀ
@@ -65,9 +63,6 @@ class GaussianFit(base.Generator):
         factor, info = torch.linalg.cholesky_ex(covariance)
         self.mean.copy_(self.first)
         self.factor.copy_(torch.where(info == 0, factor, self.factor))
-
-    def adapt_to_data(self, mean_image: Callable[[], Tensor]) -> None:
-        self.network.adapt_to_data(mean_image)
 
 
 class Whitening(nn.Module):

@@ -39,7 +39,7 @@ class Comparison(Head):
 class MinibatchDiscrimination(Comparison):
     """s_k(x_i) = Σ exp(-‖M_ik - M_jk‖₁) over the other examples j, where M_i (kernels, width) is linear in φ(x_i).
 
-    Large where many examples of the batch are alike. Salimans et al. 2016, "Improved Techniques for Training GANs",
+    Large where many examples of the batch are similar. Salimans et al. 2016, "Improved Techniques for Training GANs",
     section 3.2; there s is an input of a further hidden layer.
 
     Args:
