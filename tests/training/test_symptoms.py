@@ -119,6 +119,12 @@ def test_mode_collapse_thresholds(measured, alarm):
     assert (ModeCollapse()(variety(*measured)) is not None) is alarm
 
 
+@pytest.mark.parametrize(("drawn", "alarm"), [(1.0, True), (1.19, True), (1.21, False), (5.0, False)])
+def test_mode_collapse_to_one_example_is_found_where_real_ones_are_few(drawn, alarm):
+    """A ring of eight modes: .15 of its 5.6 is below 1, the score of samples that are all the same."""
+    assert (ModeCollapse()(variety(drawn, drawn, drawn, real=5.63)) is not None) is alarm
+
+
 def test_mode_collapse_uses_only_checks_with_a_variety():
     one = History([], [Observation(50 * i, {}) for i in range(29)] + variety(1.0, every=1).latest)
     assert ModeCollapse()(one) is None

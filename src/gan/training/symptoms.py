@@ -201,6 +201,9 @@ class ModeCollapse(Symptom):
     healthy runs on MNIST start at a twentieth of the real images' variety, and some exceed an eighth only after
     1,500 batches. So neither a low share alone nor slow growth alone is reported.
 
+    Where real examples are few different ones, as on a ring of eight modes, a share of their variety can be less than 1,
+    which is the lowest score of all. There a score below 1.2 counts as low: all samples but a few are the same.
+
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
         growth: … the last one is less than this many times the first, above 1.
@@ -210,6 +213,7 @@ class ModeCollapse(Symptom):
 
     title = "mode collapse"
     helps = "a lower optim.generator.lr, fewer g_steps, a larger k or data.batch_size, penalty=r1"
+    single = 1.2  # the variety of samples that are all the same but a few
 
     def __init__(self, share: float = 0.15, growth: float = 1.25, fall: float = 0.5, checks: int = 30) -> None:
         super().__init__(checks)
@@ -223,7 +227,7 @@ class ModeCollapse(Symptom):
             return None
         drawn = [observation.values["variety/samples"] for observation in measured]
         real = measured[-1].values["variety/real"]
-        stuck = max(drawn) < self.share * real and drawn[-1] < self.growth * drawn[0]
+        stuck = max(drawn) < max(self.share * real, self.single) and drawn[-1] < self.growth * drawn[0]
         fallen = max(drawn[-2:]) < self.fall * max(drawn)
         if not (stuck or fallen):
             return None
