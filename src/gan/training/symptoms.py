@@ -201,8 +201,8 @@ class ModeCollapse(Symptom):
     healthy runs on MNIST start at a twentieth of the real images' variety, and some exceed an eighth only after
     1,500 batches. So neither a low share alone nor slow growth alone is reported.
 
-    Where real examples are few different ones, as on a ring of eight modes, a share of their variety can be less than 1,
-    which is the lowest score of all. There a score below 1.2 counts as low: all samples but a few are the same.
+    Where real examples are few different ones, as on a ring of eight modes, a share of their variety can be less than
+    1, the lowest score of all. There a score below 1.2 counts as low: all samples but a few are the same.
 
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
