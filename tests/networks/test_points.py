@@ -47,6 +47,14 @@ def test_fourier_discriminator_sees_the_point_and_its_sines_and_cosines():
     assert torch.equal(discriminator.logit(discriminator.features(x)), discriminator.score(x))
 
 
+def test_phases_are_exact_in_half_precision():
+    torch.manual_seed(0)
+    discriminator, x = FourierDiscriminator((2, 1, 1), [4]), 9 * torch.randn(50, 2, 1, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        embedded = discriminator.embed(x)
+    assert torch.equal(embedded, discriminator.embed(x))
+
+
 def test_directions_are_part_of_the_checkpoint_and_are_not_trained():
     discriminator = FourierDiscriminator((2, 1, 1), [4], frequencies=3)
     assert "directions" in discriminator.state_dict()

@@ -88,7 +88,8 @@ class FourierDiscriminator(Discriminator):
     def embed(self, x: Tensor) -> Tensor:
         """x with its sines and cosines, (B, C·H·W + 2 · frequencies)."""
         x = x.flatten(1)
-        phases = x @ self.directions
+        with torch.autocast(x.device.type, enabled=False):  # half precision would lose the phases of high frequencies
+            phases = x.float() @ self.directions
         return torch.cat([x, phases.sin(), phases.cos()], dim=1)
 
     def score(self, x: Tensor) -> Tensor:
