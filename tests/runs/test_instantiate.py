@@ -4,6 +4,7 @@ import pytest
 
 from gan.core.errors import UserError
 from gan.runs.build import build
+from gan.runs.instantiate import parts
 from tests.conftest import composed
 
 
@@ -77,3 +78,15 @@ def test_refusals_lead_into_an_argument(words, message):
     with pytest.raises(UserError) as error:
         build(composed(*words, "trainer=cpu"))
     assert str(error.value) == message
+
+
+def test_settings_of_a_part_that_another_choice_replaces_are_skipped(configure):
+    cfg = configure("figures=grid", "+figures.curves.level=0.3")
+    assert list(parts(cfg, "figures")) == ["grid"]
+
+
+def test_group_without_names_is_refused(configure):
+    cfg = configure("figures=grid")
+    cfg.figures = ["grid"]
+    with pytest.raises(UserError, match=r"figures must be a mapping of names to classes to build, got \['grid'\]"):
+        parts(cfg, "figures")

@@ -24,7 +24,7 @@ from gan.metrics.base import Metric
 from gan.metrics.features.base import OUTPUTS
 from gan.runs.folder import BEST, find_checkpoint, runs_in
 from gan.runs.identity import Setting, distinguish, setting
-from gan.runs.instantiate import check_texts, chosen, part
+from gan.runs.instantiate import check_texts, chosen, part, parts
 from gan.runs.run import Run, open_run
 from gan.training.trackers import add_results, named_scores
 
@@ -43,7 +43,7 @@ def run(cfg: DictConfig) -> None:
     check_texts(cfg)
     check_integer(seed=cfg.seed)
     check_integer("[2, inf)", or_none=True, num_samples=cfg.num_samples)
-    metrics = {name: part(cfg, f"metrics.{name}") for name in cfg.get("metrics") or {}}
+    metrics = parts(cfg, "metrics")
     if not metrics:
         raise UserError("metrics=none leaves nothing to measure.")
     if cfg.select not in (None, BEST):

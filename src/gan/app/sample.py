@@ -22,7 +22,7 @@ from gan.figures.drawing import check_channels
 from gan.networks.base import Network
 from gan.runs.exported import CHECKSUM, LATENT, checksum
 from gan.runs.folder import runs_in
-from gan.runs.instantiate import check_texts, part
+from gan.runs.instantiate import check_texts, parts
 from gan.runs.run import Run, open_run
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> None:
     check_integer(seed=cfg.seed)
     check_integer("[1, inf)", num_samples=cfg.num_samples)
     check_integer("[0, inf)", or_none=True, label=cfg.label)
-    figures = [part(cfg, f"figures.{name}") for name in cfg.get("figures") or {}]
+    figures = list(parts(cfg, "figures").values())
     if not (figures or cfg.save_samples or cfg.save_images or cfg.export):
         raise UserError("figures=none leaves nothing to do; give save_samples, save_images or export=true.")
     folders = runs_in(cfg.run) or [None]

@@ -30,8 +30,9 @@ from gan.figures.base import Figure
 from gan.methods.tricks import configure_process
 from gan.metrics.base import Metric
 from gan.runs import checkpoint
-from gan.runs.build import Experiment, build, load_weights, networks_of, part
+from gan.runs.build import Experiment, build, load_weights, networks_of
 from gan.runs.identity import OPTIMIZERS, changes
+from gan.runs.instantiate import part, parts
 from gan.runs.precision import describe_precision, record_settings, warn_if_slow
 from gan.runs.run import Run
 from gan.search.study import is_score, trial_of_job
@@ -80,7 +81,7 @@ def train(cfg: DictConfig) -> float | tuple[float, ...] | None:
     if pruning is not None and pruning.pruned:
         return None
     finished = Run(Path(cfg.output_dir), cfg, lambda: experiment.module, data=experiment.data)
-    metrics, figures = ([part(cfg, f"{g}.{name}") for name in cfg.get(g) or {}] for g in ("metrics", "figures"))
+    metrics, figures = (list(parts(cfg, group).values()) for group in ("metrics", "figures"))
     check_size(experiment.trainer.world_size)
     if saved:
         check_resume(cfg, saved, experiment)

@@ -19,7 +19,7 @@ from gan.data.base import Source
 from gan.methods.base import Method
 from gan.methods.player import Player
 from gan.networks.base import Discriminator, Network
-from gan.runs.instantiate import SHARED, check_references, check_texts, chosen, explain, lookup, part, target_of
+from gan.runs.instantiate import SHARED, check_references, check_texts, chosen, explain, lookup, part, parts, target_of
 from gan.runs.limits import limit_networks
 from gan.runs.precision import resolve_precision
 from gan.runs.trainer import build_trainer
@@ -174,11 +174,10 @@ def build_terms(cfg: DictConfig) -> dict[str, Any]:
     """The penalties and auxiliary terms by their names; raises UserError for a name that is in both groups."""
     terms: dict[str, Any] = {}
     for group in ("penalty", "auxiliary"):
-        for name in cfg.get(group) or {}:
-            if chosen(cfg, f"{group}.{name}"):
-                if name in terms:
-                    raise UserError(f"{group}.{name}: penalty.{name} has this name too; rename one of them.")
-                terms[name] = part(cfg, f"{group}.{name}")
+        for name, term in parts(cfg, group).items():
+            if name in terms:
+                raise UserError(f"{group}.{name}: penalty.{name} has this name too; rename one of them.")
+            terms[name] = term
     return terms
 
 

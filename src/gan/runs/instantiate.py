@@ -74,6 +74,18 @@ def part(cfg: DictConfig, key: str, **extra: Any) -> Any:
     return explain(key, node, instantiate, node, _convert_="all", **extra)
 
 
+def parts(cfg: DictConfig, group: str) -> dict[str, Any]:
+    """Instantiates the chosen parts of a group such as ``figures``, by their names.
+
+    A choice may replace a part that a preset has settings for; what is left of that part has no class and is skipped.
+    """
+    node = cfg.get(group) or {}
+    if not isinstance(node, dict | DictConfig):
+        raise UserError(f"{group} must be a mapping of names to classes to build, got {node}.")
+    keys = {name: f"{group}.{name}" for name in node}
+    return {name: part(cfg, key) for name, key in keys.items() if chosen(cfg, key)}
+
+
 def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) -> Any:
     """Calls ``make`` and converts its errors to one line that starts with the key."""
     try:

@@ -12,7 +12,7 @@ from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.runs.checkpoint import AtomicCheckpointIO
 from gan.runs.identity import REASON
-from gan.runs.instantiate import chosen, explain, part
+from gan.runs.instantiate import explain, parts
 from gan.runs.launch import job_number
 from gan.runs.processes import DDP, Processes
 from gan.runs.time_limit import TimeLimit
@@ -50,12 +50,10 @@ def build_trainer(cfg: DictConfig) -> pl.Trainer:
     if arguments.get("strategy") in ("auto", *DDP) and _several(arguments):
         arguments["strategy"] = Processes()
     arguments["devices"] = device_of_job(arguments)
-    callbacks = [
-        part(cfg, f"callbacks.{name}") for name in cfg.get("callbacks") or {} if chosen(cfg, f"callbacks.{name}")
-    ]
+    callbacks = list(parts(cfg, "callbacks").values())
     if (limit := arguments.pop("max_time", None)) is not None:
         callbacks.append(TimeLimit(limit))
-    loggers = [part(cfg, f"logger.{name}") for name in cfg.get("logger") or {}]
+    loggers = list(parts(cfg, "logger").values())
     arguments |= {
         "callbacks": callbacks,
         "logger": loggers or False,
