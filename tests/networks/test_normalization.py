@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gan.core.checks import ArgumentError
-from gan.networks.normalization import Batch, Group, Instance, Layer, Normalization, Spectral
+from gan.networks.normalization import Batch, Group, Instance, Layer, Normalization, Spectral, Weight, fixed_length
 
 
 def standardized(x, dims):
@@ -211,3 +211,34 @@ def test_the_power_method_is_not_autocast(monkeypatch):
         assert network[0][0].weight.dtype == torch.float32
         assert torch.is_autocast_enabled("cpu")
     assert seen == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("normalized", "layer"),
+    [(Weight().weights, nn.Linear(5, 3)), (Weight().weights, nn.Conv2d(2, 3, 2)), (fixed_length, nn.Linear(5, 3))],
+    ids=["dense", "convolution", "fixed"],
+)
+def test_weights_of_given_length_and_both_derivatives_are_those_of_the_formula(normalized, layer):
+    torch.manual_seed(0)
+    layer = normalized(copy.deepcopy(layer).double())
+    originals = list(layer.parametrizations.weight.parameters())
+    direction, dims = originals[-1], tuple(range(1, layer.weight.dim()))
+    length = originals[0] if len(originals) > 1 else layer.weight.detach().square().sum(dims, keepdim=True).sqrt()
+    along = [torch.randn_like(original) for original in originals]
+
+    def derivatives(weight):
+        first = torch.autograd.grad(weight.square().sum() + weight.pow(3).sum(), originals, create_graph=True)
+        second = torch.autograd.grad(sum((f * a).sum() for f, a in zip(first, along, strict=True)), originals)
+        return weight, *first, *second
+
+    def once(weight):
+        return torch.autograd.grad(weight.square().sum() + weight.pow(3).sum(), originals)
+
+    with torch.no_grad():
+        originals[-1].mul_(1.7)  # whose length then differs from that of the weights
+    formula = length * direction / direction.square().sum(dims, keepdim=True).sqrt()
+    expected = derivatives(formula)
+    for ours, value in zip(derivatives(layer.weight), expected, strict=True):
+        assert torch.allclose(ours, value, rtol=1e-10, atol=1e-12)
+    for ours, value in zip(once(layer.weight), expected[1 : 1 + len(originals)], strict=True):
+        assert torch.allclose(ours, value, rtol=1e-10, atol=1e-12)

@@ -5,6 +5,8 @@ are no hidden features, to :meth:`Normalization.weights`. A network of residual 
 activation, asks for :meth:`Normalization.outputs`.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -162,7 +164,11 @@ class Weight(Normalization):
     """Each unit's weights are a direction times a learned length (Salimans and Kingma 2016)."""
 
     def weights(self, layer: nn.Module) -> nn.Module:
-        return parametrizations.weight_norm(layer)
+        layer = parametrizations.weight_norm(layer)
+        for part in layer.modules():
+            if isinstance(part, parametrizations._WeightNorm):
+                part.__class__ = LearnedLength
+        return layer
 
 
 class Spectral(Normalization):
@@ -201,6 +207,40 @@ class SpectralWeight(parametrizations._SpectralNorm):
             return super().forward(weight)
 
 
+class Scaled(torch.autograd.Function):
+    """Rows of given lengths: length · v / |v|, a row for each index of the first dimension.
+
+    torch's kernel, which takes a sixth of the time of products and a norm. As an operation of its own it treats |v|
+    as a constant in second derivatives, which an unrolled D needs; they are those of the formula here.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, direction: Tensor, length: Tensor) -> Tensor:
+        scaled, norms = torch.ops.aten._weight_norm_interface(direction, length, 0)
+        ctx.save_for_backward(direction, length, norms)
+        return scaled
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        direction, length, norms = ctx.saved_tensors
+        if not torch.is_grad_enabled():
+            of_both = torch.ops.aten._weight_norm_interface_backward(gradient.contiguous(), direction, length, norms, 0)
+        else:  # somebody differentiates this gradient
+            norms = direction.flatten(1).norm(dim=1).view_as(length)
+            unit = direction / norms
+            of_length = (gradient * unit).flatten(1).sum(1).view_as(length)
+            of_both = (length / norms * (gradient - of_length * unit), of_length)
+        return tuple(g if needed else None for g, needed in zip(of_both, ctx.needs_input_grad, strict=True))
+
+
+class LearnedLength(parametrizations._WeightNorm):
+    """torch's weight normalization with :class:`Scaled`'s second derivatives."""
+
+    def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
+        return Scaled.apply(weight_v, weight_g)
+
+
 class FixedLength(nn.Module):
     """A parametrization: each row of the weights keeps its initial length, and only its direction is trained.
 
@@ -215,7 +255,7 @@ class FixedLength(nn.Module):
         self.register_buffer("length", weight.detach().norm(dim=1, keepdim=True))
 
     def forward(self, weight: Tensor) -> Tensor:
-        return weight * (self.length / weight.norm(dim=1, keepdim=True))
+        return Scaled.apply(weight, self.length)
 
 
 def fixed_length(layer: nn.Linear) -> nn.Linear:
