@@ -42,6 +42,8 @@ def shrink(cfg, images, folder):
         "trainer.max_steps": cfg.k,
     }.items():
         override(cfg, key, value)
+    if cfg.data.get("labels_per_class"):
+        cfg.data.labels_per_class = 1
     if cfg.data.get("root", "") is None:
         cfg.data.root = str(images)
 

@@ -242,3 +242,15 @@ def test_weights_of_given_length_and_both_derivatives_are_those_of_the_formula(n
         assert torch.allclose(ours, value, rtol=1e-10, atol=1e-12)
     for ours, value in zip(once(layer.weight), expected[1 : 1 + len(originals)], strict=True):
         assert torch.allclose(ours, value, rtol=1e-10, atol=1e-12)
+
+
+def test_weights_that_start_at_zero_train_under_weight_normalization():
+    torch.manual_seed(0)
+    layer = nn.Linear(5, 3)
+    nn.init.zeros_(layer.weight)
+    layer = Weight().weights(layer)
+    assert torch.equal(layer.weight, torch.zeros(3, 5))
+    (layer(torch.randn(4, 5)) - 1).square().sum().backward()
+    length, direction = layer.parametrizations.weight.parameters()
+    assert length.grad.abs().min() > 0
+    assert direction.grad.isfinite().all()

@@ -161,10 +161,17 @@ class Instance(Normalization):
 
 
 class Weight(Normalization):
-    """Each unit's weights are a direction times a learned length (Salimans and Kingma 2016)."""
+    """Each unit's weights are a direction times a learned length (Salimans and Kingma 2016).
+
+    Weights that start at zero have no direction; they get a random one, and length 0.
+    """
 
     def weights(self, layer: nn.Module) -> nn.Module:
         layer = parametrizations.weight_norm(layer)
+        length, direction = layer.get_submodule("parametrizations.weight").parameters()
+        if (length == 0).any():
+            with torch.no_grad():
+                direction.copy_(torch.where(length == 0, torch.randn_like(direction), direction))
         for part in layer.modules():
             if isinstance(part, parametrizations._WeightNorm):
                 part.__class__ = LearnedLength
