@@ -13,7 +13,7 @@ from gan.losses.penalties import R1
 from gan.losses.wasserstein import Wasserstein
 from gan.methods.lookahead import Unrolled
 from gan.networks import base, mlp
-from gan.networks.normalization import Spectral
+from gan.networks.normalization import Spectral, Weight
 from gan.networks.sngan import Discriminator as SpectralDiscriminator
 from gan.networks.views import Packed
 from gan.runs.build import build
@@ -79,9 +79,14 @@ def test_steps_are_those_of_gradient_descent():
     torch.testing.assert_close(moved(real).logits, plain(real).logits)
 
 
-def test_gradient_is_that_of_finite_differences():
+@pytest.mark.parametrize("normalized", [False, True], ids=["plain", "weight normalization"])
+def test_gradient_is_that_of_finite_differences(normalized):
     torch.manual_seed(0)
-    network = mlp.Discriminator((1, 2, 2), [5]).double()
+    network = mlp.Discriminator((1, 2, 2), [5])
+    if normalized:
+        for layer in [part for part in network.modules() if isinstance(part, torch.nn.Linear)]:
+            Weight().weights(layer)
+    network = network.double()
     real = Batch(images=torch.rand(3, 1, 2, 2, dtype=torch.float64))
 
     def loss(images):
@@ -141,6 +146,14 @@ def test_unrolled_training_takes_steps_of_both_players(tmp_path, run_training, w
     module = run_training(composed(tmp_path, "lookahead=unrolled", *words, *BARE, *sizes)).module
     assert module.iteration == 2
     assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_steps_that_diverge_name_their_rate(tmp_path, run_training):
+    words = ["lookahead=unrolled", "lookahead.rate=1e6", "loss=wasserstein", "penalty=gradient_penalty"]
+    guard = "+callbacks={guard: {_target_: gan.training.guard.Guard, every_n_batches: 1}}"
+    sizes = ["model=mlp_critic", "data.batch_size=8", "trainer.max_steps=9"]
+    with pytest.raises(UserError, match=r"became -?(nan|inf) .* above all lookahead\.rate"):
+        run_training(composed(tmp_path, *words, *sizes, *BARE, guard))
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ class Guard(Callback):
         """The error that stops the run: the quantity, its iteration and the last good checkpoint."""
         saved = [callback.last_saved for callback in trainer.checkpoint_callbacks if callback.last_saved]
         kept = f"The last good checkpoint is {saved[0]}." if saved else "No checkpoint had been written yet."
+        ahead = getattr(trainer.lightning_module, "lookahead", None)
+        rates = "optim.generator.lr, optim.discriminator.lr" + (", above all lookahead.rate" if ahead else "")
         return UserError(
             f"{name} became {value} at iteration {iteration}: stopped. {kept} optim.gradient_clip=1 usually helps, "
-            "in a new run lower rates (optim.generator.lr, optim.discriminator.lr) too."
+            f"in a new run lower rates ({rates}) too."
         )
