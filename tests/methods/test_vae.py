@@ -168,7 +168,7 @@ def test_resumed_run_equals_the_uninterrupted_one(configure, run_training, tmp_p
 
 
 def test_encoder_of_the_wrong_size_is_reported(configure, run_training):
-    with pytest.raises(UserError, match=r"model.encoder returns shape \(2, 3\), expected \(2, 6\)"):
+    with pytest.raises(UserError, match=r"model.encoder returns .*, expected \(2, 6\); set model.encoder.per_code=2"):
         run_training(configure(*SMALL, "model.encoder.per_code=1"))
     with pytest.raises(UserError, match="beta must be a number of at least 0"):
         build(configure(*SMALL, "method.beta=-1"))

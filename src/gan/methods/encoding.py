@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.core.batch import Batch
+from gan.core.errors import UserError
 from gan.methods.base import Method
 from gan.networks.base import Encoder, expect_shape
 
@@ -45,9 +46,16 @@ class Encoding(Method):
         return First(self.latent.dim)
 
     def check(self, batch: Batch) -> list[str]:
+        dim = self.latent.dim
         with torch.no_grad():
-            shape = (len(batch), self.per_code * self.latent.dim)
-            expect_shape("model.encoder", self.encoder(batch.images), shape)
+            outputs = self.encoder(batch.images)
+        shape = (len(batch), self.per_code * dim)
+        if outputs.shape != shape and outputs.shape in [(len(batch), dim), (len(batch), 2 * dim)]:
+            raise UserError(
+                f"model.encoder returns shape {tuple(outputs.shape)}, expected {shape}; set model.encoder.per_code="
+                f"{self.per_code}, the number of outputs for each coordinate of a code."
+            )
+        expect_shape("model.encoder", outputs, shape)
         return super().check(batch)
 
 
