@@ -202,26 +202,24 @@ class ModeCollapse(Symptom):
     1,500 batches. So neither a low share alone nor slow growth alone is reported.
 
     Where real examples are few different ones, as on a ring of eight modes, a share of their variety can be less than
-    1, the lowest score of all. There a score below ``single`` counts as low: all samples but a few are the same.
+    1, the lowest score of all. There a score below 1.2 counts as low: all samples but a few are the same.
 
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
         growth: … the last one is less than this many times the first, above 1.
         fall: or the last two are below this share of the highest one, in (0, 1).
         checks: number of latest checks; at least two of them must have measured the variety.
-        single: a variety below this is low, too, at least 1.
     """
 
     title = "mode collapse"
     helps = "a lower optim.generator.lr, fewer g_steps, a larger k or data.batch_size, penalty=r1"
+    single = 1.2  # the variety of samples that are all the same but a few
 
-    def __init__(
-        self, share: float = 0.15, growth: float = 1.25, fall: float = 0.5, checks: int = 30, single: float = 1.2
-    ) -> None:
+    def __init__(self, share: float = 0.15, growth: float = 1.25, fall: float = 0.5, checks: int = 30) -> None:
         super().__init__(checks)
         check_number("[0, 1)", share=share, fall=fall)
-        check_number("[1, inf)", growth=growth, single=single)
-        self.share, self.growth, self.fall, self.single = share, growth, fall, single
+        check_number("[1, inf)", growth=growth)
+        self.share, self.growth, self.fall = share, growth, fall
 
     def find(self, latest, early) -> str | None:
         measured = [observation for observation in latest if "variety/samples" in observation.values]
