@@ -106,6 +106,9 @@ def variety(*measured, real=20.0, every=10):
         ([2.0, 2.0], False),  # fewer checks than required
         ([2.0, 2.0, 14.0, 6.9, 6.9], True),
         ([14.0, 7.1, 7.1, 7.1], False),  # older measurements do not count
+        ([41.0, 20.0, 10.1], False),  # scattered samples come near the real ones, 20
+        ([41.0, 10.1, 10.1], False),
+        ([41.0, 9.9, 9.9], True),
         # Observed on MNIST: tutorial_mlp, shallow, paper_mnist_2014, mlp_bn.
         ([0.13 * 20, 0.18 * 20, 0.18 * 20, 0.19 * 20, 0.18 * 20], False),
         ([0.06 * 20, 0.09 * 20, 0.14 * 20], False),

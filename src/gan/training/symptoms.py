@@ -207,7 +207,7 @@ class ModeCollapse(Symptom):
     Args:
         share: the variety at all of these checks is below this share of the real images', in (0, 1), and …
         growth: … the last one is less than this many times the first, above 1.
-        fall: or the last two are below this share of the highest one, in (0, 1).
+        fall: or the last two are below this share of the highest one and of the real images', in (0, 1).
         checks: number of latest checks; at least two of them must have measured the variety.
     """
 
@@ -228,7 +228,7 @@ class ModeCollapse(Symptom):
         drawn = [observation.values["variety/samples"] for observation in measured]
         real = measured[-1].values["variety/real"]
         stuck = max(drawn) < max(self.share * real, self.single) and drawn[-1] < self.growth * drawn[0]
-        fallen = max(drawn[-2:]) < self.fall * max(drawn)
+        fallen = max(drawn[-2:]) < self.fall * min(max(drawn), real)  # scattered samples can be more varied than real
         if not (stuck or fallen):
             return None
         return (
