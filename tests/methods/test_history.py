@@ -1,9 +1,11 @@
 """The buffer of earlier samples against a list in Python, and against the faults of published ones."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 
-from gan.core.batch import Batch
+from gan.core.batch import Batch, in_packs
 from gan.core.errors import UserError
 from gan.core.random import RandomRows
 from gan.methods.history import Replay
@@ -46,6 +48,46 @@ def test_replay_equals_a_list_of_examples(capacity, batch):
                 entries.append(new)
         assert replay.filled == len(entries)
         assert replay.labels[: len(entries)].tolist() == entries
+
+
+@pytest.mark.parametrize("pack", [2, 4])
+def test_packs_of_a_step_stay_together(pack):
+    """As for single examples, with packs of one step as entries; a rest of the capacity stays empty."""
+    replay, entries, half, capacity = Replay(4 * pack + 1, (1, 1, 1), 1), [], 3, 4
+    for step in range(12):
+        random = seeded(step)
+        taken, order = random.uniform(half), random.uniform(capacity).argsort().tolist()
+        latest = [[7 * pack * step + j + 7 * row for row in range(pack)] for j in range(7)]
+        old = [entries[int(u * len(entries))] for u in taken] if entries else latest[7 - half :]
+        seen = replay(numbered(7 * pack * step, 7 * pack), seeded(step), pack)
+        assert in_packs(seen.labels, pack).tolist() == latest[: 7 - half] + old
+        places = order[:half] if len(entries) == capacity else range(len(entries), len(entries) + half)
+        for place, new in zip(places, latest, strict=False):
+            if place % capacity < len(entries):
+                entries[place % capacity] = new
+            else:
+                entries.append(new)
+        assert replay.filled == len(entries)
+        assert replay.labels[: 4 * pack].view(4, pack)[: len(entries)].tolist() == entries
+        assert replay.labels[4 * pack] == 0
+
+
+@pytest.mark.parametrize("pack", [1, 2])
+def test_discriminator_of_packs_gets_packs_of_one_generator(configure, pack):
+    """Every pixel that G makes is the number of the step."""
+    view = ["view=packed", "view.packed.pack=2"] if pack == 2 else []
+    module = build(configure("history=replay", *view, "data.batch_size=8", *BARE)).module
+    seen, step = [], 0
+    module.generator.forward = lambda z, labels=None: torch.full((len(z), 1, 8, 8), float(step))
+    module.only_trainable = lambda player: nullcontext()
+    module.discriminator_gradient = lambda pair, terms: seen.append(pair.fake.images[:, 0, 0, 0])
+    real = Batch(images=torch.zeros(8, 1, 8, 8), labels=torch.zeros(8, dtype=torch.int64))
+    for step in range(1, 20):
+        module.discriminator_step(real, {"discriminator": {}})
+        packs = in_packs(seen[-1], pack)  # (8 / pack, pack)
+        assert (packs == packs[:, :1]).all()
+        assert (packs[: 4 // pack] == step).all()
+        assert (packs[4 // pack :] < step).all() or step == 1
 
 
 def is_filled(replay):

@@ -7,6 +7,7 @@ from gan.core.batch import Batch
 from gan.core.errors import UserError
 from gan.networks import conditional, conditioning, mlp
 from gan.networks.minibatch import MinibatchDeviation, MinibatchDiscrimination
+from gan.networks.normalization import Spectral
 from gan.runs.build import build
 from tests.test_conf import BARE, composed
 
@@ -62,6 +63,15 @@ def test_scores_depend_on_the_other_examples_and_slopes_are_finite_where_all_are
     equal = images[:1].repeat(4, 1, 1, 1).requires_grad_(True)
     (slope,) = torch.autograd.grad(network(Batch(images=equal)).logits.sum(), equal)
     assert slope.isfinite().all()
+
+
+def test_weight_of_the_deviation_is_learned_beside_spectral_normalization(inner):
+    """The slope of a logit with respect to w is s."""
+    network = MinibatchDeviation(inner, image_shape=SHAPE, normalization=Spectral())
+    output = network(Batch(images=torch.rand(6, *SHAPE)))
+    (slope,) = torch.autograd.grad(output.logits.sum(), [*network.weight.parameters()])
+    assert slope.item() == pytest.approx(network.compare(output.features).sum().item(), rel=1e-5)
+    assert slope.item() > 0.01
 
 
 @pytest.mark.parametrize("make", BOTH)

@@ -11,7 +11,7 @@ from gan.losses.base import Pair
 from gan.losses.gradient_penalty import Dragan, GradientPenalty
 from gan.losses.penalties import R1, R2
 from gan.networks import base, conditional, conditioning, mlp
-from gan.networks.views import Augmented, Packed, packs, shifted
+from gan.networks.views import Augmented, Packed, shifted
 from gan.runs.build import build
 from tests.test_conf import BARE, composed
 
@@ -34,18 +34,19 @@ def numbered(count, channels=1, offset=0.0):
     return torch.cat([image + 100 * channel for channel in range(channels)], 1)
 
 
-def test_pack_j_has_the_rows_j_and_j_plus_the_number_of_packs():
-    packed = packs(numbered(6, channels=2), 3)
-    assert packed.shape == (2, 6, 1, 2)
-    assert packed[0, :, 0, 0].tolist() == [0, 100, 2, 102, 4, 104]
-    assert packed[1, :, 0, 0].tolist() == [1, 101, 3, 103, 5, 105]
+def packs(images, size):
+    """(B, C, H, W) to (B / size, size · C, H, W)."""
+    return torch.cat(images.chunk(size), 1)
 
 
-@pytest.mark.parametrize("world", [2, 3])
-def test_packs_do_not_depend_on_the_number_of_processes(world):
-    whole = packs(numbered(12), 2)
-    for rank in range(world):
-        assert torch.equal(packs(numbered(12)[rank::world], 2), whole[rank::world])
+def test_inner_discriminator_gets_the_images_of_a_pack_as_channels():
+    seen = []
+    network = Packed(Quadratic(), 3)
+    network.network.register_forward_pre_hook(lambda net, inputs: seen.append(inputs[0].images))
+    network(Batch(images=numbered(6, channels=2)))
+    assert seen[0].shape == (2, 6, 1, 2)
+    assert seen[0][0, :, 0, 0].tolist() == [0, 100, 2, 102, 4, 104]
+    assert seen[0][1, :, 0, 0].tolist() == [1, 101, 3, 103, 5, 105]
 
 
 def test_score_of_a_pack_is_that_of_its_images_as_channels():

@@ -53,6 +53,16 @@ class Batch(Record):
     known_labels: Tensor | None = None
 
 
+def in_packs(rows: Tensor, size: int) -> Tensor:
+    """(B, …) to (B / size, size, …): pack j has the rows j, j + B / size, …, for any number of processes."""
+    return rows.unflatten(0, (size, -1)).transpose(0, 1)
+
+
+def unpacked(packs: Tensor) -> Tensor:
+    """The inverse of :func:`in_packs`: (B / size, size, …) to (B, …)."""
+    return packs.transpose(0, 1).flatten(0, 1)
+
+
 @dataclass(frozen=True)
 class Output(Record):
     """The discriminator's output, before any sigmoid or softmax.

@@ -32,7 +32,7 @@ class GAN(Method):
         same_batch: whether D's k steps are all on the same images, each with new samples; G is then trained on every
             batch.
         discriminator_ema: whether D's weights have an EMA, too, as G's. Metrics of D then use it beside the EMA of G.
-        history: (latest generated batch, random numbers) to the generated batch of D's step; None for the latest.
+        history: (latest generated batch, random numbers, pack) to the generated batch of D's step; None for the latest.
         lookahead: (pair, objectives) to the discriminator of G's step; None for the current D.
         **base: see :class:`gan.methods.base.Method`.
     """
@@ -102,7 +102,7 @@ class GAN(Method):
         with self.only_trainable("discriminator"):
             real, fake = self.real(batch), self.fake(batch)
             if self.history is not None:
-                fake = self.history(fake, self.random_rows)
+                fake = self.history(fake, self.random_rows, self.discriminator.pack)
             joint = not self.discriminator.mixes_batch
             sides = {term.needs_gradient_at for term in due["discriminator"].values()} - {None}
             gradients = len(sides) == 2 and not torch.is_autocast_enabled(self.device.type)

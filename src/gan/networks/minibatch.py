@@ -26,7 +26,9 @@ class Comparison(Head):
 
     def __init__(self, discriminator: base.Discriminator, *, size: int, **head: Any) -> None:
         super().__init__(discriminator, **head)
-        self.weight = self.normalized(nn.Linear(size, 1, bias=False))
+        weight = nn.Linear(size, 1, bias=False)
+        # Spectral normalization would leave a single number its sign alone.
+        self.weight = weight if size == 1 else self.normalized(weight)
 
     def output(self, batch, features, logits):
         return Output(logits=logits + self.weight(self.compare(features)).squeeze(1), features=features)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan.core.batch import Batch, Output
+from gan.core.batch import Batch, Output, in_packs
 from gan.core.checks import check_integer, check_number
 from gan.core.errors import UserError
 from gan.core.processes import rank_and_world
@@ -55,12 +55,7 @@ class Packed(Wrapper):
         return channels * arguments["pack"]
 
     def forward(self, batch: Batch) -> Output:
-        return self.network(Batch(images=packs(batch.images, self._pack)))
-
-
-def packs(images: Tensor, count: int) -> Tensor:
-    """(B, C, H, W) to (B / count, count · C, H, W): pack j has the rows j, j + B / count, … as its channels."""
-    return images.unflatten(0, (count, -1)).transpose(0, 1).flatten(1, 2)
+        return self.network(Batch(images=in_packs(batch.images, self._pack).flatten(1, 2)))
 
 
 class Augmented(Wrapper):
