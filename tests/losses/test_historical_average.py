@@ -79,6 +79,13 @@ def test_training_holds_the_means_of_both_players(configure, run_training):
         assert logs[f"loss/{player}/historical_average"] > 0
 
 
-def test_simultaneous_updates_are_refused(configure):
-    with pytest.raises(UserError, match=r"historical_average is of the weights and needs alternating updates"):
-        build(configure("auxiliary=historical_average", "optim.simultaneous=true"))
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("optim.simultaneous=true", "is of the weights and needs alternating updates; take optim.simultaneous=false"),
+        ("lookahead=unrolled", "is of D's weights, which lookahead replaces by others; leave out one"),
+    ],
+)
+def test_updates_at_other_weights_are_refused(configure, option, message):
+    with pytest.raises(UserError, match=rf"^auxiliary\.historical_average {message}\.$"):
+        build(configure("auxiliary=historical_average", option))

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -99,6 +100,8 @@ def module(cfg: DictConfig) -> Method:
             given[name] = build_network(cfg, name)
     if "terms" in names:
         given["terms"] = build_terms(cfg)
+    seen = [network for network in given.values() if isinstance(network, Discriminator)]
+    refuse_unused(cfg, cls, [*names, *given["players"], *["view"] * bool(seen)])
     for name in required - given.keys() - set(cfg.method):
         target_of(cfg, name if name in cfg else f"model.{name}")  # raises an error that names the missing key
     given |= {name: lookup(cfg, where, False) for name, where in SHARED.items()}
@@ -106,7 +109,11 @@ def module(cfg: DictConfig) -> Method:
     method = explain(key, cfg[key], part(cfg, key, _partial_=True), **given)
     for name, term in method.objectives.items():
         if term.reads_weights and getattr(method, "simultaneous", False):
-            raise UserError(f"{name} is of the weights and needs alternating updates; take optim.simultaneous=false.")
+            raise UserError(
+                f"auxiliary.{name} is of the weights and needs alternating updates; take optim.simultaneous=false."
+            )
+        if term.reads_weights and getattr(method, "lookahead", None):
+            raise UserError(f"auxiliary.{name} is of D's weights, which lookahead replaces by others; leave out one.")
         term.bind(method.trained_networks)
     if getattr(method, "simultaneous", False) and cfg.trainer.precision == "16-mixed":
         # D's step changes the common gradient scale, but here it comes after G's scaled gradient is computed.
@@ -114,6 +121,22 @@ def module(cfg: DictConfig) -> Method:
     # Saved in every checkpoint: the configuration is enough to rebuild the method. The loggers get a summary.
     method.save_hyperparameters(OmegaConf.to_container(cfg, resolve=True), logger=False)
     return method
+
+
+def refuse_unused(cfg: DictConfig, cls: type[Method], takes: Collection[str]) -> None:
+    """Raises UserError for a chosen part that a method would ignore.
+
+    Args:
+        cfg: the configuration.
+        cls: the method.
+        takes: names of its arguments and players, and ``view`` if it has a discriminator of images.
+    """
+    used_by = {"penalty": "terms", "auxiliary": "terms", "view": "view"}
+    several = {f"{group}.{name}": where for group, where in used_by.items() for name in cfg.get(group) or {}}
+    constraints = {f"constraint.{player}": player for player in cfg.get("constraint") or {}}
+    for key, where in {"history": "history", "lookahead": "lookahead", **several, **constraints}.items():
+        if where not in takes and chosen(cfg, key):
+            raise UserError(f"{key}: {cls.__name__} has no use for it; take {key.partition('.')[0]}=none.")
 
 
 def build_network(cfg: DictConfig, name: str) -> Network:
