@@ -1,5 +1,7 @@
 """R1 for a discriminator whose gradient is known."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -9,6 +11,8 @@ from gan.losses.base import Pair
 from gan.losses.penalties import R1, R2
 from gan.networks.mlp import Discriminator
 from gan.optim.schedules import Cosine
+from gan.runs.build import build
+from tests.test_conf import BARE
 
 
 class Quadratic(nn.Module):
@@ -55,6 +59,18 @@ def test_joint_pass_gives_the_penalties_and_gradients_of_separate_passes():
         results.append([*values, *outputs, *torch.autograd.grad(sum(values), network.parameters(), allow_unused=True)])
     torch.testing.assert_close(results[0], results[1])
     assert not real.images.requires_grad
+
+
+def test_weight_of_a_run_follows_its_schedule(configure):
+    """The weight of each iteration's step, seen from inside the step."""
+    schedule = "penalty.r1.weight={_target_: gan.optim.schedules.Cosine, start: 0.8, end: 0.2}"
+    game = build(configure("penalty=r1", schedule, *BARE, "trainer.max_steps=4"))
+    seen, step = [], game.module.train_on_batch
+    game.module.train_on_batch = lambda batch: seen.append(float(game.module.terms["r1"].weight)) or step(batch)
+    game.data.setup("fit")
+    game.module.total_iterations = 4
+    game.trainer.fit(game.module, game.data)
+    assert seen == pytest.approx([0.5 + 0.3 * math.cos(math.pi * n / 4) for n in range(4)])
 
 
 def test_scheduled_weight_is_that_of_the_iteration():

@@ -1,6 +1,7 @@
 """GAN training against plain loops without Lightning, and what each step may change."""
 
 import copy
+import math
 import warnings
 from dataclasses import replace
 
@@ -65,6 +66,22 @@ def test_training_equals_algorithm_1(configure, k, g_steps, same):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
             # Not bit for bit: cross-entropy with labels rounds differently from softplus.
             assert torch.allclose(a, b, atol=2e-5), (a - b).abs().max()
+
+
+def test_scheduled_k_sets_the_turns_of_the_generator(configure):
+    """k falls from 4 to 1 along half a cosine, rounded down."""
+    cfg = configure(*SMALL, "k={_target_: gan.optim.schedules.Cosine, start: 4, end: 1}")
+    method = build(cfg).module
+    method.total_iterations = 10
+    turns = [n + 1 for n in range(10) if method.is_generators_turn(n)]
+    assert turns == [n + 1 for n in range(10) if (n + 1) % int(2.5 + 1.5 * math.cos(math.pi * n / 10)) == 0]
+    assert len(turns) == method.total_updates("generator") > 4
+
+
+def test_scheduled_k_below_one_is_refused(configure):
+    cfg = configure(*SMALL, "k={_target_: gan.optim.schedules.Cosine, start: 1, end: 0}")
+    with pytest.raises(UserError, match=r"^k must be at least 1, its schedule gives 0 at iteration 1\.$"):
+        prepare(build(cfg), cfg)
 
 
 def test_schedules_count_the_steps_on_the_same_batch(configure):

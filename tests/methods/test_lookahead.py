@@ -1,6 +1,7 @@
 """Unrolled steps of D against closed forms, and against torch's own optimizer."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -146,6 +147,31 @@ def test_unrolled_training_takes_steps_of_both_players(tmp_path, run_training, w
     module = run_training(composed(tmp_path, "lookahead=unrolled", *words, *BARE, *sizes)).module
     assert module.iteration == 2
     assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_generators_step_is_against_d_after_steps_with_its_penalties(configure):
+    """A step of G by hand: D after one step of gradient descent on loss and R1, then G's loss."""
+    module = build(
+        configure("lookahead=unrolled", "lookahead.steps=1", "lookahead.rate=0.5", "penalty=r1", *BARE)
+    ).module
+    module.discriminator.eval()  # no dropout
+    batch = Batch(images=torch.rand(8, 1, 8, 8), labels=torch.zeros(8, dtype=torch.int64))
+    found = {}
+    module.only_trainable = lambda player: nullcontext()
+    module.compute_gradient = lambda player, parts, due: found.update(parts)
+    torch.manual_seed(1)
+    module.generator_step(batch, {"generator": {"": module.loss}})
+    torch.manual_seed(1)
+    fake = module.fake(batch)
+    after = {}
+    for name, terms in {"all": [module.loss, R1(module.terms["r1"].weight)], "loss": [module.loss]}.items():
+        plain = copy.deepcopy(module.discriminator)
+        inner = Pair(plain, batch, fake.map(torch.Tensor.detach))
+        sum(term.discriminator(inner) for term in terms).backward()
+        torch.optim.SGD(plain.parameters(), lr=0.5).step()
+        after[name] = module.loss.generator(Pair(plain, batch, fake)).item()
+    assert found[""].item() == pytest.approx(after["all"], rel=1e-5)
+    assert found[""].item() != pytest.approx(after["loss"], rel=1e-4)
 
 
 def test_steps_that_diverge_name_their_rate(tmp_path, run_training):

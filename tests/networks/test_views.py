@@ -213,6 +213,22 @@ def test_each_change_is_that_of_the_paper():
     assert torch.equal(rows, sizes)  # rectangles
 
 
+def test_sides_are_rounded_and_both_axes_are_drawn_on_their_own():
+    """Shares of 6 pixels: shifts of .25 · 6 = 1.5 go up to 2 pixels, holes of .75 · 6 = 4.5 have 5, at 6 places."""
+    images = 1 + torch.rand(400, 1, 6, 6)
+    moved = augmented(images, translation=0.25, fill=0.0) == 0
+    rows, columns = moved[:, 0].all(2).sum(1), moved[:, 0].all(1).sum(1)
+    assert (rows.max(), columns.max()) == (2, 2)
+    assert (rows != columns).any()
+    holes = augmented(images, cutout=0.75, fill=0.0)[:, 0] == 0
+    spans = [holes.any(axis) for axis in (2, 1)]  # the rows and the columns of each hole, (400, 6)
+    found = [{tuple(span) for span in side.int().tolist()} for side in spans]
+    middles = range(6)
+    expected = {tuple(int(abs(place - middle) <= 2) for place in range(6)) for middle in middles}
+    assert found == [expected, expected]
+    assert (spans[0] != spans[1]).any()
+
+
 def test_gradient_flows_through_the_changes_to_the_pixels_that_are_seen():
     images = (2 + torch.rand(20, 1, 8, 8)).requires_grad_(True)  # none is the fill
     seen = augmented(images, brightness=0.25, translation=0.125, cutout=0.5, fill=0.0)

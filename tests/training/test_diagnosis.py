@@ -14,7 +14,7 @@ from gan.metrics.features import Pixels, Shipped, Trained
 from gan.runs.build import build
 from gan.training import Diagnosis
 from gan.training.diagnosis import extractor_for
-from gan.training.symptoms import Symptom
+from gan.training.symptoms import ModeCollapse, Symptom
 from tests.test_end_to_end import finish, launch
 from tests.test_resume import StopAt, assert_same_bits, weights
 
@@ -234,12 +234,16 @@ def test_diagnosis_and_single_symptoms_can_be_turned_off(configure):
     [
         ({"every_n_batches": 0}, "every_n_batches must be a whole number of at least 1, got 0"),
         ({"samples": 1}, "samples must be a whole number of at least 2, got 1"),
+        (
+            {"samples_every_n_batches": 800},
+            "must be at most 750, so that mode_collapse has 2 measurements in its 30 checks",
+        ),
         ({"every_n_batches": 30}, "samples_every_n_batches must be a multiple of every_n_batches=30, got 500"),
     ],
 )
 def test_invalid_options_are_refused(words, message):
     with pytest.raises(ValueError, match=message):
-        Diagnosis(Pixels(), {}, **words)
+        Diagnosis(Pixels(), {"mode_collapse": ModeCollapse()}, **words)
 
 
 def test_warning_does_not_break_the_progress_bar(monkeypatch):

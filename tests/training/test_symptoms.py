@@ -51,6 +51,12 @@ def test_message_has_the_values_and_the_first_iteration():
     )
 
 
+def test_first_iteration_needs_no_course_of_d():
+    """A loss without a probability has no D(G(z)) of each batch."""
+    history = History(latest=[Observation(50 * n, {"rate/separated": 0.99}) for n in range(3, 7)])
+    assert MarginReached()(history) == "rate/separated 0.99 since iteration 150"
+
+
 @pytest.mark.parametrize(
     ("pairs", "alarm"),
     [

@@ -49,7 +49,7 @@ def check_pixels(method: Method, data: Source) -> None:
 
 
 def warn_of_mixed_examples(method: Method) -> None:
-    """Logs one line for each penalty on gradients of single examples that D's normalization mixes."""
+    """Logs one line for each penalty on gradients of single examples that D's normalization or view mixes."""
     discriminator = getattr(method, "discriminator", None)
     if discriminator is None or not discriminator.needs_whole_batch:
         return
@@ -57,7 +57,8 @@ def warn_of_mixed_examples(method: Method) -> None:
         if term.needs_independence:
             log.warning(
                 "penalty.%s: model.discriminator mixes the examples of a batch, so the gradient of one example's score "
-                "is not its own; take layer, instance, group or spectral normalization.",
+                "is not its own; take layer, instance, group or spectral normalization, and no view that compares "
+                "examples.",
                 name,
             )
 
@@ -89,7 +90,7 @@ def count_iterations(cfg: DictConfig, batches_per_epoch: int) -> int:
         return min(tried, batches, *bounds)
     if not bounds:
         raise UserError("trainer.max_epochs or trainer.max_steps must set an end to the training.")
-    if min(bounds) < cfg.k and not cfg.method.get("same_batch"):
+    if isinstance(cfg.k, int) and min(bounds) < cfg.k and not cfg.method.get("same_batch"):
         raise UserError(f"k={cfg.k}: the generator would never move in a run of {min(bounds)} batches.")
     return min(bounds)
 

@@ -174,8 +174,11 @@ class GAN(Method):
         return self.same_batch or (iteration + 1) % self.k_at(iteration) == 0
 
     def k_at(self, iteration: int) -> int:
-        """k after ``iteration`` batches."""
-        return int(self.k(iteration, self.total_iterations)) if callable(self.k) else self.k
+        """k after ``iteration`` batches; raises UserError if a schedule gives less than 1."""
+        k = int(self.k(iteration, self.total_iterations)) if callable(self.k) else self.k
+        if k < 1:
+            raise UserError(f"k must be at least 1, its schedule gives {k} at iteration {iteration}.")
+        return k
 
     def total_updates(self, player: str) -> int:
         if self.same_batch:
@@ -194,6 +197,8 @@ class GAN(Method):
 
     def check(self, batch: Batch) -> list[str]:
         names = super().check(batch)
+        for iteration in range(self.total_iterations if callable(self.k) else 0):
+            self.k_at(iteration)
         if self.loss.needs_energy and not self.discriminator.is_energy:
             raise UserError("loss is one of energies: model.discriminator must be an autoencoder, take model=energy.")
         with torch.no_grad():

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from textwrap import shorten
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,6 +27,9 @@ from gan.runs.precision import resolve_precision
 from gan.runs.trainer import build_trainer
 
 log = logging.getLogger(__name__)
+
+#: parts of a method with a state of their own, and the groups that choose them
+STATEFUL = {"history": "history", "terms": "penalty or auxiliary"}
 
 
 @dataclass
@@ -216,8 +220,12 @@ def load_weights(method: Method, saved: dict, source: str) -> None:
         method.load_state_dict(saved["state_dict"])
     except RuntimeError as error:
         detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        parts = {name.partition(".")[0] for name in saved["state_dict"].keys() ^ method.state_dict().keys()}
+        if parts and parts <= STATEFUL.keys():  # the networks have the same weights
+            groups = " and ".join(STATEFUL[name] for name in sorted(parts))
+            raise UserError(f"{source} is of a run with other choices of {groups}; leave them as they were.") from error
         raise UserError(
-            f"{source} holds another network than model and data describe ({detail}). "
+            f"{source} holds another network than model and data describe ({shorten(detail, 200)}). "
             "Leave model, data.image_size, latent.dim and ema.decay as they were."
         ) from error
     method.iteration = saved["iteration"]

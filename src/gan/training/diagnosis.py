@@ -40,7 +40,8 @@ class Diagnosis(Callback):
         every_n_batches: batches between two checks, at least 1.
         warm_up: batches at the start that define the usual levels, at least 0.
         samples: number of samples, and of real images, for the variety, at least 2.
-        samples_every_n_batches: batches between two measurements of the variety, a multiple of ``every_n_batches``.
+        samples_every_n_batches: batches between two measurements of the variety, a multiple of ``every_n_batches``, at
+            most as many as each symptom's checks allow for its measurements.
         checks_to_clear: number of checks without a symptom after which it has ended, at least 1.
     """
 
@@ -63,6 +64,13 @@ class Diagnosis(Callback):
                 f"samples_every_n_batches must be a multiple of every_n_batches={every_n_batches}, "
                 f"got {samples_every_n_batches}"
             )
+        for name, symptom in symptoms.items():
+            needed, batches = symptom.measurements, symptom.checks * every_n_batches
+            if needed * samples_every_n_batches > batches:
+                raise ValueError(
+                    f"samples_every_n_batches must be at most {batches // needed}, so that {name} has {needed} "
+                    f"measurements in its {symptom.checks} checks, got {samples_every_n_batches}"
+                )
         self.net, self.symptoms = features, dict(symptoms)
         self.every_n_batches, self.warm_up = every_n_batches, warm_up
         self.samples, self.samples_every_n_batches = samples, samples_every_n_batches

@@ -55,12 +55,14 @@ class Symptom(ABC):
         title: a short name.
         helps: changes that usually help.
         needs: required scalars, without which nothing is reported: a loss without a probability has no D(x).
+        measurements: number of measurements of the variety that these checks must contain.
         checks: number of latest checks that it uses; nothing is reported before there are that many.
     """
 
     title: ClassVar[str]
     helps: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
+    measurements: ClassVar[int] = 0
 
     def __init__(self, checks: int) -> None:
         check_integer("[1, inf)", checks=checks)
@@ -213,6 +215,7 @@ class ModeCollapse(Symptom):
 
     title = "mode collapse"
     helps = "a lower optim.generator.lr, fewer g_steps, a larger k or data.batch_size, penalty=r1"
+    measurements = 2
     single = 1.2  # the variety of samples that are all the same but a few
 
     def __init__(self, share: float = 0.15, growth: float = 1.25, fall: float = 0.5, checks: int = 30) -> None:
@@ -223,7 +226,7 @@ class ModeCollapse(Symptom):
 
     def find(self, latest, early) -> str | None:
         measured = [observation for observation in latest if "variety/samples" in observation.values]
-        if len(measured) < 2:
+        if len(measured) < self.measurements:
             return None
         drawn = [observation.values["variety/samples"] for observation in measured]
         real = measured[-1].values["variety/real"]
@@ -324,4 +327,6 @@ def listed(observation: Observation, *names: str) -> str:
 
 def lasting(latest: Sequence[Observation]) -> str:
     """Since which iteration the symptom has been present, according to these checks."""
-    return f"since iteration {latest[0].iteration - len(latest[0].course):,}"
+    first, *others = latest
+    batches = others[0].iteration - first.iteration if others else len(first.course)
+    return f"since iteration {first.iteration - batches:,}"
