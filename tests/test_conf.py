@@ -375,6 +375,28 @@ def test_gradient_penalty_with_a_normalization_over_the_batch_is_warned_of(confi
     assert [line.split(":")[0] for line in lines] == ["penalty.r1", "penalty.gradient_penalty"] * mixed
 
 
+@pytest.mark.parametrize(
+    ("words", "bounded"),
+    [
+        (["loss=wasserstein"], False),
+        (["loss=relativistic", "loss@loss.base=wasserstein"], False),
+        (["method=bigan", "model=bigan", "loss=wasserstein"], False),
+        (["loss=wasserstein", "penalty=gradient_penalty"], True),
+        (["loss=wasserstein", "constraint=weight_clipping"], True),
+        (["loss=wasserstein", "model=dcgan", "normalization@model.discriminator.normalization=spectral"], True),
+        (["loss=hinge"], True),
+        (["method=vae"], True),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_critic_whose_slope_nothing_bounds_is_warned_of(tmp_path, caplog, words, bounded):
+    cfg = composed(tmp_path, *words, *BARE, "data.image_size=16")
+    with caplog.at_level("WARNING"):
+        prepare(build(cfg), cfg)
+    found = [record.getMessage() for record in caplog.records]
+    assert sum("nothing bounds the critic's slope" in line for line in found) == (not bounded)
+
+
 def test_networks_of_wrong_shape_are_reported(configure):
     game = build(configure()).module
     check_networks(game, shaped(1))

@@ -16,6 +16,7 @@ REFUSALS = {
     r"figures\.progress: this training saves no sample grids; take .*": "an animation without its images",
     r"figures: \w+ needs .*": "a figure of labels, codes or given pixels of another generator",
     r"[\w.]+: Interpolation key '[\w.]+' not found; choose parts that go together\.": "codes without their prior",
+    r"latent draws labels, which model\.generator would ignore; .*": "labels without a conditional generator",
     r"latent draws no labels, which this generator needs; .*": "a conditional generator without labels",
     r"method=completion needs a generator that is given pixels.*": "completion without its generator",
     r"data\.labels_per_class leaves out labels that model\.\w+ needs .*": "a D of labels without them",

@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -365,6 +366,23 @@ def test_labels_of_real_images_are_not_those_of_samples(words, message):
     """Without labels of its own a latent passes on those of the real batch, which G would not get after training."""
     cfg = composed(*words)
     with pytest.raises(UserError, match=message):
+        prepare(build(cfg), cfg)
+
+
+@pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        (["latent=labelled"], True),
+        (["experiment=cgan", "model=dcgan", "data.image_size=16"], True),
+        (["latent=labelled", "model=conditional"], False),
+        (["experiment=cgan", "model=dcgan", "data.image_size=16", "conditioning=concatenation"], False),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_labels_that_the_generator_would_ignore_are_refused(words, ignored):
+    cfg = composed(*words)
+    message = r"latent draws labels, which model\.generator would ignore; take model=conditional or conditioning"
+    with pytest.raises(UserError, match=message) if ignored else nullcontext():
         prepare(build(cfg), cfg)
 
 

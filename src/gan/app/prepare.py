@@ -10,6 +10,7 @@ from gan.core.errors import UserError, one_line
 from gan.data.base import ImageData, Source
 from gan.methods.base import Method
 from gan.networks.base import Generator
+from gan.networks.normalization import SpectralWeight
 from gan.runs import checkpoint
 from gan.runs.build import Experiment
 
@@ -35,6 +36,7 @@ def prepare(experiment: Experiment, cfg: DictConfig) -> list[str]:
     method.restart_ema()
     check_pixels(method, data)
     warn_of_mixed_examples(method)
+    warn_of_unbounded_critic(method)
     return check_networks(method, data)
 
 
@@ -61,6 +63,19 @@ def warn_of_mixed_examples(method: Method) -> None:
                 "examples.",
                 name,
             )
+
+
+def warn_of_unbounded_critic(method: Method) -> None:
+    """Logs one line if D's loss has no lower bound: no penalty, constraint or normalization bounds D's slope."""
+    if not getattr(method.objectives.get(""), "needs_lipschitz", False):
+        return
+    penalized = any(term.needs_independence for term in method.objectives.values())
+    normalized = any(isinstance(part, SpectralWeight) for part in method.discriminator.modules())
+    if not (penalized or normalized or method.players["discriminator"].constraint):
+        log.warning(
+            "loss: nothing bounds the critic's slope, so its scores can grow without end; take "
+            "penalty=gradient_penalty, constraint=weight_clipping or spectral normalization."
+        )
 
 
 def load_trained(generator: Generator) -> None:

@@ -141,6 +141,8 @@ class Loss(Term):
 
     #: whether D must be an energy: :attr:`gan.networks.base.Discriminator.is_energy`
     needs_energy: ClassVar[bool] = False
+    #: whether D's loss has no lower bound, unless something else bounds D's slope
+    needs_lipschitz: bool = False
 
     def probability(self, output: Output) -> Tensor | None:
         """D(x), the probability that an example is real, (B,) in [0, 1]; None if the loss has no probability."""

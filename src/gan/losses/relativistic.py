@@ -32,6 +32,7 @@ class Relativistic(Loss):
         if base.needs_energy:
             raise ValueError(f"base: {type(base).__name__} is a loss of energies, which have no relativistic form")
         self.base, self.averaged = base, averaged
+        self.needs_lipschitz = base.needs_lipschitz
 
     def discriminator(self, pair: Pair) -> Tensor:
         return 0.5 * self.base.discriminator(self.compared(pair))

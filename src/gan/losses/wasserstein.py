@@ -12,6 +12,8 @@ class Wasserstein(Loss):
     does not constrain f: add ``penalty=gradient_penalty``. Arjovsky, Chintala, Bottou 2017, equation 2.
     """
 
+    needs_lipschitz = True
+
     def discriminator(self, pair: Pair) -> Tensor:
         return pair.fake_output.logits.mean() - pair.real_output.logits.mean()
 

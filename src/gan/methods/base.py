@@ -105,6 +105,11 @@ class Method(Optimization):
         """
         if self.generator.needs_labels and not self.latent.classes:
             raise UserError("latent draws no labels, which this generator needs; take latent=labelled.")
+        if self.latent.classes and not self.generator.needs_labels:
+            raise UserError(
+                "latent draws labels, which model.generator would ignore; take model=conditional or "
+                "conditioning=concatenation, or a latent without labels."
+            )
         z, labels = self.latent(RandomRows(self.device), batch.labels)
         expect_shape("model.generator", self.generator(z, labels), batch.images.shape)
         return [f"loss/{player}" for player in self.player_names]

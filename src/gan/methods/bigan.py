@@ -58,6 +58,7 @@ class Swapped(Loss):
     def __init__(self, base: Loss) -> None:
         super().__init__()
         self.base = base
+        self.needs_lipschitz = base.needs_lipschitz
 
     def begin_iteration(self, iteration: int, total: int) -> None:
         self.base.begin_iteration(iteration, total)
