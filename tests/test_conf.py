@@ -1,7 +1,11 @@
 """Every YAML file composes and builds; options that do not fit give clear errors."""
 
+import functools
+import hashlib
 import itertools
 import re
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -213,27 +217,84 @@ def test_every_preset_header_has_command_expectation_and_time():
             assert f"experiment={path.stem}" in header
 
 
+@functools.cache
+def settled(choice):
+    """Key to value of a choice, of what it needs and of what these files choose themselves (``override /GROUP:``)."""
+    words = [choice, *needs(choice)]
+    paths = [CONF / f"{word.replace('=', '/')}.yaml" for word in words]
+    text = "".join(path.read_text(encoding="utf-8") for path in paths if path.is_file())
+    own = re.findall(r"^ +- override /(\S+): (\S+)", text, re.MULTILINE)
+    return dict([*own, *(word.split("=", 1) for word in reversed(words))])
+
+
+def agree(*chosen):
+    """Whether no two of these choices settle a key differently."""
+    pairs = itertools.combinations(map(settled, chosen), 2)
+    return all(one[key] == other[key] for one, other in pairs for key in one.keys() & other.keys())
+
+
+def drawn(group, *chosen):
+    """The choices of a group that agree with those already chosen, in an order that is drawn for these.
+
+    The order is one of hashes: a further file takes a place in it, and the others keep theirs.
+    """
+    names = [name for name in choices(group) if agree(f"{group}={name}", *chosen)]
+    return sorted(names, key=lambda name: hashlib.sha256(" ".join([*chosen, name]).encode()).digest())
+
+
 def combinations():
-    """Every loss with every penalty, with the latents in turn; and each model with four of each."""
-    groups = losses, latents, penalties = [choices(group) for group in ("loss", "latent", "penalty")]
-    for i, (loss, penalty) in enumerate(itertools.product(losses, penalties)):
-        yield ("mlp", loss, latents[i % len(latents)], penalty)
-    for i, model in enumerate(choices("model")):
-        for j in range(4 * i, 4 * i + 4):
-            yield (model, *(group[j % len(group)] for group in groups))
+    """Every loss with every penalty, and each model with four losses; the others are drawn."""
+    of_penalties = [
+        (settled(f"loss={loss}").get("model", "mlp"), loss, penalty)
+        for loss, penalty in itertools.product(choices("loss"), choices("penalty"))
+    ]
+    of_models = [
+        (model, loss, drawn("penalty", f"model={model}", f"loss={loss}")[0])
+        for model in choices("model")
+        for loss in drawn("loss", f"model={model}")[:4]
+    ]
+    for model, loss, penalty in of_penalties + of_models:
+        chosen = f"model={model}", f"loss={loss}", f"penalty={penalty}"
+        if agree(*chosen):
+            yield (model, loss, drawn("latent", *chosen)[0], penalty)
+
+
+@pytest.mark.parametrize("group", ["model", "loss", "latent", "penalty"])
+def test_combinations_take_every_choice(group):
+    place = ["model", "loss", "latent", "penalty"].index(group)
+    assert {names[place] for names in combinations()} == set(choices(group))
+
+
+def test_combinations_agree_in_what_they_need():
+    assert not agree("model=latent_regressor", "loss=no_game")  # method=latent_regressor has a conditioning of its own
+    assert not agree("model=mlp", "loss=ebgan")
+    assert agree("model=conditional", "latent=labelled", "loss=no_game")
+    groups = ("model", "loss", "latent", "penalty")
+    assert all(
+        agree(*(f"{group}={name}" for group, name in zip(groups, names, strict=True))) for names in combinations()
+    )
+
+
+@pytest.mark.parametrize("choice", ["loss=exponential", "penalty=drift", "latent=cauchy"])
+def test_a_further_file_leaves_most_combinations_as_they_are(choice, tmp_path, monkeypatch):
+    before, (group, name) = set(combinations()), choice.split("=")
+    shutil.copytree(CONF, tmp_path / "conf")
+    (tmp_path / "conf" / group / f"{name}.yaml").write_text("# A further one.\n# Needs: conditioning=class_logits\n")
+    monkeypatch.setitem(globals(), "CONF", tmp_path / "conf")
+    monkeypatch.setitem(globals(), "FILES", sorted([*FILES, Path(group, name)]))
+    after = set(combinations())
+    assert any(name in names for names in after)
+    assert len(before - after) < len(before) / 6
+    assert len(after) <= len(before) + len(choices("loss")) + 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("model", "loss", "latent", "penalty"), sorted(set(combinations())))
 def test_every_combination_takes_a_step(tmp_path, run_training, model, loss, latent, penalty):
     chosen = [f"model={model}", f"loss={loss}", f"latent={latent}", f"penalty={penalty}"]
-    if any(word.startswith("model=") for word in needs(f"loss={loss}")):
-        del chosen[0]
-    needed = list(itertools.chain.from_iterable(map(needs, chosen)))
+    needed = sorted({*itertools.chain.from_iterable(map(needs, chosen))} - {*chosen})
     if latent == "codes":  # longer than the single coordinate of some models
         needed = [word for word in needed if not word.startswith("latent.dim=")]
-    if "method=autoencoder" in needed:  # which has a wrapper of its own and uses no loss
-        needed = [word for word in needed if not word.startswith("conditioning=")]
     small = [*BARE, "trainer.max_steps=1", "data.batch_size=8", "data.classes=10", "ema.decay=0"]
     cfg = with_digits(tmp_path, *chosen, *needed, *small)
     wrapped = bool((cfg.get("conditioning") or {}).get("discriminator")) and "discriminator" in cfg.model
