@@ -21,7 +21,7 @@ from gan.core.errors import UserError
 from gan.core.random import RandomRows
 from gan.data.endless import Endless
 from gan.networks.base import Discriminator
-from gan.runs.build import build, part
+from gan.runs.build import build, constructor_arguments, part
 from gan.runs.precision import PRECISIONS
 from gan.runs.processes import Processes
 from gan.runs.run import Run
@@ -300,6 +300,10 @@ def test_every_combination_takes_a_step(tmp_path, run_training, model, loss, lat
     wrapped = bool((cfg.get("conditioning") or {}).get("discriminator")) and "discriminator" in cfg.model
     if wrapped and get_class(cfg.model.discriminator._target_).features is Discriminator.features:
         with pytest.raises(UserError, match="has no features for a further head"):
+            build(cfg)
+        return
+    if penalty != "none" and "terms" not in constructor_arguments(get_class(cfg.method._target_))[0]:
+        with pytest.raises(UserError, match=r"^penalty\.\w+: \w+ has no use for it; take penalty=none\.$"):
             build(cfg)
         return
     game = run_training(cfg)
