@@ -94,6 +94,16 @@ def test_settings_of_a_sweep_have_their_labels_and_one_table(configure, run_trai
     assert floor == [FLOOR, with_error(values[0, FLOOR], None)]
 
 
+@pytest.mark.parametrize(
+    ("metric", "count", "told"), [("frechet", 100, True), ("frechet", 1397, False), ("kernel", 100, False)]
+)
+def test_few_samples_are_remarked_where_they_raise_the_score(folder, caplog, metric, count, told):
+    with caplog.at_level("INFO"):
+        evaluate(f"run={folder}", f"metrics={metric}", f"num_samples={count}", "generator=raw")
+    remark = "  few samples: distances are biased upwards; compare with the floor only"
+    assert (remark in caplog.messages) == told
+
+
 def test_runs_on_the_same_data_share_reference_images(configure, run_training, tmp_path, monkeypatch):
     for seed in (1, 2):
         run_training(configure("trainer.max_steps=5", "logger=none", f"seed={seed}", folder=f"sweep/{seed}"))

@@ -17,7 +17,7 @@ from gan.core.errors import UserError, did_you_mean
 from gan.core.files import check_writable
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
-from gan.evaluation.evaluate import evaluate
+from gan.evaluation.evaluate import default_count, evaluate
 from gan.evaluation.records import Row, read, record, write
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.evaluation.tables import over_runs, table
@@ -72,7 +72,8 @@ def run(cfg: DictConfig) -> None:
         rows, samples = evaluate(
             opened.sampler, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed
         )
-        jobs.append(job_of(opened, report(opened, rows, cfg.seed)))
+        few = bool(cfg.num_samples) and cfg.num_samples < default_count(reference)
+        jobs.append(job_of(opened, report(opened, rows, cfg.seed, few)))
         results[jobs[-1].name] = rows
         add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
@@ -120,8 +121,18 @@ def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Count
         log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
 
 
-def report(run: Run, rows: Sequence[Row], seed: int = 0) -> list[dict]:
-    """Prints the scores and writes them to the run's folder; returns their records."""
+def report(run: Run, rows: Sequence[Row], seed: int = 0, few: bool = False) -> list[dict]:
+    """Prints the scores and writes them to the run's folder.
+
+    Args:
+        run: the evaluated run.
+        rows: its scores.
+        seed: of the latents.
+        few: whether there are fewer samples than by default.
+
+    Returns:
+        The records of the scores.
+    """
     records = [record(row, seed, **run.origin) for row in rows]
     counts = sorted({row.samples for row in rows}, reverse=True)
     log.info(
@@ -132,6 +143,8 @@ def report(run: Run, rows: Sequence[Row], seed: int = 0) -> list[dict]:
     )
     for line in table(rows):
         log.info("%s", line)
+    if few and any(row.biased for row in rows):
+        log.info("  few samples: distances are biased upwards; compare with the floor only")
     log.info("  → %s", write(run.folder, records))
     return records
 
