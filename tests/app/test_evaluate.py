@@ -16,6 +16,7 @@ from gan.app import train
 from gan.app.command_line import CONF, check
 from gan.core import hardware
 from gan.core.errors import UserError
+from gan.core.numbers import mean_with_error, with_error
 from gan.evaluation import evaluate as comparison
 from gan.evaluation import reference
 from gan.evaluation.records import FLOOR, Row, read
@@ -60,6 +61,7 @@ def test_evaluate_command_on_a_sweep(configure, run_training, tmp_path, command)
         assert output.count(f"  {metric} ") == 3, metric  # each run, and their mean
     assert "mean of 2 runs" in output
     assert "remark" not in output
+    assert " settings" not in output  # one setting is no comparison
     saved = np.load(sweep / "1" / "samples_ema.npz")
     assert saved["images"].shape == (50, 1, 8, 8)
     assert len(saved["z"]) == 50
@@ -69,6 +71,37 @@ def test_evaluate_command_on_a_sweep(configure, run_training, tmp_path, command)
     assert {r["samples"] for r in records} == {50}
     assert len({r["metric"] for r in records}) == 13
     assert not (tmp_path / ".hydra").exists()
+
+
+def test_settings_of_a_sweep_have_their_labels_and_one_table(configure, run_training, tmp_path, caplog):
+    for number, words in enumerate((["loss=minimax", "seed=1"], ["loss=minimax", "seed=2"], ["loss=hinge", "seed=1"])):
+        cfg = configure("trainer.max_steps=2", "logger=none", *words, folder=f"sweep/{number}")
+        run_training(cfg)
+        (tmp_path / "sweep" / str(number) / ".hydra").mkdir()
+        OmegaConf.save(OmegaConf.create(words), tmp_path / "sweep" / str(number) / ".hydra" / "overrides.yaml")
+    with caplog.at_level("INFO"):
+        evaluate(f"run={tmp_path / 'sweep'}", "num_samples=50", "metrics=frechet")
+    assert "mean of 2 runs with loss=minimax" in caplog.messages
+    start = caplog.messages.index("2 settings; mean ± standard error over runs")
+    *_, minimax, hinge, floor = (line.split() for line in caplog.messages[start:])
+    values = {
+        (number, record["generator"]): record["value"]
+        for number in range(3)
+        for record in read(tmp_path / "sweep" / str(number) / "metrics.json")
+    }
+    assert minimax == ["loss=minimax", *with_error(*mean_with_error([values[0, "ema"], values[1, "ema"]])).split()]
+    assert hinge == ["loss=hinge", with_error(values[2, "ema"], None)]
+    assert floor == [FLOOR, with_error(values[0, FLOOR], None)]
+
+
+@pytest.mark.parametrize(
+    ("metric", "count", "told"), [("frechet", 100, True), ("frechet", 1397, False), ("kernel", 100, False)]
+)
+def test_few_samples_are_remarked_where_they_raise_the_score(folder, caplog, metric, count, told):
+    with caplog.at_level("INFO"):
+        evaluate(f"run={folder}", f"metrics={metric}", f"num_samples={count}", "generator=raw")
+    remark = "  few samples: distances are biased upwards; compare with the floor only"
+    assert (remark in caplog.messages) == told
 
 
 def test_runs_on_the_same_data_share_reference_images(configure, run_training, tmp_path, monkeypatch):

@@ -47,5 +47,5 @@ def test_closed_output_and_errors_disturb_no_training(tmp_path):
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=os.environ, timeout=300)
     assert done.returncode == 0
     log = (tmp_path / "run" / "train.log").read_text(encoding="utf-8")
-    assert "done: 1 batches" in log
+    assert "done: 1 batch in " in log
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()

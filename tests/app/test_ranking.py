@@ -47,6 +47,21 @@ def test_direction_decides_the_order(sweep, better, order):
     assert f"{better} is better" in ranking.lines(found, sweep())[0]
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([[5.0, 7.0], [6.5, 8.5]], "best, not clearly: 1.1 standard errors ahead of k=2"),  # 1.5 / sqrt(2)
+        ([[5.0, 7.0], [9.0, 11.0]], "best: 2.8 standard errors ahead of k=2"),  # 4 / sqrt(2)
+        ([[5.0], [9.0]], "first of 2; one seed each, no error bar"),
+        ([[5.0, 6.0]], "the only setting"),
+    ],
+)
+def test_end_says_how_sure_the_first_place_is(sweep, values, told):
+    jobs = [(f"k={k} seed={s}", v) for k, several in enumerate(values, 1) for s, v in enumerate(several)]
+    folder = sweep(*jobs)
+    assert ranking.lines(ranking.rank(folder), folder)[-2:] == [told, "  python train.py k=1"]
+
+
 @pytest.mark.parametrize(("better", "worst"), [("lower", math.inf), ("higher", -math.inf)])
 def test_diverged_and_failed_jobs_are_below_all_others(sweep, better, worst):
     good = 1.0 if better == "lower" else 9.0
@@ -57,7 +72,7 @@ def test_diverged_and_failed_jobs_are_below_all_others(sweep, better, worst):
     assert [one.overrides[0] for one in found.settings] == ["loss=fine", "loss=diverged", "loss=once", "loss=failed"]
     text = "\n".join(ranking.lines(found, folder))
     assert "without an objective: 4, 2 " in text
-    assert text.endswith("best: python train.py loss=fine")
+    assert text.endswith("\nfirst of 3; loss=diverged is not finite\n  python train.py loss=fine")
     json.loads(ranking.write(found, folder).read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 

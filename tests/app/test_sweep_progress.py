@@ -49,7 +49,7 @@ def test_sweep_ends_with_a_ranking_even_if_a_job_failed(command, tmp_path):
     assert "ranking by valid/frechet_distance/ema, lower is better; mean ± standard error" in output
     assert re.search(r"\n +1 +[\d.,]+ ± [\d.,]+ +2/2 +k=1\n +2 +failed +0/2 +k=0\nwithout an objective: 2, 3 ", output)
     (best,) = json.loads((tmp_path / "S" / "ranking.json").read_text(encoding="utf-8"))["best"]
-    assert f"best: {best}\n" in output
+    assert f"\nthe only setting with a number\n  {best}\n" in output
     assert best.endswith("k=1")
 
 

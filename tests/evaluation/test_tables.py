@@ -56,7 +56,7 @@ def test_row_notes_error_source_sigma_and_bounds():
         row(FLOOR, 2.0, 0.1, found={"sigma": [0.15], "lower_bound": True}),
     ]
     line = table(rows)[1]
-    assert "± over test images; σ 0.200, 0.150; the best σ is at the edge of the grid" in line
+    assert "± standard error over test images; σ 0.200, 0.150; the best σ is at the edge of the grid" in line
     assert "no two alike: at least, for floor" in line
 
 
@@ -64,7 +64,7 @@ def test_error_of_the_mean_over_runs_is_over_runs():
     (mean,) = over_runs([[row("ema", v, 9.0)] for v in (1.0, 2.0, 6.0)])
     assert mean.measure.value == pytest.approx(3.0)
     assert mean.measure.standard_error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
-    assert "3.0 ± 1.5  nats (± over 3 runs)" in table([mean])[1]
+    assert "3.0 ± 1.5  nats (± standard error over 3 runs)" in table([mean])[1]
     floors = [[row(FLOOR, 5.0, 0.2)] for _ in range(3)]
     assert over_runs(floors) == floors[0]
 

@@ -16,11 +16,16 @@ ALONE = [name for name in metrics.__all__ if getattr(metrics, name).needs <= OUT
 
 
 @pytest.fixture(scope="module")
-def scores():
-    """Each metric's scores for each kind of samples: ``scores["noisy"]["precision"]``."""
+def reference():
     data = Digits(batch_size=64, image_size=8, channels=1, classes=10, seed=1)
     data.setup()
-    reference = load_reference(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
+    return load_reference(data, Shipped("digits"), torch.device("cpu"), [metrics.Frechet()])
+
+
+@pytest.fixture(scope="module")
+def scores(reference):
+    """Each metric's scores for each kind of samples: ``scores["noisy"]["precision"]``."""
+    data = reference.data
     generator = torch.Generator().manual_seed(0)
     train, labels = scale(data.splits["train"].images), data.splits["train"].labels
     real = train[torch.randperm(len(train), generator=generator)[:CHOSEN]]
@@ -99,6 +104,20 @@ def test_memorization_separates_copies_new_images_and_noise(scores):
 
 def test_support_size_of_ten_copied_images_is_ten(scores):
     assert scores["few"]["support_size"].value == pytest.approx(10, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["Frechet", "ClassHistogram", "Kernel"])
+def test_fewer_samples_raise_the_distances_that_are_biased(reference, name):
+    """For real images: parts of 30 against all of them, in standard errors over the parts."""
+    metric = getattr(metrics, name)()
+    images = reference.data.splits["train"].images[:CHOSEN]
+
+    def distance(part):
+        return reference.measure(metric, "real", reference.see(scale(part)))[0].measure.value
+
+    parts = torch.tensor([distance(part) for part in images.split(30)])
+    error = parts.std() / len(parts) ** 0.5
+    assert (parts.mean() > distance(images) + 4 * error) == metric.biased
 
 
 def test_every_metric_that_ranks_has_a_tested_direction():

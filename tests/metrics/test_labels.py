@@ -37,6 +37,15 @@ def test_distance_by_class_is_the_mean_of_those_of_the_classes():
     assert measure.found["by_class"] == pytest.approx(each)
 
 
+def test_fewer_samples_raise_the_distance_by_class():
+    torch.manual_seed(0)
+    labels = torch.arange(3000) % 3
+    rows, real = (with_labels(points(torch.randn(3000, 3)), labels) for _ in range(2))
+    few = with_labels(points(rows.pixels[:90].flatten(1)), labels[:90])
+    (measure,), (of_few,) = (ClassFrechet()(case(samples, real)) for samples in (rows, few))
+    assert (of_few.value > 4 * measure.value) == ClassFrechet.biased
+
+
 def test_images_without_labels_are_refused():
     samples = points(torch.randn(6, 2))
     with pytest.raises(ValueError, match="the images have no labels"):

@@ -3,7 +3,7 @@
 import shlex
 
 from gan.app.command_line import check, parsed
-from gan.reports.groups import group_jobs
+from gan.reports.groups import DEFAULTS, group_jobs, label_of
 from gan.reports.jobs import read_jobs
 
 
@@ -50,6 +50,12 @@ def test_command_repeats_the_runs_in_a_shell(make_job, tmp_path):
 def test_one_run_has_the_command_without_m(make_job):
     (group,) = group_jobs(read_jobs(make_job("0", "loss=hinge", "seed=7")))
     assert (group.label, group.command()) == ("loss=hinge", "python train.py loss=hinge seed=7")
+
+
+def test_label_of_a_command_line_has_what_affects_the_training():
+    words = ["loss=hinge", "seed=7", "output_dir=run", "logger=csv", "callbacks.monitor.every_n_batches=5", "+k=2"]
+    assert label_of(words) == "loss=hinge +k=2"
+    assert label_of(words[1:5]) == DEFAULTS
 
 
 def test_long_numbers_are_rounded_where_they_stay_different(make_job, tmp_path):

@@ -67,7 +67,7 @@ def test_table_shows_mean_and_error_over_seeds_and_floors(sweep):
 def test_page_has_best_setting_failures_warnings_and_commands(sweep):
     text = written(sweep)
     assert "python train.py -m loss=hinge seed=1,2" in text
-    assert "Better than loss=nonsaturating by 9.4 standard errors." in text
+    assert "best: 9.4 standard errors ahead of loss=nonsaturating" in text
     assert "1 of 6 jobs did not finish" in text
     assert "loss/generator is NaN." in text
     assert "2: iteration 50: mode collapse: one image." in text
@@ -110,7 +110,7 @@ def test_a_run_without_scores_curves_and_samples_still_has_a_page(make_job):
     assert "Without curves (logger=none, or not yet written): 0." in text
     assert "No sample grid." in text
     assert "python train.py loss=hinge" in text
-    assert "Best setting" not in text
+    assert "First in the ranking" not in text
 
 
 def test_floors_that_differ_stand_in_the_cells(make_job, tmp_path):
@@ -154,8 +154,9 @@ def test_command_prints_the_best_setting_and_the_path(sweep, command, tmp_path):
     status, output = command("report.py", tmp_path, "run=sweep", "file=page/own.html")
     assert status == 0, output
     assert "6 runs, 3 settings, 1 not finished" in output
-    assert "best: loss=hinge  objective 1.10 ± 0.10" in output
-    assert "python train.py -m loss=hinge seed=1,2" in output
+    ahead = "best: 9.4 standard errors ahead of loss=nonsaturating"
+    assert f"loss=hinge  objective 1.10 ± 0.10\n  {ahead}\n  python train.py -m loss=hinge seed=1,2\n" in output
+    assert ahead in Page((tmp_path / "page" / "own.html").read_text(encoding="utf-8")).texts
     assert "→ page/own.html" in output
     assert (tmp_path / "page" / "own.html").is_file()
 

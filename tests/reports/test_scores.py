@@ -8,8 +8,8 @@ import pytest
 from gan.core.errors import UserError
 from gan.reports.groups import group_jobs
 from gan.reports.jobs import read_jobs
-from gan.reports.ranking import choose_criterion, objectives
-from gan.reports.scores import Score, collect
+from gan.reports.ranking import choose_criterion, objectives, verdict
+from gan.reports.scores import Mean, Score, collect
 from gan.runs import outcome
 from tests.reports.conftest import scored
 
@@ -57,7 +57,39 @@ def test_objective_ranks_and_a_setting_that_lost_a_run_is_not_best(sweep):
     assert means["loss=hinge"].value == pytest.approx(1.1)
     assert (means["loss=lsgan"].count, means["loss=lsgan"].expected) == (1, 2)
     # (3.2 - 1.1) / sqrt(0.1² + 0.2²)
-    assert criterion.lead() == pytest.approx(2.1 / math.sqrt(0.05))
+    ahead = "best: 9.4 standard errors ahead of loss=nonsaturating"
+    assert criterion.verdict([group.label for group in groups]) == ahead
+    assert f"{2.1 / math.sqrt(0.05):.1f}" == "9.4"
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        (Mean(2.9, 0.6, 3, 3), "best, not clearly: 1.9 standard errors ahead of b"),  # error 1 of the difference
+        (Mean(3.0, 0.6, 3, 3), "best: 2.0 standard errors ahead of b"),
+        (Mean(1.0, 0.6, 3, 3), "best, not clearly: 0.0 standard errors ahead of b"),
+        (Mean(0.5, 0.1, 2, 3), "first of 3; b has runs without a number"),
+        (Mean(9.0, None, 1, 1), "first of 3; b has one seed, no error bar"),
+        (Mean(math.inf, None, 3, 3), "first of 3; b is not finite"),
+    ],
+)
+def test_only_a_lead_of_two_standard_errors_is_clear(second, told):
+    means = [Mean(1.0, 0.8, 3, 3), second, Mean(9.0, 0.1, 3, 3)]
+    assert verdict(means, ["a", "b", "c"]) == told
+
+
+def test_one_seed_each_has_no_best_setting():
+    once = [Mean(value, None, 1, 1) for value in (157.8, 157.9)]
+    assert verdict(once, ["a", "b"]) == "first of 2; one seed each, no error bar"
+    failed = Mean(math.nan, None, 0, 1)
+    assert verdict([once[0], failed], ["a", "b"]) == "the only setting with a number"
+    assert verdict(once[:1], ["a"]) == "the only setting"
+
+
+def test_runs_that_all_gave_the_same_number_are_compared_too():
+    one, other = Mean(1.0, 0.0, 2, 2), Mean(1.5, 0.0, 2, 2)
+    assert verdict([one, other], ["a", "b"]) == "best: inf standard errors ahead of b"
+    assert verdict([one, one], ["a", "b"]) == "best, not clearly: 0.0 standard errors ahead of b"
 
 
 @pytest.mark.parametrize("worst", [float("inf"), float("nan")])

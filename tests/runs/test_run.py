@@ -35,6 +35,12 @@ def test_opened_run_has_the_trained_weights(finished):
     assert not torch.equal(run.sampler.sample("ema", z), run.sampler.sample("raw", z))
 
 
+def test_printed_run_names_its_folder_and_iteration(finished, tmp_path, monkeypatch):
+    _, cfg = finished
+    monkeypatch.setattr("gan.runs.build.module", lambda *_: pytest.fail("built networks to print them"))
+    assert repr(open_run(cfg.output_dir)) == f"Run('{tmp_path / 'run'}', iteration 12)"
+
+
 def test_run_folder_can_be_moved(finished, tmp_path):
     _, cfg = finished
     shutil.move(cfg.output_dir, tmp_path / "elsewhere")

@@ -51,3 +51,14 @@ def test_without_a_terminal_a_line_is_logged_every_ten_percent(configure, run_tr
     assert [int(re.search(r"(\d+)%", text)[1]) for text in lines] == list(range(10, 101, 10))
     assert all(re.search(r"D\(x\) 0\.\d\d  D\(G\(z\)\) 0\.\d\d  loss .* img/s$", text) for text in lines)
     assert "\x1b" not in "".join(lines)
+
+
+def test_log_line_without_a_new_point_does_not_repeat_the_last_one(configure, run_training, caplog):
+    with caplog.at_level("INFO", logger="gan"):
+        run_training(configure("trainer.max_steps=40", "callbacks.monitor.every_n_batches=14", "logger=none"))
+    lines = [message for message in caplog.messages if message.startswith("epoch ")]
+    assert [int(re.search(r"(\d+)%", text)[1]) for text in lines if "img/s" in text] == [40, 70, 100]
+    assert [text for text in lines if "img/s" not in text] == [
+        *(f"epoch 1/2   {share}%" for share in (10, 20, 30, 50)),
+        *(f"epoch 2/2   {share}%" for share in (60, 80, 90)),
+    ]

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -16,14 +17,17 @@ from gan.core.errors import UserError, did_you_mean
 from gan.core.files import check_writable
 from gan.core.hardware import true_float32
 from gan.core.quiet import quiet
-from gan.evaluation.evaluate import evaluate
+from gan.evaluation.evaluate import default_count, evaluate
 from gan.evaluation.records import Row, read, record, write
 from gan.evaluation.reference import ReferenceImages, load_reference
 from gan.evaluation.tables import over_runs, table
 from gan.metrics.base import Metric
 from gan.metrics.features.base import OUTPUTS
+from gan.reports.comparison import compare
+from gan.reports.groups import group_jobs
+from gan.reports.jobs import Job, read_command
+from gan.reports.scores import collect
 from gan.runs.folder import BEST, find_checkpoint, runs_in
-from gan.runs.identity import Setting, distinguish, setting
 from gan.runs.instantiate import check_texts, chosen, part, parts
 from gan.runs.run import Run, open_run
 from gan.training.trackers import add_results, named_scores
@@ -56,8 +60,8 @@ def run(cfg: DictConfig) -> None:
         read(Path(folder) / "metrics.json")
         check_writable(folder)
     known: dict[str, ReferenceImages] = {}  # runs with the same reference images share their features
-    alike: dict[Setting, list[list[Row]]] = {}  # groups of runs that differ only in their seed
-    precisions: dict[Setting, list[str]] = {}
+    jobs: list[Job] = []
+    results: dict[str, list[Row]] = {}
     for folder in folders:
         which = select(cfg, folder, metrics, known) if cfg.select else cfg.checkpoint
         opened = open_run(folder, which, cfg.data.root, cfg.device, cfg.trust)
@@ -68,19 +72,43 @@ def run(cfg: DictConfig) -> None:
         rows, samples = evaluate(
             opened.sampler, reference, list(metrics.values()), generators, cfg.num_samples, cfg.seed
         )
-        report(opened, rows, cfg.seed)
+        few = bool(cfg.num_samples) and cfg.num_samples < default_count(reference)
+        jobs.append(job_of(opened, report(opened, rows, cfg.seed, few)))
+        results[jobs[-1].name] = rows
         add_results(opened.folder, named_scores(rows), opened.iteration)
         if cfg.save_samples:
             for name, images in samples.items():
                 drawn = opened.sampler.latents(len(images), cfg.seed)
                 log.info("  → %s", save_samples(opened.folder / f"samples_{name}.npz", images, *drawn))
-        group = setting(opened.cfg)
-        alike.setdefault(group, []).append(rows)
-        precisions.setdefault(group, []).append(opened.cfg.trainer.precision)
-    for settings, results in alike.items():
-        if len(results) > 1:
-            common = f" with {distinguish(settings, alike)}" if len(alike) > 1 else ""
-            report_mean(results, common, Counter(precisions[settings]))
+    report_groups(jobs, results)
+
+
+def job_of(run: Run, records: list[dict]) -> Job:
+    """The run as one of a sweep, with these records of its scores."""
+    config = cast(dict, OmegaConf.to_container(run.cfg, resolve=True))
+    job = Job(run.folder, str(run.folder), config, scores=records)
+    read_command(job)
+    return job
+
+
+def report_groups(jobs: Sequence[Job], results: Mapping[str, Sequence[Row]]) -> None:
+    """Prints the mean of each group of runs that differ only in their seed; and a table if there are several groups.
+
+    Args:
+        jobs: the runs.
+        results: the scores of each of them, by its name.
+    """
+    groups = group_jobs(jobs)
+    for group in groups:
+        if len(group.jobs) > 1:
+            common = f" with {group.label}" if len(groups) > 1 else ""
+            precisions = Counter(job.config["trainer"]["precision"] for job in group.jobs)
+            report_mean([results[job.name] for job in group.jobs], common, precisions)
+    if len(groups) > 1:
+        several = any(len(group.jobs) > 1 for group in groups)
+        log.info("%d settings%s", len(groups), "; mean ± standard error over runs" * several)
+        for line in compare(groups, collect(jobs)):
+            log.info("  %s", line)
 
 
 def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Counter[str]) -> None:
@@ -93,8 +121,19 @@ def report_mean(results: Sequence[Sequence[Row]], common: str, precisions: Count
         log.info("  remark: trainer.precision=auto was %s of these runs", chosen)
 
 
-def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
-    """Prints the scores and writes them to the run's folder."""
+def report(run: Run, rows: Sequence[Row], seed: int = 0, few: bool = False) -> list[dict]:
+    """Prints the scores and writes them to the run's folder.
+
+    Args:
+        run: the evaluated run.
+        rows: its scores.
+        seed: of the latents.
+        few: whether there are fewer samples than by default.
+
+    Returns:
+        The records of the scores.
+    """
+    records = [record(row, seed, **run.origin) for row in rows]
     counts = sorted({row.samples for row in rows}, reverse=True)
     log.info(
         "features: %s · compared with the %s images · %s samples",
@@ -104,7 +143,10 @@ def report(run: Run, rows: Sequence[Row], seed: int = 0) -> None:
     )
     for line in table(rows):
         log.info("%s", line)
-    log.info("  → %s", write(run.folder, [record(row, seed, **run.origin) for row in rows]))
+    if few and any(row.biased for row in rows):
+        log.info("  few samples: distances are biased upwards; compare with the floor only")
+    log.info("  → %s", write(run.folder, records))
+    return records
 
 
 # Shared by several runs

@@ -6,6 +6,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from gan.app.resume import key_of
+from gan.reports.groups import label_of
 from gan.runs.identity import PLACES
 
 
@@ -29,6 +30,11 @@ def hyperparameters(cfg: DictConfig) -> dict[str, float | str]:
             # Several choices of a group give a mapping.
             found[key] = written if OmegaConf.is_dict(value) or value is None else value
     return {key: _plain(value) for key, value in found.items()} | {"seed": cfg.seed}
+
+
+def chosen(cfg: DictConfig) -> str:
+    """``loss=minimax k=2``: the overrides that affect the training, without the seed."""
+    return label_of(_recorded(cfg)[1])
 
 
 def _recorded(cfg: DictConfig) -> tuple[dict[str, object], list[str]]:

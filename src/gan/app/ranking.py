@@ -13,6 +13,8 @@ from pathlib import Path
 from gan.app.resume import read_words
 from gan.app.search_path import recorded
 from gan.core.files import write_whole
+from gan.reports.ranking import verdict
+from gan.reports.scores import Mean
 from gan.runs import outcome
 from gan.runs.identity import SEEDS
 
@@ -168,21 +170,21 @@ def write(ranking: Ranking, folder: Path) -> Path:
 
 
 def lines(ranking: Ranking, folder: Path) -> list[str]:
-    """The ranking as a table for the terminal, with the failed jobs and the command of the best setting."""
+    """The ranking as a table for the terminal, with the failed jobs and the command of the first setting."""
     from gan.evaluation.tables import spread  # imports torch
     from gan.metrics.base import Measure
 
     shown = ranking.settings[:SHOWN]
-    shared = set.intersection(*(set(one.overrides) for one in ranking.settings))
+    labels = labels_of(ranking.settings)
     cells = [
         [
             str(place),
             *(spread(Measure("", m, standard_error=e)) for m, e in zip(one.means, one.errors, strict=True)),
             *([] if one.values else ["pruned" if one.pruned else "failed", *[""] * (len(ranking.better) - 1)]),
             f"{len(one.values)}/{len(one.folders)}",
-            " ".join(word for word in one.overrides if word not in shared) or "(all jobs)",
+            label,
         ]
-        for place, one in enumerate(shown, 1)
+        for place, (one, label) in enumerate(zip(shown, labels, strict=False), 1)
     ]
     goals = " or ".join(ranking.names)
     several = any(len(one.folders) > 1 for one in ranking.settings)
@@ -194,7 +196,20 @@ def lines(ranking: Ranking, folder: Path) -> list[str]:
         names = [str(path.relative_to(folder)) for one in ranking.settings for path in list_of(one)]
         if names:
             text.append(f"{kind}: {', '.join(names)} (a setting with such a job is last)")
-    return text + [f"best: {one.command}" for one in ranking.settings[: ranking.best]]
+    best = ranking.settings[: ranking.best]
+    if len(ranking.better) > 1:
+        return text + [f"best: {one.command}" for one in best]
+    means = [
+        Mean(next(iter(one.means), math.nan), next(iter(one.errors), None), len(one.values), len(one.folders))
+        for one in ranking.settings
+    ]
+    return [*text, verdict(means, labels), f"  {best[0].command}"]
+
+
+def labels_of(settings: Sequence[Setting]) -> list[str]:
+    """The overrides of each setting that not all settings have."""
+    shared = set.intersection(*(set(one.overrides) for one in settings))
+    return [" ".join(word for word in one.overrides if word not in shared) or "(all jobs)" for one in settings]
 
 
 def aligned(cells: Iterable[Sequence[str]]) -> list[str]:

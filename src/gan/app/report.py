@@ -108,7 +108,7 @@ def options(group: Group, remarks: list[str]) -> list[str]:
 
 
 def summarize(report: Report) -> None:
-    """Prints the numbers of runs and settings, and the best setting with its command."""
+    """Prints the numbers of runs and settings; and the first setting, how sure its place is, and its command."""
     unfinished = sum(not job.log.finished for job in report.jobs)
     log.info(
         "%s%s",
@@ -116,5 +116,7 @@ def summarize(report: Report) -> None:
         f", {unfinished} not finished" if unfinished else "",
     )
     if report.criterion is not None and len(report.groups) > 1 and report.criterion.means[0].count:
-        log.info("best: %s  %s %s", report.groups[0].label, report.criterion.name, report.criterion.means[0])
+        labels = [group.label for group in report.groups]
+        log.info("%s  %s %s", labels[0], report.criterion.name, report.criterion.means[0])
+        log.info("  %s", report.criterion.verdict(labels))
         log.info("  %s", report.commands[0])

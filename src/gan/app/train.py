@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 
 import torch
 from omegaconf import DictConfig
@@ -13,7 +14,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from gan.app.ending import check_time, report_early_stop
 from gan.app.evaluate import report
 from gan.app.failures import in_one_line
-from gan.app.hyperparameters import hyperparameters
+from gan.app.hyperparameters import chosen, hyperparameters
 from gan.app.job_processes import processes_of_job
 from gan.app.jobs import listed, resumes_itself
 from gan.app.objective import Objective
@@ -41,6 +42,8 @@ from gan.training.monitor import Monitor, scalars_of
 from gan.training.pruning import Pruning
 
 log = logging.getLogger(__name__)
+
+WIDTH = 140  # characters of the first log line
 
 
 @dataclass
@@ -176,7 +179,7 @@ def check_plan(cfg: DictConfig, saved: dict | None, experiment: Experiment, plan
 
 
 def announce(cfg: DictConfig, experiment: Experiment) -> None:
-    """Logs the data, network sizes, device and folder in two lines."""
+    """Logs what is trained on which data, and network sizes, device and folder, in two lines."""
     if not experiment.trainer.is_global_zero:
         return
     module, trainer = experiment.module, experiment.trainer
@@ -188,23 +191,22 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     if device == "cpu":  # the order of summation, and with it the last bits, depend on the number of threads
         threads = torch.get_num_threads()
         devices += f" with {threads} thread{'s' * (threads > 1)}"
-    log.info(
-        "%s · weights: %s · %s, %s · %s batches",
-        experiment.data.describe(),
-        sizes,
-        devices,
-        describe_precision(cfg),
-        f"{module.total_iterations:,}",
-    )
-    log.info("%s", cfg.output_dir)
+    told = f" · seed {cfg.seed} · {experiment.data.describe()} · {batches(module.total_iterations)}"
+    log.info("%s%s", shorten(chosen(cfg), max(20, WIDTH - len(told)), placeholder=" …"), told)
+    log.info("parameters: %s · %s, %s · run folder: %s", sizes, devices, describe_precision(cfg), cfg.output_dir)
     warn_if_slow(cfg)
+
+
+def batches(count: int) -> str:
+    """``1 batch``, ``2,520 batches``."""
+    return f"{count:,} batch{'es' * (count != 1)}"
 
 
 def conclude(cfg: DictConfig, experiment: Experiment, seconds: float) -> None:
     """Logs the duration and the place of the results."""
     if not experiment.trainer.is_global_zero:
         return
-    log.info("done: %s batches in %.0f s", f"{experiment.module.iteration:,}", seconds)
+    log.info("done: %s in %.0f s", batches(experiment.module.iteration), seconds)
     for callback in experiment.trainer.callbacks:
         if isinstance(callback, SampleGrids):
             for name, path in callback.latest.items():

@@ -30,6 +30,7 @@ class Row:
         features: the name of the feature extractor; ``pixels`` without one.
         split: the reference images, ``test`` or ``valid``.
         better: ``lower`` or ``higher`` if generators can be ranked by the score, else None.
+        biased: whether fewer samples raise the score of the same generator.
     """
 
     generator: str
@@ -38,6 +39,7 @@ class Row:
     features: str
     split: str = "test"
     better: str | None = None
+    biased: bool = False
 
 
 def record(row: Row, seed: int, checkpoint: str, iteration: int, data: str, device: str) -> dict:

@@ -72,7 +72,7 @@ class ReferenceImages:
         features = self.net.name if metric.needs & OUTPUTS else PIXELS
         try:
             first, *others = metric(case)
-            ranked = Row(name, first, len(samples), features, self.split, metric.better)
+            ranked = Row(name, first, len(samples), features, self.split, metric.better, metric.biased)
             return [ranked, *(Row(name, measure, len(samples), features, self.split) for measure in others)]
         except ValueError as error:  # usually too few images
             raise UserError(f"{type(metric).__name__} of {len(samples)} images ({name}): {error}.") from error

@@ -37,7 +37,7 @@ def _remarks(line: dict[str, Row]) -> str:
     remarks = []
     found = {name: row.measure.found for name, row in line.items()}
     over = {row.measure.details.get("standard_error_over") for row in line.values()} - {None}
-    remarks += [f"± over {' and '.join(sorted(over))}"] if over else []
+    remarks += [f"± standard error over {' and '.join(sorted(over))}"] if over else []
     if any("sigma" in f for f in found.values()):
         remarks.append("σ " + ", ".join(f"{s:.3f}" for f in found.values() for s in f.get("sigma", [])))
     if any(f.get("sigma_on_grid_edge") for f in found.values()):

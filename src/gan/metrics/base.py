@@ -119,11 +119,14 @@ class Metric(ABC):
             model (names in its method's ``offers``); ``labels`` are those that samples were requested with.
         floor: the split whose images replace the samples in the floor, the score of a perfect generator.
         better: ``lower`` or ``higher``: which first number belongs to the better generator; None if neither does.
+        biased: whether fewer samples raise the first number of the same generator, as for a distance between
+            distributions that are estimated from the samples.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"features"})
     floor: ClassVar[Literal["train", "valid"]] = "train"
     better: ClassVar[Literal["lower", "higher"] | None] = None
+    biased: ClassVar[bool] = False
 
     def least_images(self) -> dict[str, int]:
         """The smallest numbers of ``samples`` and of ``test`` images, and of images of each ``class``.

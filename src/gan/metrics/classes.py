@@ -30,7 +30,7 @@ def divergence(counts: Tensor, reference: Tensor) -> float:
 class ClassHistogram(Metric):
     """KL divergence of the samples' predicted classes from those of the test images."""
 
-    needs, better = frozenset({"log_probabilities"}), "lower"
+    needs, better, biased = frozenset({"log_probabilities"}), "lower", True
 
     def __call__(self, case: Case) -> list[Measure]:
         counts, reference = (histogram(images.log_probabilities) for images in (case.samples, case.test))

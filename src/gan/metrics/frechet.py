@@ -39,7 +39,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 class Frechet(Metric):
     """:func:`frechet_distance` between samples and test images."""
 
-    better = "lower"
+    better, biased = "lower", True
 
     def __call__(self, case: Case) -> list[Measure]:
         value = frechet_distance(case.samples.features, case.test.features)

@@ -29,7 +29,7 @@ class ClassAccuracy(Metric):
 class ClassFrechet(Metric):
     """The mean over classes of the Fréchet distance between a class's samples and its test images."""
 
-    needs, better = frozenset({"features", "labels"}), "lower"
+    needs, better, biased = frozenset({"features", "labels"}), "lower", True
 
     def least_images(self) -> dict[str, int]:
         return {"class": LEAST}

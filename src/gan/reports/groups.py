@@ -74,7 +74,7 @@ def group_jobs(jobs: Iterable[Job]) -> list[Group]:
     short = shorten if len(rounded) == len({tuple(group.values.values()) for group in groups}) else str
     for group in groups:
         words = [f"{key}={short(value)}" for key, value in group.values.items()]
-        group.label = " ".join(words) or whole_label(group)
+        group.label = " ".join(words) or label_of(group.jobs[0].overrides)
     for same in alike(groups):  # they differ in keys that were not on the command line
         for group, difference in zip(same, labels([dict(group.setting) for group in same]), strict=True):
             group.label = f"{group.label} {difference}" if group.values else difference
@@ -120,11 +120,11 @@ def value_of(job: Job, key: str) -> str:
     return "null" if used is None else str(used)
 
 
-def whole_label(group: Group) -> str:
-    """The overrides of a group without its seed, for a page with one group."""
+def label_of(overrides: Iterable[str]) -> str:
+    """The overrides without seeds, paths and what does not affect the training; :data:`DEFAULTS` if none is left."""
     shown = [
         override
-        for override in group.jobs[0].overrides
+        for override in overrides
         if not any(kind.fullmatch(next(iter(parse([override])), "").lstrip("+~")) for kind in (PLACES, SEEDS, WATCHERS))
     ]
     return " ".join(shown) or DEFAULTS

@@ -95,8 +95,7 @@ def read_job(folder: Path, name: str) -> Job:
     job = Job(folder, folder.resolve().name if name == "." else name)
     run = RunFolder(folder)
     job.config = attempt(job, "its configuration", lambda: read_config(run), {})
-    job.overrides = attempt(job, ".hydra/overrides.yaml", lambda: read_overrides(folder), [])
-    job.choices = attempt(job, ".hydra/hydra.yaml", lambda: read_choices(folder), {})
+    read_command(job)
     job.scores = attempt(job, "metrics.json", lambda: read_scores(folder), [])
     job.curves = attempt(job, "its curves", lambda: checked_curves(run), {})
     job.log = attempt(job, "train.log", lambda: read_log(folder), Log())
@@ -109,6 +108,12 @@ def read_job(folder: Path, name: str) -> Job:
     job.pruned = (folder / outcome.PRUNED).is_file()
     job.grids = last_grids(folder)
     return job
+
+
+def read_command(job: Job) -> None:
+    """Sets what the command line of the run chose: its overrides, and the file of each group."""
+    job.overrides = attempt(job, ".hydra/overrides.yaml", lambda: read_overrides(job.folder), [])
+    job.choices = attempt(job, ".hydra/hydra.yaml", lambda: read_choices(job.folder), {})
 
 
 def attempt(job: Job, part: str, read_part: Callable[[], Any], otherwise: Any) -> Any:

@@ -24,7 +24,6 @@ from gan.reports.table import build_table
 from gan.runs.folder import Points
 
 HERE = Path(__file__).parent
-CLEAR = 2.0  # standard errors of a difference
 
 
 @dataclass
@@ -171,7 +170,6 @@ def describe_best(report: Report, groups: Sequence[dict]) -> dict | None:
     mean = criterion.means[index]
     if not (mean.count and math.isfinite(mean.value)):
         return None
-    lead = describe_lead(criterion.lead(), groups[criterion.order()[1]]["label"])
     over = f"; mean ± standard error over {mean.count} runs" if mean.count > 1 else "; one run, so its error is unknown"
     return {
         "group": groups[index],
@@ -179,23 +177,9 @@ def describe_best(report: Report, groups: Sequence[dict]) -> dict | None:
         "mean": str(mean),
         "better": criterion.better,
         "over": over,
-        "lead": lead,
+        "verdict": criterion.verdict([group["label"] for group in groups]),
         "remark": criterion.remark,
     }
-
-
-def describe_lead(lead: float | None, second: str) -> str:
-    """Whether the best group is clearly better than the second one.
-
-    Args:
-        lead: their distance in standard errors of the difference; None if it is unknown.
-        second: the label of the second group.
-    """
-    if lead is None:
-        return ""
-    if lead < CLEAR:
-        return f"Not clearly better than {second}: they differ by {lead:.1f} standard errors."
-    return f"Better than {second} by {lead:.1f} standard errors."
 
 
 # Curves

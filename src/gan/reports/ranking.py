@@ -10,6 +10,7 @@ from gan.reports.jobs import Job
 from gan.reports.scores import LOWER, Mean, ScoreTable, mean_over
 
 GENERATORS = ("raw", "ema")
+CLEAR = 2.0  # standard errors of a difference
 
 
 @dataclass
@@ -39,13 +40,39 @@ class Criterion:
 
         return sorted(range(len(self.means)), key=place)
 
-    def lead(self) -> float | None:
-        """By how many standard errors of their difference the best group leads; None if that is unknown."""
-        first, *rest = [self.means[index] for index in self.order()]
-        if not rest or first.error is None or rest[0].error is None:
-            return None
-        error = math.hypot(first.error, rest[0].error)
-        return abs(first.value - rest[0].value) / error if error > 0 else None
+    def verdict(self, labels: Sequence[str]) -> str:
+        """The :func:`verdict` on the best group; ``labels`` are those of the groups, in their order."""
+        order = self.order()
+        return verdict([self.means[index] for index in order], [labels[index] for index in order])
+
+
+def verdict(means: Sequence[Mean], labels: Sequence[str]) -> str:
+    """How sure the first place is: ``best, not clearly: 0.5 standard errors ahead of loss=hinge``.
+
+    It is clear from :data:`CLEAR` standard errors of the difference from the second place on. Without errors, as with
+    one seed each, nothing is called best.
+
+    Args:
+        means: of the settings, the first one first.
+        labels: of the same settings.
+    """
+    known = [(mean, label) for mean, label in zip(means, labels, strict=True) if mean.count]
+    if len(known) < 2:
+        return "the only setting" + " with a number" * (len(means) > 1)
+    place = f"first of {len(known)}"
+    if all(mean.expected == 1 for mean, _ in known):
+        return f"{place}; one seed each, no error bar"
+    for mean, label in known[:2]:
+        if not mean.complete:
+            return f"{place}; {label} has runs without a number"
+        if not math.isfinite(mean.value):
+            return f"{place}; {label} is not finite"
+        if mean.error is None:
+            return f"{place}; {label} has one seed, no error bar"
+    (first, _), (second, other) = known[:2]
+    gap, error = abs(first.value - second.value), math.hypot(first.error or 0, second.error or 0)
+    lead = gap / error if error > 0 else math.inf if gap else 0.0
+    return f"best{', not clearly' * (lead < CLEAR)}: {lead:.1f} standard errors ahead of {other}"
 
 
 def choose_criterion(

@@ -1,7 +1,7 @@
 """Classifies configuration keys: what a run trains, where it is stored, and what only observes it."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from omegaconf import OmegaConf
 
@@ -40,12 +40,6 @@ def setting(config: Mapping) -> Setting:
         for key, value in sorted(flat.items())
         if not any(kind.fullmatch(key) for kind in (PLACES, WATCHERS, SEEDS)) and place not in str(value)
     )
-
-
-def distinguish(one: Setting, group: Iterable[Setting]) -> str:
-    """The entries of one setting that not all settings have, written as on a command line."""
-    shared = set.intersection(*(set(other) for other in group))
-    return " ".join(f"{key}={value}" for key, value in one if (key, value) not in shared)
 
 
 def changes(before: Mapping, now: Mapping) -> dict[str, tuple[object, object]]:

@@ -52,6 +52,9 @@ class Run:
         if data is not None:
             self.data = data
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, iteration {self.iteration:,})"
+
     @cached_property
     def module(self) -> Method:
         """The method with the run's weights; raises UserError if they do not fit its configuration."""

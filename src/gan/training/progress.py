@@ -47,13 +47,14 @@ class Progress(ProgressBar):
     """Shows epoch, share done, time left, D(x) and D(G(z)) or the scores, the losses and images per second.
 
     On a terminal it updates one line and omits fields that do not fit. Elsewhere, in a log file or on a cluster, it
-    writes a line at every tenth of the training.
+    writes a line at every tenth of the training, with the scalars if there is a new point since the last line.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.bar: Bar | None = None
         self._enabled = True
+        self._logged: list[str] = []  # the fields of the last line with scalars
 
     def disable(self) -> None:
         self._enabled = False
@@ -73,9 +74,11 @@ class Progress(ProgressBar):
         if self.bar is not None:
             self.bar.update()
         elif self._enabled and trainer.is_global_zero and done * 10 // total > (done - 1) * 10 // total:
-            numbers = "  ".join(self.fields(trainer))
+            fields = self.fields(trainer)
+            numbers = "  ".join(fields) if fields != self._logged else ""
             line = f"{self.epoch(trainer, pl_module)}  {done * 100 // total:3d}%  {numbers}"
             log.info("%s", line.rstrip())
+            self._logged = fields
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self.close()
