@@ -296,8 +296,8 @@ def test_own_class_without_a_file_needs_trust_on_resume(conf, tmp_path, command)
     assert status == 1
     assert output.count("\n") == 1
     assert output.endswith(
-        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is no Loss of gan, so it is not built; "
-        "if this code is your own, give trust=my_gan.\n"
+        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is not a class of this repository, so it is not built; "
+        "if you trust this code, add trust=my_gan.\n"
     )
     for own in ("trust=my_gan", "trust=[other,my_gan.parts]", "loss._target_=my_gan.parts.Loss"):
         shutil.rmtree(tmp_path / "rest", ignore_errors=True)
@@ -311,10 +311,10 @@ def test_trust_from_python(conf, tmp_path):
     run = gan.train(*words, folder=tmp_path / "run")
     assert run.module.loss.margin == 0.0  # what the caller has named needs no trust
     resume = (f"ckpt_path={tmp_path}/run/checkpoints/last.ckpt", "trainer.max_steps=5")
-    with pytest.raises(UserError, match="give trust=my_gan"):
+    with pytest.raises(UserError, match="add trust=my_gan"):
         gan.train(*resume, folder=tmp_path / "rest")
     assert gan.train(*resume, folder=tmp_path / "rest", trust="my_gan").iteration == 5
-    with pytest.raises(UserError, match="give trust=my_gan"):
+    with pytest.raises(UserError, match="add trust=my_gan"):
         gan.open_run(tmp_path / "run")
     assert gan.open_run(tmp_path / "run", trust=["my_gan"]).module.loss.margin == 0.0
 
@@ -353,7 +353,7 @@ def test_evaluate_and_sample_need_only_the_trusted_package(trained, tmp_path, co
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(script, tmp_path, f"run={run}", *words[script])
     assert status == 1
-    assert output.endswith("if this code is your own, give trust=my_gan.\n")
+    assert output.endswith("if you trust this code, add trust=my_gan.\n")
     status, output = command(script, tmp_path, f"run={run}", *words[script], "trust=my_gan")
     assert status == 0, output
     assert "frechet_distance" in output or (tmp_path / "grid_ema.png").is_file()
