@@ -19,6 +19,8 @@ def test_example_has_a_class_a_configuration_and_a_test():
     assert [name for name, _ in FILES] == [
         "my_gan/losses.py",
         "my_gan/conf/loss/least_squares.yaml",
+        "my_gan/penalties.py",
+        "my_gan/conf/penalty/drift.yaml",
         "my_gan/test_losses.py",
     ]
     assert len(COMMANDS) == 3

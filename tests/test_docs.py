@@ -40,7 +40,7 @@ def test_every_printed_command_is_accepted(page, command, monkeypatch):
     arguments = parsed(quote_values([word for word in words if word not in ("…", "...")]))
     if arguments.help or arguments.config_dir:
         return
-    own = ("my.module", "my_", "=NAME", "least_squares", "pkg://")
+    own = ("my.module", "my_", "penalty=drift", "=NAME", "least_squares", "pkg://")
     overrides = [word for word in arguments.overrides if not any(mark in word for mark in own) and "…" not in word]
     check(overrides, SCRIPTS[script], arguments.multirun)
 

@@ -65,6 +65,9 @@ def choices(group):
     [
         ("model=mpl", f"model=mpl: no such choice. Did you mean 'mlp'? There are: {choices('model')}."),
         ("loss=minimax,xyz", f"loss=xyz: no such choice. There are: {choices('loss')}."),
+        ("loss=wgan", "loss=wgan: no such choice. Did you mean experiment=wgan or 'lsgan'? There are: began, "),
+        ("model=hinge", "model=hinge: no such choice. Did you mean experiment=hinge? There are: "),
+        ("loss=none", f"loss=none: no such choice. There are: {choices('loss')}."),  # experiment=none is no preset
         ("optim/schedule=lineer", "optim/schedule=lineer: no such choice. Did you mean 'linear'?"),
         ("sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),
         ("+sede=1", "sede: the configuration has no key 'sede'. Did you mean 'seed'?"),

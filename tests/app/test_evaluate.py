@@ -244,6 +244,8 @@ def test_typo_gets_a_suggestion():
         check(["run=x", "num_sample=3"], "evaluate")
     with pytest.raises(UserError, match=r"Did you mean 'frechet'\?"):
         check(["run=x", "metrics=frechett"], "evaluate")
+    with pytest.raises(UserError, match=r"metrics=wgan: no such choice. There are"):  # there is no experiment=wgan here
+        check(["run=x", "metrics=wgan"], "evaluate")
 
 
 def test_training_can_end_with_an_evaluation(tmp_path, command):

@@ -17,6 +17,7 @@ from gan.app.command_line import CONF, check, options_last, resumed
 from gan.app.help import list_choices
 from gan.app.search_path import config_files
 from gan.core.errors import UserError
+from gan.runs.folder import RunFolder
 from gan.runs.trust import packages
 from tests.conftest import REPOSITORY
 
@@ -296,8 +297,8 @@ def test_own_class_without_a_file_needs_trust_on_resume(conf, tmp_path, command)
     assert status == 1
     assert output.count("\n") == 1
     assert output.endswith(
-        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is no Loss of gan, so it is not built; "
-        "if this code is your own, give trust=my_gan.\n"
+        "/run/.hydra/overrides.yaml: loss=my_gan.parts.Loss is not a class of this repository, so it is not built; "
+        "if you trust this code, add trust=my_gan.\n"
     )
     for own in ("trust=my_gan", "trust=[other,my_gan.parts]", "loss._target_=my_gan.parts.Loss"):
         shutil.rmtree(tmp_path / "rest", ignore_errors=True)
@@ -311,10 +312,10 @@ def test_trust_from_python(conf, tmp_path):
     run = gan.train(*words, folder=tmp_path / "run")
     assert run.module.loss.margin == 0.0  # what the caller has named needs no trust
     resume = (f"ckpt_path={tmp_path}/run/checkpoints/last.ckpt", "trainer.max_steps=5")
-    with pytest.raises(UserError, match="give trust=my_gan"):
+    with pytest.raises(UserError, match="add trust=my_gan"):
         gan.train(*resume, folder=tmp_path / "rest")
     assert gan.train(*resume, folder=tmp_path / "rest", trust="my_gan").iteration == 5
-    with pytest.raises(UserError, match="give trust=my_gan"):
+    with pytest.raises(UserError, match="add trust=my_gan"):
         gan.open_run(tmp_path / "run")
     assert gan.open_run(tmp_path / "run", trust=["my_gan"]).module.loss.margin == 0.0
 
@@ -353,7 +354,7 @@ def test_evaluate_and_sample_need_only_the_trusted_package(trained, tmp_path, co
     run = shutil.copytree(trained, tmp_path / "run")
     status, output = command(script, tmp_path, f"run={run}", *words[script])
     assert status == 1
-    assert output.endswith("if this code is your own, give trust=my_gan.\n")
+    assert output.endswith("if you trust this code, add trust=my_gan.\n")
     status, output = command(script, tmp_path, f"run={run}", *words[script], "trust=my_gan")
     assert status == 0, output
     assert "frechet_distance" in output or (tmp_path / "grid_ema.png").is_file()
@@ -391,16 +392,25 @@ def test_own_primary_config_is_read_on_resume(conf, tmp_path, command):
     assert saved["loss"] == {"_target_": "my_gan.parts.Loss"}
 
 
-def test_callback_added_on_the_command_line_stops_the_run(tmp_path, command):
-    """Lightning's EarlyStopping with a threshold that every loss meets: it stops after the first epoch."""
-    words = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]", *TRAINING[1:], "recipe.epochs=50"]
-    words += ["callbacks.monitor.every_n_batches=5", "output_dir=run"]
-    stop = {"stopping_threshold": "100.0", "monitor": "loss/generator"}
-    stop["_target_"] = "pytorch_lightning.callbacks.EarlyStopping"
-    words += [f"+callbacks.stop.{key}={value}" for key, value in stop.items()]
-    status, output = command("train.py", tmp_path, *words)
+PRINTED = (REPOSITORY / "docs" / "extending.md").read_text(encoding="utf-8").partition("## Without a YAML file")[2]
+COMMANDS = re.search(r"^```sh\n(.*?)^```", PRINTED, re.MULTILINE | re.DOTALL)[1].replace("\\\n", " ").splitlines()
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_printed_object_without_a_file_works_in_a_default_epoch(line, tmp_path, command):
+    python, script, *printed = shlex.split(line)
+    assert (python, script) == ("python", "train.py")
+    words = ["model.generator.hidden=[16]", "model.discriminator.hidden=[16]", "trainer=cpu", "recipe.epochs=2"]
+    status, output = command(script, tmp_path, *words, *printed, "output_dir=run")
     assert status == 0, output
-    assert checkpoint(tmp_path / "run")["iteration"] == 1397 // 64  # one epoch
+    assert checkpoint(tmp_path / "run")["iteration"] == 2 * (1397 // 64)
+    if "LearningRateMonitor" in line:
+        saved = checkpoint(tmp_path / "run")["hyper_parameters"]["optim"]["generator"]
+        curves = RunFolder(tmp_path / "run").curves()
+        momentum = [value for _, value in curves["lr-Adam-momentum"]]
+        assert momentum == pytest.approx([saved["betas"][0]] * 2)  # one point an epoch
+    else:
+        assert len(list((tmp_path / "run").rglob("metrics.csv"))) == 1
 
 
 @pytest.mark.processes

@@ -1,11 +1,18 @@
 """Errors about values that a constructor refuses name the key that the user wrote."""
 
+import inspect
+
 import pytest
+import torch
+from omegaconf import OmegaConf
 
 from gan.core.errors import UserError
 from gan.runs.build import build
-from gan.runs.instantiate import parts
+from gan.runs.instantiate import part, parts
 from tests.conftest import composed
+
+#: the arguments of torch.optim.Adam in conf/optim/adam.yaml, as torch declares them
+ADAM = ", ".join(str(inspect.signature(torch.optim.Adam).parameters[name]) for name in ("lr", "betas", "fused"))
 
 
 @pytest.mark.parametrize(
@@ -34,11 +41,12 @@ from tests.conftest import composed
         ),
         (
             "optim.generator.betas=[0.5]",
-            "optim.generator: list index out of range (given lr=0.001, betas=[0.5], fused=True).",
+            f"optim.generator: list index out of range (given lr=0.001, betas=[0.5], fused=True; expected {ADAM}).",
         ),
         (
             "optim.generator.betas=5",
-            "optim.generator: 'int' object is not subscriptable (given lr=0.001, betas=5, fused=True).",
+            "optim.generator: 'int' object is not subscriptable (given lr=0.001, betas=5, fused=True; "
+            f"expected {ADAM}).",
         ),
         ("latent.dim=0", "latent.dim must be a whole number of at least 1, got 0."),
         (
@@ -90,3 +98,34 @@ def test_group_without_names_is_refused(configure):
     cfg.figures = ["grid"]
     with pytest.raises(UserError, match=r"figures must be a mapping of names to classes to build, got \['grid'\]"):
         parts(cfg, "figures")
+
+
+@pytest.mark.parametrize("key", ["penalty", "auxiliary", "view", "figures", "metrics", "callbacks", "logger"])
+@pytest.mark.parametrize("settings", [{}, {"weight": 1.0}, {"r1": {"_target_": "gan.losses.penalties.R1"}}])
+def test_part_without_a_name_of_its_own_is_refused(key, settings):
+    """As in a file of the user that lacks the key; its other arguments may come first."""
+    cfg = OmegaConf.create({key: {**settings, "_target_": "my_gan.losses.Drift"}})
+    with pytest.raises(UserError) as error:
+        parts(cfg, key)
+    assert str(error.value) == (
+        f"{key} holds parts by their names: put the class and its arguments under a name of their own, such as "
+        "drift: {_target_: my_gan.losses.Drift}."
+    )
+
+
+def test_view_without_a_name_of_its_own_is_refused(configure):
+    cfg = configure("penalty=none")
+    cfg.view = {"_target_": "my_gan.views.Noisy"}
+    with pytest.raises(UserError, match=r"^view holds parts by their names: .* noisy: {_target_: my_gan.views.Noisy}"):
+        build(cfg)
+
+
+def test_named_part_is_built():
+    cfg = OmegaConf.create({"penalty": {"drift": {"_target_": "gan.losses.penalties.R1", "weight": 2.0}}})
+    assert parts(cfg, "penalty")["drift"].weight == 2.0
+
+
+def test_class_without_a_signature_keeps_its_message():
+    cfg = OmegaConf.create({"data": {"_target_": "builtins.dict", "_args_": [5]}})
+    with pytest.raises(UserError, match=r"^data: 'int' object is not iterable \(given \)\.$"):
+        part(cfg, "data")

@@ -61,7 +61,7 @@ def test_missing_runs_checkpoints_and_generators_are_reported(finished, tmp_path
     for arguments, message in (
         ((None, "last"), "run is missing; give a run's folder"),
         ((tmp_path / "no", "last"), r"run=.*no: no such folder"),
-        ((tmp_path, "last"), r"holds no checkpoints/"),
+        ((tmp_path, "last"), r"holds no checkpoints/; give the folder of a single run, such as .*/run"),
         ((folder, "lsat"), r"checkpoint=lsat: .* has last\. Did you mean 'last'\?"),
     ):
         with pytest.raises(UserError, match=message):

@@ -101,10 +101,19 @@ def _check_choice(override: Override, files: ConfigFiles) -> None:
     several = (value if isinstance(value, list) else [value] for value in _values(override))
     for value in itertools.chain.from_iterable(several):  # metrics=[parzen,…] has several choices
         if value is not None and str(value) not in choices:
-            near = did_you_mean(str(value), choices)
+            near = _nearest(str(value), choices, files)
             raise UserError(f"{group}={value}: no such choice.{near} There are: {', '.join(choices)}.")
         if value is not None:
             _check_installed(group, str(value))
+
+
+def _nearest(name: str, choices: Sequence[str], files: ConfigFiles) -> str:
+    """`` Did you mean experiment=wgan or 'lsgan'?``: the preset of this name, and the closest choice; empty if there is
+    neither."""
+    near = did_you_mean(name, choices)
+    if name not in files.choices("experiment") or files.default("experiment") in (name, None):
+        return near
+    return near.replace("mean", f"mean experiment={name} or", 1) or f" Did you mean experiment={name}?"
 
 
 def _check_installed(group: str, choice: str) -> None:

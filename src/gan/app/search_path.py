@@ -64,6 +64,12 @@ class ConfigFiles:
         parent, _, name = key.rpartition("/")
         return name in self._listed(parent, ObjectType.GROUP)
 
+    def default(self, group: str) -> str | None:
+        """The choice of a group in the file of the defaults; None if an override cannot choose from this group."""
+        defaults = self.loader.compute_defaults_list(self.config_name, self.overrides, RunMode.RUN).defaults
+        paths = (str(default.config_path) for default in defaults if default.override_key == group)
+        return next((path.rpartition("/")[2] for path in paths), None)
+
     @property
     def groups(self) -> list[str]:
         """The top-level groups."""

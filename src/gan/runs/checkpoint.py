@@ -49,7 +49,9 @@ def read(path: str | Path, key: str = "ckpt_path") -> dict:
     """
     path = Path(path)
     if path.is_dir():
-        raise UserError(f"{key}={path} is a folder; give the file in it, such as {path / 'last.ckpt'}.")
+        inside = [file for file in (path / "checkpoints" / "last.ckpt", path / "last.ckpt") if file.is_file()]
+        advice = f"give the file {inside[0]}" if inside else "expected a checkpoint file, RUN/checkpoints/last.ckpt"
+        raise UserError(f"{key}={path} is a folder; {advice}.")
     if not path.is_file():
         raise UserError(f"{key}={path}: no such file. Checkpoints are in a run's folder, under checkpoints/.")
     source = f"{key}={path}"

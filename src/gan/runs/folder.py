@@ -157,7 +157,12 @@ def find_checkpoint(folder: str | Path | None, which: str) -> Path:
     which = which.removesuffix(".ckpt")
     held = RunFolder(folder).checkpoints()
     if not held:
-        raise UserError(f"run={folder} holds no checkpoints/; give the folder of a single run.")
+        below = [run for run in _walk(folder) if Path(run) != folder]
+        if below:
+            raise UserError(
+                f"run={folder} holds no checkpoints/; give the folder of a single run, such as {min(below)}."
+            )
+        raise UserError(f"run={folder} holds no runs: expected folders of train.py, with checkpoints/last.ckpt.")
     if which not in held:
         if which == BEST:
             command = shlex.join(["python", "evaluate.py", f"run={folder}", "select=best"])

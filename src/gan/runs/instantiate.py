@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -61,6 +62,14 @@ def target_of(cfg: DictConfig, key: str) -> str:
     """The dotted path of the class at ``key``; raises UserError if there is none."""
     node = OmegaConf.select(cfg, key)
     if not OmegaConf.is_dict(node) or "_target_" not in node:
+        group = key.rpartition(".")[0]
+        around = OmegaConf.select(cfg, group) if group else None
+        if OmegaConf.is_dict(around) and (target := around.get("_target_")):
+            name = str(target).rpartition(".")[2].lower()
+            raise UserError(
+                f"{group} holds parts by their names: put the class and its arguments under a name of their own, "
+                f"such as {name}: {{_target_: {target}}}."
+            )
         raise UserError(f"{key} must be a mapping with a _target_ (a class to build), got {node}.")
     return node._target_
 
@@ -107,12 +116,28 @@ def explain(key: str, node: DictConfig, make: Any, *args: Any, **kwargs: Any) ->
         message = one_line(cause)
         unknown = re.search(r"unexpected keyword argument '(\w+)'", message)
         if unknown:
-            target = get_object(node["_target_"]) if "_target_" in node else make
-            words = {*node, *inspect.signature(target).parameters} - {unknown[1]}
+            words = {*node, *_parameters(node, make)} - {unknown[1]}
             raise UserError(f"{key} has no key '{unknown[1]}'.{did_you_mean(unknown[1], words)}") from error
         if isinstance(cause, TypeError | LookupError | AttributeError):  # Python's own message: add the arguments
-            message += f" (given {', '.join(f'{k}={v}' for k, v in node.items() if k[0] != '_')})"
+            message += (
+                f" (given {', '.join(f'{k}={v}' for k, v in node.items() if k[0] != '_')}{_expected(node, make)})"
+            )
         raise UserError(f"{key}: {message}.") from error
+
+
+def _parameters(node: DictConfig, make: Any) -> Mapping[str, inspect.Parameter]:
+    """The parameters of the class that a node names, or else of ``make``."""
+    return inspect.signature(get_object(node["_target_"]) if "_target_" in node else make).parameters
+
+
+def _expected(node: DictConfig, make: Any) -> str:
+    """The types and defaults of the arguments that a node gives, as the class declares them; empty if it does not."""
+    try:
+        declared = _parameters(node, make)
+    except (ValueError, TypeError):  # a class of C, without a signature
+        return ""
+    typed = [str(one) for name, one in declared.items() if name in node and one.annotation is not one.empty]
+    return f"; expected {', '.join(typed)}" if typed else ""
 
 
 def _written(key: str, node: DictConfig, name: str) -> str:

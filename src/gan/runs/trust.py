@@ -141,13 +141,16 @@ def check_target(key: str, target: object, source: str, trust: Collection[str] =
         role = Role(role.base, tuple(trust))
     if _below(target, role.packages) and _has_role(_find(target), role):
         return
-    top = shorten(target.partition(".")[0])
+    top = target.partition(".")[0]
+    if not _below(target, trust) and top not in OTHERS | sys.stdlib_module_names:
+        raise UserError(
+            f"{source}: {shorten(key)}={shorten(target)} is not a class of this repository, so it is not built; if you "
+            f"trust this code, add trust={shorten(top)}."
+        )
     if _below(target, trust):
         advice = f"Python must find it; for a class without this base give trust={shorten(target)}"
-    elif top in OTHERS | sys.stdlib_module_names:
-        advice = "do not use this file"
     else:
-        advice = f"if this code is your own, give trust={top}"
+        advice = "do not use this file"
     raise UserError(f"{source}: {shorten(key)}={shorten(target)} is no {role}, so it is not built; {advice}.")
 
 
