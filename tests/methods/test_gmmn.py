@@ -40,7 +40,7 @@ def test_a_distant_shift_of_both_changes_nothing():
 
 
 def test_only_the_generator_moves(configure, run_training):
-    words = [*SMALL, "trainer.max_steps=1", "callbacks=none", "latent=learned", "latent.points=9"]
+    words = [*SMALL, "trainer.max_steps=1", "callbacks=none", "latent=learned", "latent.points=9", "auxiliary=none"]
     game = run_training(configure(*words))
     before = build(configure(*words, folder="before")).module.state_dict()
     state = game.module.state_dict()

@@ -72,7 +72,7 @@ def test_resumed_run_keeps_the_precision_of_its_checkpoint(configure, use_cpu, c
     words = [*SHORT, "trainer.precision=auto", "callbacks.checkpoint.every_n_batches=1"]
     with caplog.at_level("INFO"):
         run(configure(*words))
-        assert "bf16-mixed (auto: this processor has bfloat16 instructions)" in caplog.messages[0]
+        assert "bf16-mixed (auto: this processor has bfloat16 instructions)" in caplog.text
         last = configure().output_dir + "/checkpoints/last.ckpt"
         use_cpu(ZEN3)
         caplog.clear()
