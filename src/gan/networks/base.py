@@ -99,7 +99,7 @@ class GeneratorWrapper(Generator):
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
-        self.network = generator
+        self.network, self.classes = generator, generator.classes
 
     @property
     def start_from(self) -> str | None:  # type: ignore[override]
