@@ -220,9 +220,9 @@ def load_weights(method: Method, saved: dict, source: str) -> None:
         method.load_state_dict(saved["state_dict"])
     except RuntimeError as error:
         detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        parts = {name.partition(".")[0] for name in saved["state_dict"].keys() ^ method.state_dict().keys()}
-        if parts and parts <= STATEFUL.keys():  # the networks have the same weights
-            groups = " and ".join(STATEFUL[name] for name in sorted(parts))
+        changed = {name.partition(".")[0] for name in saved["state_dict"].keys() ^ method.state_dict().keys()}
+        if changed and changed <= STATEFUL.keys():  # the networks have the same weights
+            groups = " and ".join(STATEFUL[name] for name in sorted(changed))
             raise UserError(f"{source} is of a run with other choices of {groups}; leave them as they were.") from error
         raise UserError(
             f"{source} holds another network than model and data describe ({shorten(detail, 200)}). "
