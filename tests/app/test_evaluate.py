@@ -95,13 +95,13 @@ def test_settings_of_a_sweep_have_their_labels_and_one_table(configure, run_trai
 
 
 @pytest.mark.parametrize(
-    ("metric", "count", "told"), [("frechet", 100, True), ("frechet", 1397, False), ("kernel", 100, False)]
+    ("metric", "count", "remarked"), [("frechet", 100, True), ("frechet", 1397, False), ("kernel", 100, False)]
 )
-def test_few_samples_are_remarked_where_they_raise_the_score(folder, caplog, metric, count, told):
+def test_few_samples_are_remarked_where_they_raise_the_score(folder, caplog, metric, count, remarked):
     with caplog.at_level("INFO"):
         evaluate(f"run={folder}", f"metrics={metric}", f"num_samples={count}", "generator=raw")
     remark = "  few samples: distances are biased upwards; compare with the floor only"
-    assert (remark in caplog.messages) == told
+    assert (remark in caplog.messages) == remarked
 
 
 def test_runs_on_the_same_data_share_reference_images(configure, run_training, tmp_path, monkeypatch):

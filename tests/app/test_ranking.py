@@ -48,7 +48,7 @@ def test_direction_decides_the_order(sweep, better, order):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "line"),
     [
         ([[5.0, 7.0], [6.5, 8.5]], "best, not clearly: 1.1 standard errors ahead of k=2"),  # 1.5 / sqrt(2)
         ([[5.0, 7.0], [9.0, 11.0]], "best: 2.8 standard errors ahead of k=2"),  # 4 / sqrt(2)
@@ -56,10 +56,10 @@ def test_direction_decides_the_order(sweep, better, order):
         ([[5.0, 6.0]], "the only setting"),
     ],
 )
-def test_end_says_how_sure_the_first_place_is(sweep, values, told):
+def test_end_says_how_sure_the_first_place_is(sweep, values, line):
     jobs = [(f"k={k} seed={s}", v) for k, several in enumerate(values, 1) for s, v in enumerate(several)]
     folder = sweep(*jobs)
-    assert ranking.lines(ranking.rank(folder), folder)[-2:] == [told, "  python train.py k=1"]
+    assert ranking.lines(ranking.rank(folder), folder)[-2:] == [line, "  python train.py k=1"]
 
 
 @pytest.mark.parametrize(("better", "worst"), [("lower", math.inf), ("higher", -math.inf)])

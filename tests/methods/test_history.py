@@ -23,53 +23,37 @@ def numbered(first, count):
     return Batch(images=numbers.float().view(-1, 1, 1, 1), labels=numbers, z=numbers.float().view(-1, 1))
 
 
-def shown(replay, step, batch=6, random=None):
+def shown(replay, step, batch=6, pack=1):
     """The numbers that D sees in a step, whose latest examples are batch · step, …"""
-    seen = replay(numbered(step * batch + 1, batch), random or seeded(step))
+    seen = replay(numbered(step * batch + 1, batch), seeded(step), pack)
     assert torch.equal(seen.images.flatten(), seen.labels.float())
     assert torch.equal(seen.z.flatten(), seen.labels.float())
     return seen.labels.tolist()
 
 
-@pytest.mark.parametrize(("capacity", "batch"), [(7, 6), (3, 6), (12, 5), (9, 1)])
-def test_replay_equals_a_list_of_examples(capacity, batch):
-    replay, entries, half = Replay(capacity, (1, 1, 1), 1), [], batch // 2
+@pytest.mark.parametrize(
+    ("capacity", "batch", "pack"), [(7, 6, 1), (3, 6, 1), (12, 5, 1), (9, 1, 1), (9, 14, 2), (17, 28, 4)]
+)
+def test_replay_equals_a_list_of_packs(capacity, batch, pack):
+    """A pack is of one step; examples are packs of one. What remains of the capacity stays empty."""
+    count, room = batch // pack, capacity // pack
+    replay, entries, half = Replay(capacity, (1, 1, 1), 1), [], count // 2
     for step in range(12):
         random = seeded(step)
-        taken, order = random.uniform(half), random.uniform(capacity).argsort().tolist()
-        latest = list(range(step * batch + 1, (step + 1) * batch + 1))
-        old = [entries[int(u * len(entries))] for u in taken] if entries else latest[batch - half :]
-        assert shown(replay, step, batch) == latest[: batch - half] + old
-        places = order[:half] if len(entries) == capacity else range(len(entries), len(entries) + half)
+        taken, order = random.uniform(half), random.uniform(room).argsort().tolist()
+        latest = [[step * batch + 1 + j + row * count for row in range(pack)] for j in range(count)]
+        old = [entries[int(u * len(entries))] for u in taken] if entries else latest[count - half :]
+        seen = torch.tensor(shown(replay, step, batch, pack))
+        assert in_packs(seen, pack).tolist() == latest[: count - half] + old
+        places = order[:half] if len(entries) == room else range(len(entries), len(entries) + half)
         for place, new in zip(places, latest, strict=False):
-            if place % capacity < len(entries):
-                entries[place % capacity] = new
+            if place % room < len(entries):
+                entries[place % room] = new
             else:
                 entries.append(new)
         assert replay.filled == len(entries)
-        assert replay.labels[: len(entries)].tolist() == entries
-
-
-@pytest.mark.parametrize("pack", [2, 4])
-def test_packs_of_a_step_stay_together(pack):
-    """As for single examples, with packs of one step as entries; a rest of the capacity stays empty."""
-    replay, entries, half, capacity = Replay(4 * pack + 1, (1, 1, 1), 1), [], 3, 4
-    for step in range(12):
-        random = seeded(step)
-        taken, order = random.uniform(half), random.uniform(capacity).argsort().tolist()
-        latest = [[7 * pack * step + j + 7 * row for row in range(pack)] for j in range(7)]
-        old = [entries[int(u * len(entries))] for u in taken] if entries else latest[7 - half :]
-        seen = replay(numbered(7 * pack * step, 7 * pack), seeded(step), pack)
-        assert in_packs(seen.labels, pack).tolist() == latest[: 7 - half] + old
-        places = order[:half] if len(entries) == capacity else range(len(entries), len(entries) + half)
-        for place, new in zip(places, latest, strict=False):
-            if place % capacity < len(entries):
-                entries[place % capacity] = new
-            else:
-                entries.append(new)
-        assert replay.filled == len(entries)
-        assert replay.labels[: 4 * pack].view(4, pack)[: len(entries)].tolist() == entries
-        assert replay.labels[4 * pack] == 0
+        assert replay.labels[: len(entries) * pack].view(-1, pack).tolist() == entries
+        assert not replay.labels[room * pack :].any()
 
 
 @pytest.mark.parametrize("pack", [1, 2])
@@ -128,8 +112,8 @@ def replaces_old_entries(replay):
 class StaysEmpty(Replay):
     """The result of an append is discarded (mjdietzx/SimGAN, issue 22)."""
 
-    def forward(self, fake, random):
-        seen = super().forward(fake, random)
+    def forward(self, fake, random, pack=1):
+        seen = super().forward(fake, random, pack)
         self.filled.zero_()
         self.labels.zero_()
         return seen
@@ -138,18 +122,18 @@ class StaysEmpty(Replay):
 class ShowsNothingFirst(Replay):
     """An empty buffer's slice is no error, so that the fallback is never used."""
 
-    def forward(self, fake, random):
+    def forward(self, fake, random, pack=1):
         empty = self.filled == 0
-        seen = super().forward(fake, random)
+        seen = super().forward(fake, random, pack)
         return seen.map(lambda value: torch.cat([value[:3], 0 * value[3:]])) if empty else seen
 
 
 class DoesNotCount(Replay):
     """The number of images is not increased, so that it is never full (xiaowei-hu/CycleGAN-tensorflow, issue 2)."""
 
-    def forward(self, fake, random):
+    def forward(self, fake, random, pack=1):
         before = self.filled.clone()
-        seen = super().forward(fake, random)
+        seen = super().forward(fake, random, pack)
         self.filled.copy_(before)
         return seen
 
@@ -157,10 +141,10 @@ class DoesNotCount(Replay):
 class KeepsOldEntries(Replay):
     """Entries of a full buffer are never replaced (asked of a CycleGAN port, issue 46)."""
 
-    def forward(self, fake, random):
+    def forward(self, fake, random, pack=1):
         before, full = self.state_dict(), self.filled == self.capacity
         before = {name: value.clone() for name, value in before.items()}
-        seen = super().forward(fake, random)
+        seen = super().forward(fake, random, pack)
         if full:
             self.load_state_dict(before)
         return seen

@@ -63,7 +63,7 @@ def test_objective_ranks_and_a_setting_that_lost_a_run_is_not_best(sweep):
 
 
 @pytest.mark.parametrize(
-    ("second", "told"),
+    ("second", "expected"),
     [
         (Mean(2.9, 0.6, 3, 3), "best, not clearly: 1.9 standard errors ahead of b"),  # error 1 of the difference
         (Mean(3.0, 0.6, 3, 3), "best: 2.0 standard errors ahead of b"),
@@ -73,9 +73,9 @@ def test_objective_ranks_and_a_setting_that_lost_a_run_is_not_best(sweep):
         (Mean(math.inf, None, 3, 3), "first of 3; b is not finite"),
     ],
 )
-def test_only_a_lead_of_two_standard_errors_is_clear(second, told):
+def test_only_a_lead_of_two_standard_errors_is_clear(second, expected):
     means = [Mean(1.0, 0.8, 3, 3), second, Mean(9.0, 0.1, 3, 3)]
-    assert verdict(means, ["a", "b", "c"]) == told
+    assert verdict(means, ["a", "b", "c"]) == expected
 
 
 def test_one_seed_each_has_no_best_setting():

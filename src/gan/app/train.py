@@ -191,8 +191,8 @@ def announce(cfg: DictConfig, experiment: Experiment) -> None:
     if device == "cpu":  # the order of summation, and with it the last bits, depend on the number of threads
         threads = torch.get_num_threads()
         devices += f" with {threads} thread{'s' * (threads > 1)}"
-    told = f" · seed {cfg.seed} · {experiment.data.describe()} · {batches(module.total_iterations)}"
-    log.info("%s%s", shorten(chosen(cfg), max(20, WIDTH - len(told)), placeholder=" …"), told)
+    line = f" · seed {cfg.seed} · {experiment.data.describe()} · {batches(module.total_iterations)}"
+    log.info("%s%s", shorten(chosen(cfg), max(20, WIDTH - len(line)), placeholder=" …"), line)
     log.info("parameters: %s · %s, %s · run folder: %s", sizes, devices, describe_precision(cfg), cfg.output_dir)
     warn_if_slow(cfg)
 
@@ -258,5 +258,5 @@ def check_resume(cfg: DictConfig, saved: dict, experiment: Experiment) -> None:
         return
     log.info("resuming from iteration %s of %s", f"{saved['iteration']:,}", Path(cfg.ckpt_path))
     if changed:
-        told = ", ".join(f"{key} {before} → {now}" for key, (before, now) in changed.items())
-        log.info("changed: %s", told)
+        line = ", ".join(f"{key} {before} → {now}" for key, (before, now) in changed.items())
+        log.info("changed: %s", line)
