@@ -215,6 +215,10 @@ def test_impossible_replay_is_refused_in_one_line(configure, words, message):
         build(configure("history=replay", *words))
 
 
-def test_a_buffer_smaller_than_half_a_batch_is_refused():
-    with pytest.raises(UserError, match=r"history.capacity must be at least 3, half of a batch, got 2"):
-        shown(Replay(2, (1, 1, 1), 1), 0)
+@pytest.mark.parametrize(
+    ("capacity", "words"), [(31, []), (31, ["view=packed"]), (29, ["view=packed", "view.packed.pack=4"])]
+)
+def test_a_buffer_smaller_than_half_a_batch_is_refused_before_the_training(configure, capacity, words):
+    with pytest.raises(UserError, match=rf"^history\.capacity must be at least 32, half of a batch, got {capacity}\.$"):
+        build(configure("history=replay", *words, "data.batch_size=64", f"history.capacity={capacity}"))
+    build(configure("history=replay", *words, "data.batch_size=64", "history.capacity=32"))

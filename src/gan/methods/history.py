@@ -16,6 +16,9 @@ from gan.core.random import RandomRows
 class History(nn.Module):
     """Maps the latest generated batch to that of D's step. Its state is in buffers, which checkpoints save."""
 
+    def check(self, batch_size: int, pack: int) -> None:
+        """Called before the training; raises UserError if it cannot take batches of this size and packs of this one."""
+
     @abstractmethod
     def forward(self, fake: Batch, random: RandomRows, pack: int = 1) -> Batch:
         """The generated batch of D's step.
@@ -58,12 +61,15 @@ class Replay(History):
         self.register_buffer("labels", torch.zeros(capacity, dtype=torch.int64))
         self.register_buffer("z", torch.zeros(capacity, latent_dim))
 
+    def check(self, batch_size: int, pack: int) -> None:
+        half = batch_size // pack // 2
+        if half > self.capacity // pack:
+            raise UserError(f"history.capacity must be at least {half * pack}, half of a batch, got {self.capacity}.")
+
     @torch.no_grad()
     def forward(self, fake: Batch, random: RandomRows, pack: int = 1) -> Batch:
         fake = fake.map(gather_rows)
         half, capacity = len(fake) // pack // 2, self.capacity // pack  # in entries
-        if half > capacity:
-            raise UserError(f"history.capacity must be at least {half * pack}, half of a batch, got {self.capacity}.")
         taken, places = self.draw(half, capacity, random.everywhere)
         latest, shown = len(fake) // pack - half, {}
         for name, rows in fake.items():

@@ -81,6 +81,8 @@ def build(cfg: DictConfig, saved: dict | None = None) -> Experiment:
         )
     if data.batch_size % pack:
         raise UserError(f"data.batch_size must be a multiple of view.packed.pack={pack}, got {data.batch_size}.")
+    if (history := getattr(experiment.module, "history", None)) is not None:
+        history.check(data.batch_size, pack)
     return experiment
 
 
