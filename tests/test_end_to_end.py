@@ -134,6 +134,7 @@ def test_two_processes_equal_one_with_twice_the_batch_size(tmp_path, order):
         f"conditioning=class_logits loss=feature_matching {FEW_LABELS}",
         f"experiment=catgan {FEW_LABELS}",
         "view=packed penalty=[r1,r2]",
+        "view=packed history=replay history.capacity=96",
         "view=augmented auxiliary=historical_average",
         "experiment=cgan history=replay history.capacity=96",
         "lookahead=unrolled lookahead.steps=2 penalty=r1",
